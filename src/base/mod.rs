@@ -1,0 +1,1 @@
+//! Time, ids, accounts, regions and ARNs: values that every layer shares. Names only std.

@@ -1,0 +1,1 @@
+//! Fills an environment: the resources that a profile declares.

@@ -1,0 +1,1 @@
+//! devenv.toml as typed, and the resolved profile.

@@ -1,0 +1,1 @@
+//! AWS wire protocols: bytes to calls and answers back. Knows no service.

@@ -1,0 +1,1 @@
+//! Native processes and what they need: binaries, ports, probes, logs.

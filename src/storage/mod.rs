@@ -1,0 +1,1 @@
+//! The SQLite state file with group commit, and blob files beside it.

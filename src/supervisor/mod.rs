@@ -1,0 +1,1 @@
+//! What should run, what runs, in which order: a pure state machine from events to actions.
