@@ -1,1 +1,5 @@
 //! devenv.toml as typed, and the resolved profile.
+
+mod resolved;
+
+pub use resolved::*;

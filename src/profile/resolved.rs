@@ -1,0 +1,227 @@
+//! The resolved profile: what an environment is, with every default filled in.
+//! `None` and absent map entries mean "not part of this environment", never "not decided yet".
+
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// One environment, ready to be booted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Profile {
+    /// The name shown to people: the shipped profile's name or the project directory's.
+    pub name: String,
+    /// The directory of `devenv.toml` (or the working directory for a shipped profile).
+    pub project_dir: PathBuf,
+    /// Which ports the parts listen on.
+    pub ports: Ports,
+    /// How far requests are authenticated.
+    pub auth: Auth,
+    /// Account id of resources that the profile declares; 12 digits.
+    pub account: String,
+    /// Region of resources that the profile declares.
+    pub region: String,
+    /// The database server, if the environment has one.
+    pub postgres: Option<Postgres>,
+    /// The cache server, if the environment has one.
+    pub redis: Option<Redis>,
+    /// Buckets by name.
+    pub buckets: BTreeMap<String, Bucket>,
+    /// Queues by name (`.fifo` included where it applies).
+    pub queues: BTreeMap<String, Queue>,
+    /// Mail settings.
+    pub ses: Ses,
+    /// Secrets by name.
+    pub secrets: BTreeMap<String, Secret>,
+    /// KMS keys by name: stored and shown until KMS is served.
+    pub kms_keys: BTreeMap<String, Value>,
+    /// Containers: parsed and shown, not started yet.
+    pub containers: Containers,
+    /// What `devenv seed` would load, in order: stored and shown.
+    pub seed: Vec<Value>,
+    /// Commands around the life of the environment.
+    pub hooks: Hooks,
+}
+
+/// A port: fixed, or the next free one at boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Port {
+    /// This one, or exit 5 when it is taken.
+    Fixed(u16),
+    /// The default if free, else the next free one.
+    Auto(u16),
+}
+
+/// Listening ports; each holds its default (4566, 5432, 6379, 1025) unless the profile says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ports {
+    /// The AWS endpoint.
+    pub gateway: Port,
+    /// Postgres.
+    pub postgres: Port,
+    /// Redis.
+    pub redis: Port,
+    /// SMTP.
+    pub smtp: Port,
+}
+
+/// Authentication of AWS requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// Any credentials will do.
+    Lenient,
+    /// Signatures are verified.
+    Strict,
+    /// Signatures and policies.
+    Enforce,
+}
+
+/// Where a server's program comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Native if possible, else Docker.
+    Auto,
+    /// A process on this machine.
+    Native,
+    /// A container.
+    Docker,
+}
+
+/// A Postgres server.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Postgres {
+    /// Where it comes from.
+    pub provider: Provider,
+    /// The major version wanted.
+    pub version: PgVersion,
+    /// Image for `provider = "docker"`.
+    pub image: Option<String>,
+    /// Databases to create; the first is the default one. Never empty.
+    pub databases: Vec<String>,
+    /// Extensions created in each database.
+    pub extensions: Vec<String>,
+    /// Server settings (`postgresql.conf` names), values as Postgres reads them.
+    pub settings: BTreeMap<String, String>,
+    /// Superuser name and password.
+    pub user: String,
+    /// Password of `user`.
+    pub password: String,
+}
+
+/// A preferred Postgres major and those accepted in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PgVersion {
+    /// Production's major.
+    pub prefer: u32,
+    /// Majors that will do when `prefer` cannot be had, best first.
+    pub accept: Vec<u32>,
+}
+
+/// A Redis server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Redis {
+    /// Where it comes from.
+    pub provider: Provider,
+    /// Image for `provider = "docker"`.
+    pub image: Option<String>,
+    /// `redis.conf` directives.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// An S3 bucket. Settings are kept as the JSON form of the profile's TOML; the S3 service
+/// honours those that it knows and stores and shows the others.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Bucket {
+    /// Versioning enabled.
+    pub versioning: bool,
+    /// Readable by anyone.
+    pub public: bool,
+    /// Object lock enabled at creation.
+    pub object_lock: bool,
+    /// All other settings (encryption, lifecycle, cors, notifications, replication, seed), by key.
+    pub settings: BTreeMap<String, Value>,
+}
+
+/// An SQS queue: attributes as `CreateQueue` takes them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Queue {
+    /// A FIFO queue.
+    pub fifo: bool,
+    /// Attribute name to value, in AWS's names (`VisibilityTimeout`, `DelaySeconds`, …).
+    pub attributes: BTreeMap<String, String>,
+    /// Dead-letter queue by name.
+    pub dead_letter: Option<DeadLetter>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A redrive policy by queue name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// Name of a queue of the same profile.
+    pub queue: String,
+    /// Receives before a message moves.
+    pub max_receive_count: u32,
+}
+
+/// Mail.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Ses {
+    /// Verified addresses and domains.
+    pub identities: Vec<String>,
+    /// `true` when unverified senders are refused.
+    pub strict: bool,
+    /// Templates and forwarding: stored and shown.
+    pub settings: BTreeMap<String, Value>,
+}
+
+/// A secret.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Secret {
+    /// Its first value.
+    pub source: SecretSource,
+    /// Description.
+    pub description: Option<String>,
+    /// Rotation settings: stored and shown.
+    pub rotation: Option<Value>,
+}
+
+/// Where a secret's first value comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretSource {
+    /// This text. A table in the profile becomes its JSON text. `${postgres.host}`, `${postgres.port}`,
+    /// `${postgres.user}`, `${postgres.password}`, `${postgres.database}`, `${redis.host}`, `${redis.port}`
+    /// and `${gateway.endpoint}` are replaced at boot.
+    Value(String),
+    /// A random password of this many characters, made once.
+    Generate {
+        /// Characters.
+        length: u32,
+    },
+}
+
+/// The project's containers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Containers {
+    /// Compose files, relative to the project.
+    pub compose: Vec<String>,
+    /// Compose service name to the part of devenv that stands for it (`postgres`, `redis`, `gateway`).
+    pub replace: BTreeMap<String, String>,
+    /// Names of shipped fragments.
+    pub catalog: Vec<String>,
+}
+
+/// Commands run through `sh -c` with the environment in place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Hooks {
+    /// Before anything starts.
+    pub before_up: Vec<String>,
+    /// When every part answers.
+    pub after_ready: Vec<String>,
+    /// Before anything stops.
+    pub before_down: Vec<String>,
+}
