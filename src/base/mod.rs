@@ -1,5 +1,11 @@
 //! Time, ids, accounts, regions and ARNs: values that every layer shares. Names only std.
 
+mod context;
+mod ids;
 mod problem;
+mod time;
 
+pub use context::{Caller, Context, DEFAULT_ACCOUNT, DEFAULT_REGION, account_of};
+pub use ids::Ids;
 pub use problem::{Exit, Problem};
+pub use time::Millis;
