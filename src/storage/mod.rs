@@ -1,1 +1,15 @@
 //! The SQLite state file with group commit, and blob files beside it.
+//!
+//! Invariant: a commit's future resolves only after the transaction that holds it is in the
+//! write-ahead log, so an answer sent afterwards survives `kill -9`. WAL with `synchronous=NORMAL`
+//! keeps what the process wrote once the kernel has it; only the loss of power can take the last
+//! transactions, and never the file's integrity (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
+
+mod error;
+mod open;
+mod writer;
+
+pub use error::StorageError;
+pub use open::Schema;
+pub use rusqlite;
+pub use writer::{Storage, Ticket};
