@@ -1,1 +1,80 @@
 //! The AWS services: pure operations over typed state, with joints to protocol and storage.
+//!
+//! A service is a folder (`mod`, `state`, `ops/*`, `error`, `limits`, pure; `wire` and `store`, its
+//! joints) and a line in [`all`]. An operation is a file in `ops/` and a line in the service's `wire`.
+
+mod host;
+
+pub use host::{Clock, Domain, Host, failure, unavailable};
+
+use crate::base::{Context, Problem};
+use crate::protocol::{Answer, Request};
+use crate::storage::Schema;
+use std::future::Future;
+use std::pin::Pin;
+
+/// A future that a service hands out.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An AWS service as the edge sees it.
+pub trait Service: Send + Sync + 'static {
+    /// The signing name and the name shown to people (`sqs`).
+    fn name(&self) -> &'static str;
+
+    /// Bytes of a request body at the most, for services whose bodies are read whole. The edge
+    /// refuses more; `None` leaves the body to the service.
+    fn body_limit(&self) -> Option<usize>;
+
+    /// Answers a request. Its extensions hold the `Arc<Caller>`.
+    fn call(&self, request: Request) -> Pending<'_, Answer>;
+
+    /// Forgets everything, durably.
+    fn reset(&self) -> Pending<'_, Result<(), Problem>>;
+
+    /// The names of the operations that are served, for docs and the dashboard.
+    fn operations(&self) -> Vec<&'static str>;
+}
+
+/// An operation: its value is its input. It checks first and changes last; after an `Err` the state
+/// is as before and `changes` is dropped.
+pub trait Operation: Sized {
+    /// The state that it works on.
+    type State;
+    /// What it answers.
+    type Output;
+    /// What it records for the disk.
+    type Change;
+    /// Why it refuses.
+    type Error: ServiceError;
+    /// AWS's name of it (`SendMessage`).
+    const NAME: &'static str;
+
+    /// Carries it out.
+    fn apply(
+        self,
+        state: &mut Self::State,
+        context: &mut Context<'_>,
+        changes: &mut Vec<Self::Change>,
+    ) -> Result<Self::Output, Self::Error>;
+}
+
+/// A service's own errors in AWS's words.
+pub trait ServiceError {
+    /// The code (`QueueDoesNotExist`).
+    fn code(&self) -> &'static str;
+    /// The code of the query protocol, where it differs.
+    fn query_code(&self) -> Option<&'static str> {
+        None
+    }
+    /// HTTP status.
+    fn status(&self) -> u16 {
+        400
+    }
+    /// AWS's text.
+    fn message(&self) -> String;
+}
+
+/// The tables of all services.
+pub fn schemas() -> Vec<Schema> {
+    Vec::new()
+}

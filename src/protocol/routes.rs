@@ -1,0 +1,368 @@
+//! Operations on their way to a router: each is a smithy operation shape whose handler is a function
+//! from input and caller to result or failure. Here alone smithy's routers are assembled.
+
+use super::markers::Names;
+use super::{Answer, AwsQuery, Failure, Form, Protocol, RestJson};
+use crate::base::Caller;
+use aws_smithy_http_server::operation::{OperationShape, OperationShapeExt, UpgradePlugin};
+use aws_smithy_http_server::plugin::Plugin;
+use aws_smithy_http_server::protocol::aws_json::router::AwsJsonRouter;
+use aws_smithy_http_server::protocol::rest::router::RestRouter;
+use aws_smithy_http_server::request::{FromParts, FromRequest};
+use aws_smithy_http_server::response::IntoResponse;
+use aws_smithy_http_server::routing::request_spec::{
+    PathAndQuerySpec, PathSegment, PathSpec, QuerySpec, RequestSpec, UriSpec,
+};
+use aws_smithy_http_server::routing::{Router, RoutingService, SyncRoute};
+use aws_smithy_http_server::service::ServiceShape;
+use aws_smithy_http_server::shape_id::ShapeId;
+use bytes::Bytes;
+use http::request::Parts;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+type Route = SyncRoute<Bytes>;
+type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// The operations of one service over protocol `P`.
+pub struct Routes<P> {
+    service: &'static str,
+    names: Names,
+    entries: Vec<(&'static str, Route)>,
+    _protocol: PhantomData<fn() -> P>,
+}
+
+/// Routes by `X-Amz-Target`.
+pub type JsonRoutes<P> = Routes<P>;
+/// Routes by the form's `Action`.
+pub type QueryRoutes = Routes<AwsQuery>;
+
+/// A service's operations behind one router, ready to be called. Cheap to clone.
+#[derive(Clone)]
+pub struct Endpoint {
+    call: Arc<dyn Fn(http::Request<Bytes>) -> Answering + Send + Sync>,
+}
+
+impl Endpoint {
+    /// Answers `request`. Extensions of the request: `Arc<Caller>`, and for awsQuery `Arc<Form>`.
+    pub fn call(&self, request: http::Request<Bytes>) -> Answering {
+        (self.call)(request)
+    }
+
+    fn over<R, P>(names: Names, router: R) -> Endpoint
+    where
+        R: Router<Bytes, Service = Route> + Clone + Send + Sync + 'static,
+        R::Error: IntoResponse<P> + std::error::Error,
+        P: Send + 'static,
+    {
+        let call = move |mut request: http::Request<Bytes>| -> Answering {
+            request.extensions_mut().insert(names);
+            let routing = RoutingService::<R, P>::new(router.clone());
+            Box::pin(async move {
+                match routing.oneshot(request).await {
+                    Ok(answer) => answer,
+                    Err(never) => match never {},
+                }
+            })
+        };
+        Endpoint { call: Arc::new(call) }
+    }
+}
+
+impl<P: Protocol> Routes<P> {
+    /// No operations yet of the service called `service`.
+    pub fn new(service: &'static str, names: Names) -> Self {
+        Routes { service, names, entries: Vec::new(), _protocol: PhantomData }
+    }
+
+    /// With the operation `name`.
+    #[must_use]
+    pub fn add<I, O, F, Fut>(mut self, name: &'static str, handler: F) -> Self
+    where
+        I: DeserializeOwned + Send + Sync + 'static,
+        O: Serialize + Send + Sync + 'static,
+        F: Fn(I, Arc<Caller>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<O, Failure>> + Send + 'static,
+    {
+        self.entries.push((name, route::<P, I, O, F, Fut>(name, self.names, handler)));
+        self
+    }
+
+    /// Every operation of `model` that is not here yet answers `501 NotImplemented`.
+    fn with_rest_of(mut self, model: &'static [&'static str]) -> Self {
+        for name in model {
+            if !self.entries.iter().any(|(known, _)| known == name) {
+                let service = self.service;
+                self = self.add(name, move |_: serde::de::IgnoredAny, _| {
+                    ready(Err::<(), _>(Failure::not_implemented(service, name)))
+                });
+            }
+        }
+        self
+    }
+
+    /// A router by `X-Amz-Target: {target}.{operation}`; `model` lists what AWS has.
+    pub fn by_target(self, target: &str, model: &'static [&'static str]) -> Endpoint
+    where
+        aws_smithy_http_server::protocol::aws_json::router::Error: IntoResponse<P>,
+    {
+        let whole = self.with_rest_of(model);
+        let named = whole.entries.into_iter().map(|(name, r)| (format!("{target}.{name}"), r));
+        Endpoint::over::<_, P>(whole.names, Shared(Arc::new(AwsJsonRouter::from_owned(named))))
+    }
+}
+
+impl QueryRoutes {
+    /// A router by the form's `Action`; `model` lists what AWS has.
+    pub fn by_action(self, model: &'static [&'static str]) -> Endpoint {
+        let whole = self.with_rest_of(model);
+        let router = QueryRouter { routes: whole.entries.into_iter().collect(), names: whole.names };
+        Endpoint::over::<_, AwsQuery>(router.names, Shared(Arc::new(router)))
+    }
+}
+
+/// Operations by method and path, for restJson1.
+pub struct RestRoutes {
+    names: Names,
+    specs: Vec<(RequestSpec, Route)>,
+}
+
+impl RestRoutes {
+    /// Binds operations to `(method, pattern)`; a pattern's labels stand in braces (`/v2/email/identities/{EmailIdentity}`).
+    /// `model` lists what AWS has: `(operation, method, pattern)`. Literal segments win over labels.
+    pub fn bind(
+        routes: Routes<RestJson>,
+        model: &'static [(&'static str, &'static str, &'static str)],
+    ) -> RestRoutes {
+        let mut bound: Vec<_> = model.to_vec();
+        bound.sort_by_key(|(_, _, pattern)| pattern.matches('{').count());
+        let names: Vec<&'static str> = bound.iter().map(|(name, ..)| *name).collect();
+        let routes = routes.with_rest_of(Box::leak(names.into_boxed_slice()));
+        let mut by_name: HashMap<_, _> = routes.entries.into_iter().collect();
+        let mut specs = Vec::with_capacity(bound.len());
+        for (name, method, pattern) in bound {
+            if let (Some(route), Ok(method)) = (by_name.remove(name), method.parse()) {
+                specs.push((spec(method, pattern), labelled(route, pattern)));
+            }
+        }
+        RestRoutes { names: routes.names, specs }
+    }
+
+    /// The router.
+    pub fn endpoint(self) -> Endpoint {
+        let router: RestRouter<Route> = self.specs.into_iter().collect();
+        Endpoint::over::<_, RestJson>(self.names, Shared(Arc::new(router)))
+    }
+}
+
+fn spec(method: http::Method, pattern: &str) -> RequestSpec {
+    let segments = pattern.trim_matches('/').split('/').map(|segment| {
+        if segment.starts_with('{') {
+            PathSegment::Label
+        } else {
+            PathSegment::Literal(segment.to_owned())
+        }
+    });
+    let path = PathSpec::from_vector_unchecked(segments.collect());
+    let query = QuerySpec::from_vector_unchecked(Vec::new());
+    RequestSpec::new(method, UriSpec::new(PathAndQuerySpec::new(path, query)))
+}
+
+/// Path labels and query parameters of a restJson1 request, by member name.
+#[derive(Debug, Clone)]
+pub(super) struct Labels(pub(super) Vec<(String, String)>);
+
+fn labelled(route: Route, pattern: &'static str) -> Route {
+    let read = move |mut request: http::Request<Bytes>| {
+        let decode = |text: &str| {
+            percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+        };
+        let mut labels: Vec<(String, String)> = Vec::new();
+        if let Some(Ok(form)) = request.uri().query().map(|q| Form::parse(q.as_bytes())) {
+            labels.extend(form.into_pairs());
+        }
+        let path = request.uri().path().trim_matches('/').to_owned();
+        for (name, value) in pattern.trim_matches('/').split('/').zip(path.split('/')) {
+            if let Some(name) = name.strip_prefix('{').and_then(|n| n.strip_suffix('}')) {
+                labels.push((name.to_owned(), decode(value)));
+            }
+        }
+        request.extensions_mut().insert(Labels(labels));
+        request
+    };
+    Route::new(route.map_request(read))
+}
+
+/// A router behind a counter: smithy clones its router for each request.
+struct Shared<R>(Arc<R>);
+
+impl<R> Clone for Shared<R> {
+    fn clone(&self) -> Self {
+        Shared(self.0.clone())
+    }
+}
+
+impl<B, R: Router<B>> Router<B> for Shared<R> {
+    type Service = R::Service;
+    type Error = R::Error;
+
+    fn match_route(&self, request: &http::Request<B>) -> Result<R::Service, R::Error> {
+        self.0.match_route(request)
+    }
+}
+
+struct QueryRouter {
+    routes: HashMap<&'static str, Route>,
+    names: Names,
+}
+
+/// The form's `Action` is missing or names no operation.
+#[derive(Debug, thiserror::Error)]
+#[error("{failure}")]
+struct QueryRouteError {
+    failure: Failure,
+    names: Names,
+}
+
+impl Router<Bytes> for QueryRouter {
+    type Service = Route;
+    type Error = QueryRouteError;
+
+    fn match_route(&self, request: &http::Request<Bytes>) -> Result<Route, QueryRouteError> {
+        let form = request.extensions().get::<Arc<Form>>();
+        let action = form.and_then(|f| f.get("Action"));
+        let failure = match action {
+            None => Failure::new(400, "MissingAction", "The request must contain the parameter Action."),
+            Some(action) => match self.routes.get(action) {
+                Some(route) => return Ok(route.clone()),
+                None => {
+                    let version = form.and_then(|f| f.get("Version")).unwrap_or_default();
+                    let message = format!(
+                        "The action {action} is not valid for this endpoint. (version {version})"
+                    );
+                    Failure::new(400, "InvalidAction", message)
+                }
+            },
+        };
+        let id = request.extensions().get::<Arc<Caller>>().map(|c| c.request_id.clone());
+        let failure = failure.of_request(&id.unwrap_or_default());
+        Err(QueryRouteError { failure, names: self.names })
+    }
+}
+
+impl IntoResponse<AwsQuery> for QueryRouteError {
+    fn into_response(self) -> Answer {
+        AwsQuery::fail(self.names, &self.failure)
+    }
+}
+
+/// An operation's input, read by the protocol.
+struct In<T>(T);
+/// An operation's result on its way out.
+struct Out<T> {
+    value: T,
+    operation: &'static str,
+    names: Names,
+    caller: Arc<Caller>,
+}
+/// An operation's failure on its way out.
+#[derive(Debug)]
+struct Refused {
+    failure: Failure,
+    names: Names,
+}
+/// Who calls.
+struct From(Arc<Caller>);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.failure.fmt(f)
+    }
+}
+
+impl<P: Protocol, T: DeserializeOwned> FromRequest<P, Bytes> for In<T> {
+    type Rejection = Refused;
+    type Future = Ready<Result<Self, Refused>>;
+
+    fn from_request(request: http::Request<Bytes>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        ready(P::read(&parts, &body).map(In).map_err(|failure| {
+            let names = parts.extensions.get().copied().unwrap_or(Names::PLAIN);
+            let id = parts.extensions.get::<Arc<Caller>>().map(|c| c.request_id.clone());
+            Refused { failure: failure.of_request(&id.unwrap_or_default()), names }
+        }))
+    }
+}
+
+impl<P> FromParts<P> for From {
+    type Rejection = Infallible;
+
+    fn from_parts(parts: &mut Parts) -> Result<Self, Infallible> {
+        let caller = parts.extensions.get::<Arc<Caller>>().cloned();
+        Ok(From(caller.unwrap_or_else(|| Arc::new(Caller::internal("", "", "")))))
+    }
+}
+
+impl<P: Protocol, T: Serialize> IntoResponse<P> for Out<T> {
+    fn into_response(self) -> Answer {
+        P::write(self.operation, &self.caller, self.names, &self.value)
+    }
+}
+
+impl<P: Protocol> IntoResponse<P> for Refused {
+    fn into_response(self) -> Answer {
+        P::fail(self.names, &self.failure)
+    }
+}
+
+/// The shape of an operation from `I` to `O`; its name lives beside it, in the route table.
+struct Shape<I, O>(PhantomData<fn(I) -> O>);
+
+impl<I, O> OperationShape for Shape<I, O> {
+    const ID: ShapeId = ShapeId::new("devenv#Operation", "devenv", "Operation");
+    type Input = In<I>;
+    type Output = Out<O>;
+    type Error = Refused;
+}
+
+/// A service that speaks `P`.
+struct Over<P>(PhantomData<P>);
+
+impl<P> ServiceShape for Over<P> {
+    const ID: ShapeId = ShapeId::new("devenv#Service", "devenv", "Service");
+    const VERSION: Option<&'static str> = None;
+    type Protocol = P;
+    type Operations = &'static str;
+}
+
+fn route<P, I, O, F, Fut>(name: &'static str, names: Names, handler: F) -> Route
+where
+    P: Protocol,
+    I: DeserializeOwned + Send + Sync + 'static,
+    O: Serialize + Send + Sync + 'static,
+    F: Fn(I, Arc<Caller>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<O, Failure>> + Send + 'static,
+{
+    let handle = move |In(input): In<I>, From(caller): From| {
+        let running = handler(input, caller.clone());
+        async move {
+            match running.await {
+                Ok(value) => Ok(Out { value, operation: name, names, caller }),
+                Err(failure) => {
+                    let failure = failure.of_request(&caller.request_id);
+                    Err(Refused { failure, names })
+                }
+            }
+        }
+    };
+    let service = Shape::<I, O>::from_handler(handle);
+    let upgrade = UpgradePlugin::<(From,)>::new();
+    Route::new(Plugin::<Over<P>, Shape<I, O>, _>::apply(&upgrade, service))
+}

@@ -1,0 +1,193 @@
+//! The one owner of a service's state in memory: applies operations under a lock, has their changes
+//! committed, and answers only after that.
+
+use super::{Operation, ServiceError};
+use crate::base::{Caller, Context, Ids, Millis, Problem};
+use crate::protocol::Failure;
+use crate::storage::rusqlite::{self, Connection, Transaction};
+use crate::storage::{Schema, Storage, StorageError, Ticket};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The virtual clock that all services share: the machine's time moved by an offset.
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    offset_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The virtual instant.
+    pub fn now(&self) -> Millis {
+        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Millis(real.as_millis() as i64 + self.offset_ms.load(Ordering::Relaxed))
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by_ms: i64) {
+        self.offset_ms.fetch_add(by_ms, Ordering::Relaxed);
+    }
+}
+
+/// State that lives in memory and is kept in tables of its own.
+pub trait Domain: Sized + Send + 'static {
+    /// What an operation records.
+    type Change: Send + 'static;
+    /// The tables.
+    const SCHEMA: Schema;
+
+    /// Reads the state from disk.
+    fn load(connection: &Connection) -> rusqlite::Result<Self>;
+    /// Writes one change: an exhaustive match.
+    fn write(change: &Self::Change, transaction: &Transaction<'_>) -> rusqlite::Result<()>;
+    /// Deletes every row.
+    fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()>;
+}
+
+struct Owned<D> {
+    state: D,
+    ids: Ids,
+    /// The storage epoch that `state` belongs to.
+    epoch: u64,
+}
+
+/// Owner of a service's state.
+pub struct Host<D: Domain> {
+    owned: Mutex<Owned<D>>,
+    storage: Storage,
+    clock: Clock,
+    /// Submitted but perhaps not yet durable changes, so that readers wait for what they saw.
+    in_flight: Arc<AtomicI64>,
+}
+
+impl<D: Domain> Host<D> {
+    /// Loads the state.
+    pub fn open(storage: &Storage, clock: &Clock) -> Result<Arc<Self>, Problem> {
+        let epoch = storage.epoch();
+        let state = storage.read(D::load).map_err(|e| {
+            Problem::failed("state-unreadable", format!("{}: {}", D::SCHEMA.name, e.for_people()))
+        })?;
+        let owned = Mutex::new(Owned { state, ids: Ids::seeded(entropy()), epoch });
+        let in_flight = Arc::default();
+        Ok(Arc::new(Host { owned, storage: storage.clone(), clock: clock.clone(), in_flight }))
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The state file.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// Runs an operation and waits until its changes are durable.
+    pub async fn run<O>(&self, operation: O, caller: &Caller) -> Result<O::Output, Failure>
+    where
+        O: Operation<State = D, Change = D::Change>,
+    {
+        let (output, ticket) = self.apply(operation, caller)?;
+        if let Some(ticket) = ticket {
+            ticket.committed().await.map_err(|e| unavailable(&e))?;
+        }
+        Ok(output)
+    }
+
+    /// Looks at the state without changing it.
+    pub fn look<T>(&self, view: impl FnOnce(&D, Millis) -> T) -> Result<T, Failure> {
+        let owned = self.fresh()?;
+        Ok(view(&owned.state, self.clock.now()))
+    }
+
+    /// Empties the state, durably.
+    pub async fn wipe(&self) -> Result<(), Problem> {
+        let ticket = {
+            let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
+            let ticket = self.storage.submit(self.storage.epoch(), |t| D::wipe(t));
+            // An epoch that never comes makes the next operation load the emptied tables.
+            owned.epoch = u64::MAX;
+            ticket
+        };
+        let done = ticket.committed().await;
+        done.map_err(|e| Problem::failed("reset-failed", format!("{}: {}", D::SCHEMA.name, e.for_people())))
+    }
+
+    fn apply<O>(&self, operation: O, caller: &Caller) -> Result<(O::Output, Option<Ticket>), Failure>
+    where
+        O: Operation<State = D, Change = D::Change>,
+    {
+        let mut owned = self.fresh()?;
+        let owned = &mut *owned;
+        let mut changes = Vec::new();
+        let mut context = Context { now: self.clock.now(), ids: &mut owned.ids, caller };
+        let output = operation
+            .apply(&mut owned.state, &mut context, &mut changes)
+            .map_err(|error| failure(&error))?;
+        let must_wait = !changes.is_empty() || self.in_flight.load(Ordering::Acquire) > 0;
+        // A reader that may have seen what is not yet durable waits behind it with an empty commit.
+        let ticket = must_wait.then(|| self.submit(owned.epoch, changes));
+        Ok((output, ticket))
+    }
+
+    fn submit(&self, epoch: u64, changes: Vec<D::Change>) -> Ticket {
+        let counted = InFlight::enter(&self.in_flight);
+        self.storage.submit(epoch, move |transaction| {
+            let _leaves_when_dropped = &counted;
+            changes.iter().try_for_each(|change| D::write(change, transaction))
+        })
+    }
+
+    /// The state, loaded anew if a commit failed since.
+    fn fresh(&self) -> Result<MutexGuard<'_, Owned<D>>, Failure> {
+        let poisoned = self.owned.is_poisoned();
+        let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
+        let epoch = self.storage.epoch();
+        if owned.epoch != epoch || poisoned {
+            owned.state = self.storage.read(D::load).map_err(|e| unavailable(&e))?;
+            owned.epoch = epoch;
+            self.owned.clear_poison();
+        }
+        Ok(owned)
+    }
+}
+
+/// Counts a submitted job until the writer drops it.
+struct InFlight(Arc<AtomicI64>);
+
+impl InFlight {
+    fn enter(count: &Arc<AtomicI64>) -> InFlight {
+        count.fetch_add(1, Ordering::AcqRel);
+        InFlight(count.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A service's error as the protocols write it.
+pub fn failure<E: ServiceError + ?Sized>(error: &E) -> Failure {
+    let failure = Failure::new(error.status(), error.code(), error.message());
+    match error.query_code() {
+        Some(code) => failure.query_code(code),
+        None => failure,
+    }
+}
+
+/// The disk refused: nothing was acknowledged, and the client may try again.
+pub fn unavailable(error: &StorageError) -> Failure {
+    let message = format!("devenv could not keep this change: {}", error.for_people());
+    Failure::new(500, "InternalFailure", message)
+}
+
+fn entropy() -> u64 {
+    let mut bytes = [0; 8];
+    // Without the kernel's randomness ids fall back on the clock: they name things, they hide nothing.
+    if getrandom::fill(&mut bytes).is_err() {
+        return Clock::default().now().0 as u64;
+    }
+    u64::from_le_bytes(bytes)
+}
