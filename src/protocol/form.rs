@@ -275,11 +275,9 @@ impl<'de> de::MapAccess<'de> for Pairs<'_> {
         seed.deserialize(key).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(
-        &mut self,
-        seed: V,
-    ) -> Result<V::Value, FormError> {
-        let (key, node) = self.value.take().ok_or_else(|| FormError("a value without key".into()))?;
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, FormError> {
+        let (key, node) =
+            self.value.take().ok_or_else(|| FormError("a value without key".into()))?;
         seed.deserialize(Reader(node)).map_err(|e| FormError(format!("{key}: {e}")))
     }
 }

@@ -18,8 +18,12 @@ pub trait Protocol: Send + Sync + 'static {
     /// Reads the input of an operation.
     fn read<T: DeserializeOwned>(parts: &Parts, body: &Bytes) -> Result<T, Failure>;
     /// Writes the result of `operation`.
-    fn write<T: Serialize>(operation: &'static str, caller: &Caller, names: Names, result: &T)
-    -> Answer;
+    fn write<T: Serialize>(
+        operation: &'static str,
+        caller: &Caller,
+        names: Names,
+        result: &T,
+    ) -> Answer;
     /// Writes an error.
     fn fail(names: Names, failure: &Failure) -> Answer;
 }
@@ -83,7 +87,8 @@ impl Protocol for AwsJson11 {
 impl Protocol for AwsQuery {
     fn read<T: DeserializeOwned>(parts: &Parts, _: &Bytes) -> Result<T, Failure> {
         let form = parts.extensions.get::<Arc<Form>>();
-        let form = form.ok_or_else(|| Failure::new(400, "MissingAction", "no form in the request"))?;
+        let form =
+            form.ok_or_else(|| Failure::new(400, "MissingAction", "no form in the request"))?;
         form.read().map_err(|e| Failure::new(400, "MalformedInput", sentence(&e.0)))
     }
     fn write<T: Serialize>(

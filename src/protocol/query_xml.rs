@@ -3,7 +3,6 @@
 //! Source: <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>. Lists and maps are wrapped
 //! (`<Names><member>`) unless the service's model flattens them; the table of a service says which.
 
-use quick_xml::escape::escape;
 use serde_json::Value;
 
 /// How a service writes the lists and maps of its results.
@@ -42,7 +41,7 @@ pub fn error(xmlns: &str, failure: &super::Failure) -> String {
         "<?xml version=\"1.0\"?><ErrorResponse xmlns=\"{xmlns}\"><Error><Type>{}</Type><Code>{}</Code>\
          <Message>{}</Message><Detail/></Error><RequestId>{}</RequestId></ErrorResponse>",
         failure.fault(),
-        escape(code.as_ref()),
+        text(code),
         text(&failure.message),
         failure.request_id
     )
@@ -94,13 +93,13 @@ fn write_element(names: &QueryNames, name: &str, value: &Value, out: &mut String
 /// Text as XML content. Control characters that XML 1.0 cannot carry are written as references, as
 /// AWS does; a carriage return too, or a parser would read it as a line feed.
 pub fn text(raw: &str) -> String {
-    let escaped = escape(raw);
-    if !escaped.bytes().any(|b| b < 0x20) {
-        return escaped.into_owned();
-    }
-    let mut out = String::with_capacity(escaped.len() + 16);
-    for c in escaped.chars() {
+    let mut out = String::with_capacity(raw.len() + 16);
+    for c in raw.chars() {
         match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
             '\n' | '\t' => out.push(c),
             c if (c as u32) < 0x20 => out.push_str(&format!("&#x{:x};", c as u32)),
             c => out.push(c),

@@ -123,7 +123,8 @@ impl QueryRoutes {
     /// A router by the form's `Action`; `model` lists what AWS has.
     pub fn by_action(self, model: &'static [&'static str]) -> Endpoint {
         let whole = self.with_rest_of(model);
-        let router = QueryRouter { routes: whole.entries.into_iter().collect(), names: whole.names };
+        let router =
+            QueryRouter { routes: whole.entries.into_iter().collect(), names: whole.names };
         Endpoint::over::<_, AwsQuery>(router.names, Shared(Arc::new(router)))
     }
 }
@@ -239,7 +240,9 @@ impl Router<Bytes> for QueryRouter {
         let form = request.extensions().get::<Arc<Form>>();
         let action = form.and_then(|f| f.get("Action"));
         let failure = match action {
-            None => Failure::new(400, "MissingAction", "The request must contain the parameter Action."),
+            None => {
+                Failure::new(400, "MissingAction", "The request must contain the parameter Action.")
+            }
             Some(action) => match self.routes.get(action) {
                 Some(route) => return Ok(route.clone()),
                 None => {

@@ -30,7 +30,7 @@ impl Clock {
 }
 
 /// State that lives in memory and is kept in tables of its own.
-pub trait Domain: Sized + Send + 'static {
+pub trait Domain: Default + Send + 'static {
     /// What an operation records.
     type Change: Send + 'static;
     /// The tables.
@@ -104,16 +104,22 @@ impl<D: Domain> Host<D> {
     pub async fn wipe(&self) -> Result<(), Problem> {
         let ticket = {
             let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
-            let ticket = self.storage.submit(self.storage.epoch(), |t| D::wipe(t));
-            // An epoch that never comes makes the next operation load the emptied tables.
-            owned.epoch = u64::MAX;
+            owned.epoch = self.storage.epoch();
+            let ticket = self.storage.submit(owned.epoch, |t| D::wipe(t));
+            owned.state = D::default();
             ticket
         };
         let done = ticket.committed().await;
-        done.map_err(|e| Problem::failed("reset-failed", format!("{}: {}", D::SCHEMA.name, e.for_people())))
+        done.map_err(|e| {
+            Problem::failed("reset-failed", format!("{}: {}", D::SCHEMA.name, e.for_people()))
+        })
     }
 
-    fn apply<O>(&self, operation: O, caller: &Caller) -> Result<(O::Output, Option<Ticket>), Failure>
+    fn apply<O>(
+        &self,
+        operation: O,
+        caller: &Caller,
+    ) -> Result<(O::Output, Option<Ticket>), Failure>
     where
         O: Operation<State = D, Change = D::Change>,
     {

@@ -1,15 +1,17 @@
 //! The AWS services: pure operations over typed state, with joints to protocol and storage.
 //!
 //! A service is a folder (`mod`, `state`, `ops/*`, `error`, `limits`, pure; `wire` and `store`, its
-//! joints) and a line in [`all`]. An operation is a file in `ops/` and a line in the service's `wire`.
+//! joints) and a line in [`Services`]. An operation is a file in `ops/` and a line in the service's `wire`.
 
 mod host;
+mod registry;
+pub mod sts;
 
 pub use host::{Clock, Domain, Host, failure, unavailable};
+pub use registry::{Services, read_whole, schemas};
 
 use crate::base::{Context, Problem};
 use crate::protocol::{Answer, Request};
-use crate::storage::Schema;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -27,6 +29,12 @@ pub trait Service: Send + Sync + 'static {
 
     /// Answers a request. Its extensions hold the `Arc<Caller>`.
     fn call(&self, request: Request) -> Pending<'_, Answer>;
+
+    /// Paths below which devenv's own pages of this service lie (`/_aws/sqs`); requests for them
+    /// come to [`Service::call`] like any other.
+    fn pages(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Forgets everything, durably.
     fn reset(&self) -> Pending<'_, Result<(), Problem>>;
@@ -72,9 +80,4 @@ pub trait ServiceError {
     }
     /// AWS's text.
     fn message(&self) -> String;
-}
-
-/// The tables of all services.
-pub fn schemas() -> Vec<Schema> {
-    Vec::new()
 }

@@ -41,12 +41,8 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 /// Makes the file with mode 0600 before SQLite would make it with the umask's.
 fn create_private(path: &Path) -> Result<(), Problem> {
     use std::os::unix::fs::OpenOptionsExt;
-    let made = std::fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path);
+    let made =
+        std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
     made.map(drop).map_err(|error| {
         let message =
             format!("the state file {} cannot be opened for writing: {error}", path.display());
@@ -85,8 +81,7 @@ fn migrate(connection: &mut Connection, path: &Path, schemas: &[Schema]) -> Resu
         )
         .hint("nothing was changed; move it away, then run `devenv up` again"));
     }
-    let mut wanted: Vec<_> =
-        schemas.iter().map(|s| (s.name.to_owned(), s.scripts.len())).collect();
+    let mut wanted: Vec<_> = schemas.iter().map(|s| (s.name.to_owned(), s.scripts.len())).collect();
     wanted.sort();
     if tables > 0 && stored_versions(connection).map_err(failed)? == wanted {
         return Ok(());

@@ -89,7 +89,9 @@ impl Storage {
             .name("state-writer".into())
             .stack_size(512 * 1024)
             .spawn(move || write_loop(connection, &inbox, &epoch, &bump))
-            .map_err(|e| Problem::failed("thread", format!("the state writer cannot start: {e}")))?;
+            .map_err(|e| {
+                Problem::failed("thread", format!("the state writer cannot start: {e}"))
+            })?;
         *lock(&storage.shared.thread) = Some(thread);
         Ok(storage)
     }
@@ -252,7 +254,10 @@ mod tests {
         let path = dir.path().join("state.db");
         let storage = Storage::open(&path, SCHEMA).unwrap();
         let tickets: Vec<_> = (0..1000)
-            .map(|i| storage.submit(0, move |t| t.execute("INSERT INTO t VALUES (?1,'v')", [i]).map(drop)))
+            .map(|i| {
+                storage
+                    .submit(0, move |t| t.execute("INSERT INTO t VALUES (?1,'v')", [i]).map(drop))
+            })
             .collect();
         for ticket in tickets {
             ticket.committed_blocking().unwrap();

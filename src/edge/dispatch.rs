@@ -1,0 +1,243 @@
+//! From an HTTP request to the service that answers it: guard, caller, service, bounded body.
+
+use super::classify::{self, Target};
+use super::guard;
+use crate::base::{Caller, DEFAULT_REGION, Ids, account_of};
+use crate::protocol::{
+    Answer, AwsJson10, AwsQuery, Credential, Failure, Form, Incoming, Names, Protocol, body,
+};
+use crate::services::Service;
+use axum::body::Body as AxumBody;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Bytes of a form whose service is not yet known, at the most.
+const FORM_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The services by name, as the edge calls them.
+#[derive(Clone)]
+pub(super) struct Dispatch {
+    services: Arc<HashMap<&'static str, Arc<dyn Service>>>,
+}
+
+impl Dispatch {
+    pub(super) fn new(services: Vec<Arc<dyn Service>>) -> Self {
+        Dispatch { services: Arc::new(services.into_iter().map(|s| (s.name(), s)).collect()) }
+    }
+
+    pub(super) fn services(&self) -> impl Iterator<Item = &Arc<dyn Service>> {
+        self.services.values()
+    }
+
+    /// Answers an AWS request.
+    pub(super) async fn answer(self, request: Request<AxumBody>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let credential = credential_of(&parts);
+        let caller = Arc::new(caller_of(&parts, credential.as_ref()));
+        let started = std::time::Instant::now();
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let mut answer = match self.route(parts, body, credential, caller.clone()).await {
+            Ok(answer) | Err(answer) => answer,
+        };
+        tracing::debug!(
+            %method, path, status = answer.status().as_u16(), took = ?started.elapsed(),
+            request = caller.request_id, "request"
+        );
+        let id = HeaderValue::from_str(&caller.request_id);
+        if let (Ok(id), false) = (id, answer.headers().contains_key("x-amz-request-id")) {
+            answer.headers_mut().insert("x-amzn-requestid", id);
+        }
+        answer
+    }
+
+    async fn route(
+        &self,
+        mut parts: Parts,
+        body: AxumBody,
+        credential: Option<Credential>,
+        caller: Arc<Caller>,
+    ) -> Result<Answer, Answer> {
+        parts.extensions.insert(caller.clone());
+        let known = self
+            .by_page(parts.uri.path())
+            .or_else(|| classify::by_head(&parts, credential.as_ref()));
+        let limit = known.as_ref().and_then(|t| self.services.get(t.service.as_str()));
+        let limit = match (&known, limit) {
+            (Some(_), Some(service)) => service.body_limit(),
+            _ => Some(FORM_BYTES_MAX),
+        };
+        let Some(limit) = limit else {
+            // The service reads the body itself, as it arrives.
+            let target = known.ok_or_else(|| unknown_form(&caller))?;
+            let body = body.map_err(Into::into).boxed_unsync();
+            return self.call(&target, Request::from_parts(parts, body), &caller).await;
+        };
+        let bytes = collect(body, limit).await.map_err(|f| fail(known.as_ref(), &f, &caller))?;
+        let target = self.with_form(known, &mut parts, &bytes, &caller)?;
+        let body: Incoming = Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
+        self.call(&target, Request::from_parts(parts, body), &caller).await
+    }
+
+    /// The service whose own page a path is.
+    fn by_page(&self, path: &str) -> Option<Target> {
+        if !path.starts_with("/_") {
+            return None;
+        }
+        let owner = self.services.values().find(|s| s.pages().iter().any(|p| path.starts_with(p)));
+        owner.map(|s| Target { service: s.name().to_owned(), query: false })
+    }
+
+    /// Reads the form of an awsQuery request, which may still have to say which service is meant.
+    fn with_form(
+        &self,
+        known: Option<Target>,
+        parts: &mut Parts,
+        bytes: &Bytes,
+        caller: &Caller,
+    ) -> Result<Target, Answer> {
+        if known.as_ref().is_some_and(|t| !t.query) {
+            return Ok(known.unwrap_or_else(|| Target { service: "s3".into(), query: false }));
+        }
+        let text: &[u8] =
+            if bytes.is_empty() { parts.uri.query().unwrap_or_default().as_bytes() } else { bytes };
+        let form = Form::parse(text).map_err(|e| {
+            fail(known.as_ref(), &Failure::new(400, "MalformedQueryString", e.0), caller)
+        })?;
+        let target = match known {
+            Some(target) => target,
+            None => match classify::by_form(&form) {
+                Some(service) => Target { service: service.to_owned(), query: true },
+                None if form.get("Action").is_some() => return Err(unknown_form(caller)),
+                // A form that is no awsQuery call: an object or a form upload for S3.
+                None => return Ok(Target { service: "s3".into(), query: false }),
+            },
+        };
+        parts.extensions.insert(Arc::new(form));
+        Ok(target)
+    }
+
+    async fn call(
+        &self,
+        target: &Target,
+        request: crate::protocol::Request,
+        caller: &Caller,
+    ) -> Result<Answer, Answer> {
+        match self.services.get(target.service.as_str()) {
+            Some(service) => Ok(service.call(request).await),
+            None => {
+                let operation = operation_of(&request);
+                let failure = Failure::not_implemented(&target.service, &operation);
+                Err(fail(Some(target), &failure, caller))
+            }
+        }
+    }
+}
+
+fn operation_of(request: &crate::protocol::Request) -> String {
+    let target = request.headers().get("x-amz-target").and_then(|t| t.to_str().ok());
+    let form = request.extensions().get::<Arc<Form>>();
+    target
+        .and_then(|t| t.split('.').nth(1))
+        .or_else(|| form.and_then(|f| f.get("Action")))
+        .map_or_else(|| format!("{} {}", request.method(), request.uri().path()), str::to_owned)
+}
+
+async fn collect(body: AxumBody, limit: usize) -> Result<Bytes, Failure> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Failure::new(
+            413,
+            "RequestEntityTooLarge",
+            format!("The request body is larger than {limit} bytes."),
+        )),
+        Err(error) => Err(Failure::new(
+            400,
+            "IncompleteBody",
+            format!("The request body could not be read: {error}"),
+        )),
+    }
+}
+
+fn unknown_form(caller: &Caller) -> Answer {
+    let failure = Failure::new(
+        400,
+        "InvalidAction",
+        "The form's Action and Version name no service that devenv knows; sign the request or send Version.",
+    );
+    fail(Some(&Target { service: String::new(), query: true }), &failure, caller)
+}
+
+/// An error before any service was reached, in the protocol that the caller speaks.
+fn fail(target: Option<&Target>, failure: &Failure, caller: &Caller) -> Answer {
+    let failure = failure.clone().of_request(&caller.request_id);
+    match target {
+        Some(target) if target.service == "s3" => s3_error(&failure),
+        Some(target) if !target.query => AwsJson10::fail(Names::PLAIN, &failure),
+        _ => AwsQuery::fail(Names::PLAIN, &failure),
+    }
+}
+
+fn s3_error(failure: &Failure) -> Answer {
+    let text = crate::protocol::query_xml::text;
+    let document = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message><RequestId>{}</RequestId></Error>",
+        text(&failure.code),
+        text(&failure.message),
+        failure.request_id
+    );
+    let mut answer = http::Response::new(body(document));
+    *answer.status_mut() =
+        StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let xml = HeaderValue::from_static("application/xml");
+    answer.headers_mut().insert(header::CONTENT_TYPE, xml);
+    answer
+}
+
+/// Turns away what the guard refuses: `403` and a reason, in words that fit no protocol's success.
+pub(super) fn guarded(parts: &Parts) -> Result<(), Answer> {
+    guard::check(parts).map_err(|refusal| {
+        tracing::warn!(path = parts.uri.path(), reason = refusal.0, "request refused");
+        let failure = Failure::new(403, "AccessDenied", format!("devenv: {}", refusal.0));
+        s3_error(&failure)
+    })
+}
+
+fn credential_of(parts: &Parts) -> Option<Credential> {
+    let header = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    header
+        .and_then(Credential::from_authorization)
+        .or_else(|| parts.uri.query().and_then(Credential::from_query))
+}
+
+fn caller_of(parts: &Parts, credential: Option<&Credential>) -> Caller {
+    let access_key = credential.map_or("", |c| c.access_key.as_str());
+    let region = credential.map_or(DEFAULT_REGION, |c| c.region.as_str());
+    let host = parts.uri.authority().map(|a| a.as_str());
+    let host = host.or_else(|| parts.headers.get(header::HOST).and_then(|h| h.to_str().ok()));
+    Caller {
+        account: account_of(access_key).to_owned(),
+        region: if region.is_empty() { DEFAULT_REGION.to_owned() } else { region.to_owned() },
+        access_key: access_key.to_owned(),
+        endpoint: format!("http://{}", host.unwrap_or("127.0.0.1")),
+        request_id: request_id(),
+    }
+}
+
+fn request_id() -> String {
+    thread_local! {
+        static IDS: RefCell<Ids> = RefCell::new(Ids::seeded({
+            let mut seed = [0; 8];
+            // Request ids only have to differ; without randomness the thread's stack address will do.
+            match getrandom::fill(&mut seed) {
+                Ok(()) => u64::from_le_bytes(seed),
+                Err(_) => std::ptr::addr_of!(seed) as u64,
+            }
+        }));
+    }
+    IDS.with(|ids| ids.borrow_mut().uuid())
+}

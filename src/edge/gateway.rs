@@ -1,0 +1,117 @@
+//! The gateway as one thing to start and stop: state file, services, listeners.
+
+use super::dispatch::{Dispatch, guarded};
+use super::{pages, serve};
+use crate::base::Problem;
+use crate::protocol::Answer;
+use crate::services::{Clock, Services, schemas};
+use crate::storage::Storage;
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Connections that the kernel keeps for us while we are busy.
+const BACKLOG: u32 = 1024;
+
+/// What a gateway needs.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The directory of `state.db` and `blobs/`, made if it is missing (mode 0700).
+    pub state_dir: PathBuf,
+}
+
+/// A running gateway.
+pub struct Gateway {
+    address: SocketAddr,
+    services: Services,
+    storage: Storage,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Opens the state, binds the port and serves. When this returns, requests are answered.
+    pub async fn start(config: GatewayConfig) -> Result<Gateway, Problem> {
+        let listener = listen(config.listen)?;
+        let address =
+            listener.local_addr().map_err(|e| Problem::failed("listen", e.to_string()))?;
+        make_private_dir(&config.state_dir)?;
+        let storage = Storage::open(&config.state_dir.join("state.db"), &schemas())?;
+        let services = Services::open(&storage, &Clock::default(), &config.state_dir)?;
+        let dispatch = Dispatch::new(services.all());
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(serve::serve(listener, router(dispatch), stopped));
+        Ok(Gateway { address, services, storage, stop, serving })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The services behind it.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Stops accepting, lets requests under way finish for a moment, and closes the state file.
+    pub async fn shutdown(self) {
+        let _ = self.stop.send(true);
+        let _ = self.serving.await;
+        let storage = self.storage;
+        let _ = tokio::task::spawn_blocking(move || storage.close()).await;
+    }
+}
+
+fn router(dispatch: Dispatch) -> Router {
+    let aws = dispatch.clone();
+    pages::routes()
+        .with_state(dispatch)
+        .fallback(move |request: Request| aws.clone().answer(request))
+        .layer(from_fn(guard))
+}
+
+/// The guard stands before every address, devenv's own pages included.
+async fn guard(request: Request, next: Next) -> axum::response::Response {
+    let (parts, body) = request.into_parts();
+    let refused: Result<(), Answer> = guarded(&parts);
+    match refused {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(answer) => answer.into_response(),
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Problem> {
+    let bind = || -> std::io::Result<TcpListener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bind().map_err(|error| {
+        Problem::in_the_way(
+            "port-taken",
+            format!("the gateway cannot listen on {address}: {error}"),
+        )
+        .hint("stop what listens there, or set `port = \"auto\"` in devenv.toml")
+    })
+}
+
+fn make_private_dir(dir: &std::path::Path) -> Result<(), Problem> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
+        Problem::in_the_way(
+            "state-unwritable",
+            format!("the state directory {} cannot be made: {error}", dir.display()),
+        )
+        .hint("check the owner and mode of the directory above it")
+    })
+}
