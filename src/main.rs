@@ -1,5 +1,10 @@
 //! Arguments in, exit code out.
 
 fn main() -> std::process::ExitCode {
+    let args: Vec<_> = std::env::args_os().collect();
+    // Before any second thread: this may be a child on its way into a user namespace.
+    if let Some(code) = devenv::runtime::reexec_main(&args) {
+        return code;
+    }
     std::process::ExitCode::SUCCESS
 }

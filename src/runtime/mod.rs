@@ -1,1 +1,24 @@
 //! Native processes and what they need: binaries, ports, probes, logs.
+//!
+//! Order of reading: [`dirs`] (where things lie) → [`postgres`] and [`redis`] (what is to run: a
+//! [`Launch`]) → [`process`] (a running child, its adoption and end) → [`probe`] (does it answer).
+//! Nothing here prints; progress goes through [`Progress`], failures are [`crate::base::Problem`]s.
+
+pub mod dirs;
+pub mod doctor;
+mod fetch;
+pub mod launch;
+pub mod logs;
+pub mod ports;
+pub mod postgres;
+mod probe;
+pub mod process;
+pub mod progress;
+pub mod redis;
+pub mod runas;
+
+pub use dirs::Dirs;
+pub use launch::{Launch, Probe, StopSignal};
+pub use process::{ExitReport, Running, adopt, spawn};
+pub use progress::{Progress, Silent};
+pub use runas::{RunAs, reexec_main};

@@ -1,0 +1,166 @@
+//! Databases and extensions of the profile, made in a running server. Idempotent.
+
+use super::HOST;
+use crate::base::Problem;
+use crate::profile;
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, NoTls};
+
+/// Longest wait for one session.
+const CONNECT_WAIT_S: u64 = 10;
+/// Names shown when an extension is not there.
+const SUGGESTIONS_MAX: usize = 3;
+
+/// Makes what is missing of the profile's databases and their extensions.
+pub async fn initialise(settings: &profile::Postgres, port: u16) -> Result<(), Problem> {
+    databases(settings, port).await?;
+    let each = settings
+        .databases
+        .iter()
+        .map(|database| extensions(settings, port, database));
+    futures_util::future::try_join_all(each).await.map(drop)
+}
+
+async fn databases(settings: &profile::Postgres, port: u16) -> Result<(), Problem> {
+    let client = connect(settings, port, "postgres").await?;
+    let rows = client
+        .query("select datname from pg_database", &[])
+        .await
+        .map_err(|error| sql("list databases", &error))?;
+    let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    for name in settings
+        .databases
+        .iter()
+        .filter(|name| !there.contains(name))
+    {
+        match client
+            .batch_execute(&format!("create database {}", quoted(name)))
+            .await
+        {
+            Ok(()) => {}
+            Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => {}
+            Err(error) => return Err(sql(&format!("create database `{name}`"), &error)),
+        }
+    }
+    Ok(())
+}
+
+async fn extensions(
+    settings: &profile::Postgres,
+    port: u16,
+    database: &str,
+) -> Result<(), Problem> {
+    if settings.extensions.is_empty() {
+        return Ok(());
+    }
+    let client = connect(settings, port, database).await?;
+    let rows = client
+        .query("select extname from pg_extension", &[])
+        .await
+        .map_err(|error| sql("list extensions", &error))?;
+    let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    for name in settings
+        .extensions
+        .iter()
+        .filter(|name| !there.contains(name))
+    {
+        let statement = format!("create extension if not exists {} cascade", quoted(name));
+        if let Err(error) = client.batch_execute(&statement).await {
+            return Err(extension_problem(&client, name, database, &error).await);
+        }
+    }
+    Ok(())
+}
+
+async fn extension_problem(
+    client: &Client,
+    name: &str,
+    database: &str,
+    error: &tokio_postgres::Error,
+) -> Problem {
+    let problem = sql(
+        &format!("create extension `{name}` in database `{database}`"),
+        error,
+    );
+    let known = client
+        .query(
+            "select name from pg_available_extensions order by name",
+            &[],
+        )
+        .await
+        .unwrap_or_default();
+    let mut known: Vec<String> = known.iter().map(|row| row.get(0)).collect();
+    if known.is_empty() || known.iter().any(|there| there == name) {
+        return problem;
+    }
+    known.sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)));
+    let similar: Vec<String> = known
+        .iter()
+        .take(SUGGESTIONS_MAX)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    Problem { code: "extension-missing", exit: crate::base::Exit::InTheWay, ..problem }.hint(format!(
+        "this Postgres has no extension `{name}`; similar ones: {}; `provider = \"docker\"` with an image that has it is another way",
+        similar.join(", ")
+    ))
+}
+
+async fn connect(
+    settings: &profile::Postgres,
+    port: u16,
+    database: &str,
+) -> Result<Client, Problem> {
+    let mut config = tokio_postgres::Config::new();
+    config
+        .host(HOST)
+        .port(port)
+        .user(&settings.user)
+        .password(&settings.password)
+        .dbname(database)
+        .application_name("devenv")
+        .connect_timeout(Duration::from_secs(CONNECT_WAIT_S));
+    let (client, connection) = config
+        .connect(NoTls)
+        .await
+        .map_err(|error| sql(&format!("open database `{database}`"), &error))?;
+    tokio::spawn(async move {
+        // Its end is seen by the client's next query.
+        let _ = connection.await;
+    });
+    Ok(client)
+}
+
+/// A failed statement in Postgres' own words.
+fn sql(what: &str, error: &tokio_postgres::Error) -> Problem {
+    let why = match error.as_db_error() {
+        Some(answer) => answer.message().to_owned(),
+        None => error.to_string(),
+    };
+    let problem = Problem::failed("postgres-refused", format!("Postgres cannot {what}: {why}"));
+    match error.code() {
+        Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => problem.hint(
+            "the data directory was made with another user or password; restore them in devenv.toml, or start anew with `devenv down --volumes`",
+        ),
+        _ => problem,
+    }
+}
+
+/// An SQL identifier.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_quoted_whatever_they_hold() {
+        assert_eq!(quoted("uuid-ossp"), "\"uuid-ossp\"");
+        assert_eq!(
+            quoted("a\"; drop database b; --"),
+            "\"a\"\"; drop database b; --\""
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! A native Postgres: binaries found or fetched, a data directory copied from a cached template,
+//! configuration from the profile, and after the start databases and extensions.
+//!
+//! [`prepare`] blocks and needs no running server; [`initialise`] needs one and may be repeated.
+
+mod binaries;
+mod config;
+mod initialise;
+mod template;
+
+use crate::base::Problem;
+use crate::profile;
+use crate::runtime::dirs::Dirs;
+use crate::runtime::launch::{Launch, Probe, StopSignal};
+use crate::runtime::progress::Progress;
+use crate::runtime::runas;
+pub use initialise::initialise;
+use std::time::Duration;
+
+/// Where it listens. Never elsewhere.
+const HOST: &str = "127.0.0.1";
+/// How long a fast shutdown may take: it writes a checkpoint.
+const STOP_GRACE_S: u64 = 20;
+
+/// Finds or fetches binaries that satisfy `settings`, makes or refreshes the data directory and its
+/// configuration, and says how to start it on `port`.
+pub fn prepare(
+    settings: &profile::Postgres,
+    port: u16,
+    dirs: &Dirs,
+    progress: &dyn Progress,
+) -> Result<Launch, Problem> {
+    let (run_as, dirs) = &runas::place(dirs)?;
+    let run_as = *run_as;
+    let binaries = binaries::provide(settings, dirs, progress)?;
+    let data = template::data_path(dirs, binaries.major);
+    template::data_dir(&binaries, settings, &data, run_as, dirs, progress)?;
+    let sockets = config::socket_dir(dirs, run_as)?;
+    let written = config::write(settings, &binaries, &data, &sockets, run_as)?;
+    let mut args = vec![
+        "-D".into(),
+        data.clone().into_os_string(),
+        "-p".into(),
+        port.to_string().into(),
+    ];
+    // Not read by Postgres: it makes a change of settings a change of the launch.
+    args.extend(["-c".into(), format!("devenv.settings={written}").into()]);
+    Ok(Launch {
+        name: "postgres".into(),
+        program: binaries.bin.join("postgres"),
+        args,
+        env: vec![("LC_ALL".into(), "C".into())],
+        dir: data,
+        run_as,
+        probe: Probe::Postgres {
+            host: HOST.into(),
+            port,
+            user: settings.user.clone(),
+            database: "postgres".into(),
+        },
+        stop: StopSignal::Interrupt,
+        stop_grace: Duration::from_secs(STOP_GRACE_S),
+        version: binaries.version.clone(),
+        note: binaries.note.clone(),
+        address: format!("{HOST}:{port}"),
+    })
+}

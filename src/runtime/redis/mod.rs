@@ -1,0 +1,49 @@
+//! A native Redis (or Valkey, which speaks the same protocol): a binary found or fetched, a
+//! configuration from the profile, data that survives `kill -9` by an append-only file.
+
+mod binary;
+mod config;
+
+use crate::base::Problem;
+use crate::profile;
+use crate::runtime::dirs::{Dirs, private_dir};
+use crate::runtime::launch::{Launch, Probe, StopSignal};
+use crate::runtime::progress::Progress;
+use crate::runtime::runas::RunAs;
+use std::time::Duration;
+
+/// Where it listens. Never elsewhere.
+const HOST: &str = "127.0.0.1";
+/// How long it may take to write its data at the end.
+const STOP_GRACE_S: u64 = 10;
+
+/// Finds or fetches a server, writes its configuration and says how to start it on `port`.
+pub fn prepare(
+    settings: &profile::Redis,
+    port: u16,
+    dirs: &Dirs,
+    progress: &dyn Progress,
+) -> Result<Launch, Problem> {
+    let binary = binary::provide(dirs, progress)?;
+    let data = dirs.data.join("redis");
+    private_dir(&data)?;
+    let (conf, hash) = config::write(settings, &binary.program, port, &data, dirs)?;
+    Ok(Launch {
+        name: "redis".into(),
+        program: binary.program,
+        args: vec![conf.into_os_string()],
+        // Not read by the server: it makes a change of settings a change of the launch.
+        env: vec![("DEVENV_SETTINGS".into(), hash)],
+        dir: data,
+        run_as: RunAs::Current,
+        probe: Probe::Redis {
+            host: HOST.into(),
+            port,
+        },
+        stop: StopSignal::Terminate,
+        stop_grace: Duration::from_secs(STOP_GRACE_S),
+        version: binary.version,
+        note: None,
+        address: format!("{HOST}:{port}"),
+    })
+}
