@@ -48,13 +48,7 @@ pub struct Problem {
 impl Problem {
     /// A problem that ends a command with `exit`.
     pub fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Problem {
-            code,
-            message: message.into(),
-            hint: None,
-            exit,
-            retryable: false,
-        }
+        Problem { code, message: message.into(), hint: None, exit, retryable: false }
     }
 
     /// Something that failed.

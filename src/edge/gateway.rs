@@ -28,6 +28,13 @@ pub struct GatewayConfig {
     pub state_dir: PathBuf,
 }
 
+impl GatewayConfig {
+    /// A gateway at `listen` with its state in `state_dir` and the defaults for all else.
+    pub fn new(listen: SocketAddr, state_dir: PathBuf) -> Self {
+        GatewayConfig { listen, state_dir }
+    }
+}
+
 /// A running gateway.
 pub struct Gateway {
     address: SocketAddr,

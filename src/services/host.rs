@@ -197,3 +197,129 @@ fn entropy() -> u64 {
     }
     u64::from_le_bytes(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Storage;
+
+    #[derive(Default)]
+    struct Counter(i64);
+
+    struct Add(i64);
+
+    #[derive(Debug)]
+    struct Negative;
+
+    impl ServiceError for Negative {
+        fn code(&self) -> &'static str {
+            "Negative"
+        }
+        fn message(&self) -> String {
+            "below zero".into()
+        }
+    }
+
+    impl Operation for Add {
+        type State = Counter;
+        type Output = i64;
+        type Change = i64;
+        type Error = Negative;
+        const NAME: &'static str = "Add";
+
+        fn apply(
+            self,
+            state: &mut Counter,
+            _: &mut Context<'_>,
+            changes: &mut Vec<i64>,
+        ) -> Result<i64, Negative> {
+            if state.0 + self.0 < 0 {
+                return Err(Negative);
+            }
+            state.0 += self.0;
+            if self.0 != 0 {
+                changes.push(state.0);
+            }
+            Ok(state.0)
+        }
+    }
+
+    impl Domain for Counter {
+        type Change = i64;
+        const SCHEMA: Schema = Schema {
+            name: "counter",
+            scripts: &["CREATE TABLE counter(n INTEGER NOT NULL); INSERT INTO counter VALUES (0);"],
+        };
+
+        fn load(connection: &Connection) -> rusqlite::Result<Self> {
+            connection.query_row("SELECT n FROM counter", [], |row| row.get(0)).map(Counter)
+        }
+        fn write(change: &i64, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+            transaction.execute("UPDATE counter SET n = ?1", [change]).map(drop)
+        }
+        fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+            transaction.execute("UPDATE counter SET n = 0", []).map(drop)
+        }
+    }
+
+    fn caller() -> Caller {
+        Caller::internal("000000000000", "us-east-1", "http://127.0.0.1")
+    }
+
+    fn open(dir: &tempfile::TempDir) -> (Storage, Arc<Host<Counter>>) {
+        let storage = Storage::open(&dir.path().join("state.db"), &[Counter::SCHEMA]).unwrap();
+        let host = Host::open(&storage, &Clock::default()).unwrap();
+        (storage, host)
+    }
+
+    #[tokio::test]
+    async fn what_was_answered_is_on_disk_without_any_farewell() {
+        let dir = tempfile::tempdir().unwrap();
+        let (storage, host) = open(&dir);
+        assert_eq!(host.run(Add(2), &caller()).await.unwrap(), 2);
+        assert_eq!(host.run(Add(3), &caller()).await.unwrap(), 5);
+        let other = rusqlite::Connection::open(dir.path().join("state.db")).unwrap();
+        let n: i64 = other.query_row("SELECT n FROM counter", [], |row| row.get(0)).unwrap();
+        assert_eq!(n, 5);
+        drop((storage, host));
+    }
+
+    #[tokio::test]
+    async fn a_refused_operation_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_storage, host) = open(&dir);
+        assert_eq!(host.run(Add(-1), &caller()).await.unwrap_err().code, "Negative");
+        assert_eq!(host.run(Add(0), &caller()).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn when_the_disk_refuses_memory_goes_back_to_what_the_disk_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let (storage, host) = open(&dir);
+        host.run(Add(1), &caller()).await.unwrap();
+        storage
+            .transact(|t| {
+                t.execute_batch(
+                    "CREATE TRIGGER full BEFORE UPDATE ON counter WHEN NEW.n > 10
+                     BEGIN SELECT RAISE(ABORT, 'disk full'); END;",
+                )
+            })
+            .await
+            .unwrap();
+        let failed = host.run(Add(100), &caller()).await.unwrap_err();
+        assert_eq!((failed.status, failed.code.as_ref()), (500, "InternalFailure"));
+        assert_eq!(host.run(Add(0), &caller()).await.unwrap(), 1, "memory follows the disk");
+        assert_eq!(host.run(Add(2), &caller()).await.unwrap(), 3, "and goes on from there");
+    }
+
+    #[tokio::test]
+    async fn wiping_is_durable_and_later_operations_build_on_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (storage, host) = open(&dir);
+        host.run(Add(7), &caller()).await.unwrap();
+        host.wipe().await.unwrap();
+        assert_eq!(host.run(Add(1), &caller()).await.unwrap(), 1);
+        let n = storage.read(|c| c.query_row("SELECT n FROM counter", [], |r| r.get::<_, i64>(0)));
+        assert_eq!(n.unwrap(), 1);
+    }
+}

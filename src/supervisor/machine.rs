@@ -73,11 +73,9 @@ impl Supervisor {
         let mut parts: Vec<Part> = Vec::with_capacity(specs.len());
         let mut left = specs;
         while !left.is_empty() {
-            let ready = left.iter().position(|s| {
-                s.needs
-                    .iter()
-                    .all(|n| parts.iter().any(|p| &p.spec.name == n))
-            });
+            let ready = left
+                .iter()
+                .position(|s| s.needs.iter().all(|n| parts.iter().any(|p| &p.spec.name == n)));
             let Some(ready) = ready else {
                 let names: Vec<_> = left.iter().map(|s| format!("`{}`", s.name)).collect();
                 return Err(format!(
@@ -160,10 +158,7 @@ impl Supervisor {
     }
 
     fn marked(&self, names: &[String]) -> Vec<bool> {
-        self.parts
-            .iter()
-            .map(|p| names.contains(&p.spec.name))
-            .collect()
+        self.parts.iter().map(|p| names.contains(&p.spec.name)).collect()
     }
 
     fn report(&mut self, name: &str, run: u64, report: Report, now: Millis) {
@@ -228,10 +223,7 @@ impl Supervisor {
     }
 
     fn settle_stop(&mut self, i: usize, leaving: bool, now: Millis, actions: &mut Vec<Action>) {
-        let needed_still = self
-            .parts
-            .iter()
-            .any(|p| p.needs.contains(&i) && p.phase.is_live());
+        let needed_still = self.parts.iter().any(|p| p.needs.contains(&i) && p.phase.is_live());
         let part = &mut self.parts[i];
         let (name, run) = (part.spec.name.clone(), part.run);
         match part.phase {
@@ -244,13 +236,7 @@ impl Supervisor {
                     return;
                 }
                 let kill_at = now + part.spec.policy.kill_pace_ms;
-                part.enter(
-                    Phase::Stopping {
-                        kill_at,
-                        kills: kills + 1,
-                    },
-                    now,
-                );
+                part.enter(Phase::Stopping { kill_at, kills: kills + 1 }, now);
                 actions.push(Action::Kill { part: name, run });
             }
             Phase::Starting | Phase::Probing | Phase::Healthy | Phase::Unhealthy
@@ -330,15 +316,11 @@ impl Supervisor {
 
     /// Every part that should run answers.
     pub fn is_ready(&self) -> bool {
-        self.parts
-            .iter()
-            .all(|p| p.desired == Desired::Down || p.phase == Phase::Healthy)
+        self.parts.iter().all(|p| p.desired == Desired::Down || p.phase == Phase::Healthy)
     }
 
     /// Nothing runs, and nothing is about to.
     pub fn is_at_rest(&self) -> bool {
-        self.parts
-            .iter()
-            .all(|p| matches!(p.phase, Phase::Down | Phase::Failed))
+        self.parts.iter().all(|p| matches!(p.phase, Phase::Down | Phase::Failed))
     }
 }

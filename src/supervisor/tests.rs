@@ -28,9 +28,7 @@ fn names(parts: &[&str]) -> Vec<String> {
 }
 
 fn all() -> Event {
-    Event::Want {
-        parts: names(&["db", "api", "web", "cache"]),
-    }
+    Event::Want { parts: names(&["db", "api", "web", "cache"]) }
 }
 
 /// Drives a machine and remembers the current run of each part.
@@ -42,11 +40,7 @@ struct Script {
 
 impl Script {
     fn new(machine: Supervisor) -> Self {
-        Script {
-            machine,
-            runs: BTreeMap::new(),
-            now: 0,
-        }
+        Script { machine, runs: BTreeMap::new(), now: 0 }
     }
 
     /// Applies and tells the actions as words.
@@ -68,11 +62,7 @@ impl Script {
 
     fn report(&mut self, part: &str, report: Report) -> Vec<String> {
         let run = self.runs.get(part).copied().unwrap_or(0);
-        self.apply(Event::Run {
-            part: part.to_owned(),
-            run,
-            report,
-        })
+        self.apply(Event::Run { part: part.to_owned(), run, report })
     }
 
     fn healthy(&mut self, part: &str) -> Vec<String> {
@@ -82,12 +72,7 @@ impl Script {
     }
 
     fn exited(&mut self, part: &str) -> Vec<String> {
-        self.report(
-            part,
-            Report::Exited {
-                reason: "exit code 1".to_owned(),
-            },
-        )
+        self.report(part, Report::Exited { reason: "exit code 1".to_owned() })
     }
 
     fn at(&mut self, now: Millis) -> Vec<String> {
@@ -96,11 +81,7 @@ impl Script {
     }
 
     fn part(&self, name: &str) -> PartView {
-        self.machine
-            .view()
-            .into_iter()
-            .find(|p| p.name == name)
-            .unwrap()
+        self.machine.view().into_iter().find(|p| p.name == name).unwrap()
     }
 
     fn up(machine: Supervisor) -> Self {
@@ -118,14 +99,8 @@ impl Script {
 fn parts_start_in_order_and_side_by_side_where_they_can() {
     let mut s = Script::new(shop());
     assert_eq!(s.apply(all()), ["start cache", "start db"]);
-    assert_eq!(
-        s.part("web").reason.as_deref(),
-        Some("waits for `api`, which is waiting")
-    );
-    assert_eq!(
-        s.report("db", Report::Started { adopted: false }),
-        [] as [&str; 0]
-    );
+    assert_eq!(s.part("web").reason.as_deref(), Some("waits for `api`, which is waiting"));
+    assert_eq!(s.report("db", Report::Started { adopted: false }), [] as [&str; 0]);
     assert_eq!(s.report("db", Report::ProbeOk), ["start api"]);
     assert_eq!(s.healthy("api"), ["start web"]);
     s.healthy("web");
@@ -137,12 +112,7 @@ fn parts_start_in_order_and_side_by_side_where_they_can() {
 #[test]
 fn wanting_one_part_wants_what_it_needs() {
     let mut s = Script::new(shop());
-    assert_eq!(
-        s.apply(Event::Want {
-            parts: names(&["api"])
-        }),
-        ["start db"]
-    );
+    assert_eq!(s.apply(Event::Want { parts: names(&["api"]) }), ["start db"]);
     assert_eq!(s.healthy("db"), ["start api"]);
     s.healthy("api");
     assert!(s.machine.is_ready());
@@ -164,12 +134,7 @@ fn all_stops_from_the_top() {
 #[test]
 fn stopping_one_part_stops_those_that_need_it() {
     let mut s = Script::up(shop());
-    assert_eq!(
-        s.apply(Event::Release {
-            parts: names(&["api"])
-        }),
-        ["stop web"]
-    );
+    assert_eq!(s.apply(Event::Release { parts: names(&["api"]) }), ["stop web"]);
     assert_eq!(s.exited("web"), ["stop api"]);
     s.exited("api");
     assert_eq!(s.part("db").phase, Phase::Healthy);
@@ -180,12 +145,7 @@ fn stopping_one_part_stops_those_that_need_it() {
 #[test]
 fn restarting_a_part_takes_those_that_need_it_down_and_up_again() {
     let mut s = Script::up(shop());
-    assert_eq!(
-        s.apply(Event::Restart {
-            parts: names(&["api"])
-        }),
-        ["stop web"]
-    );
+    assert_eq!(s.apply(Event::Restart { parts: names(&["api"]) }), ["stop web"]);
     assert_eq!(s.exited("web"), ["stop api"]);
     assert_eq!(s.exited("api"), ["start api"]);
     assert_eq!(s.healthy("api"), ["start web"]);
@@ -213,12 +173,7 @@ fn a_crash_is_followed_by_a_restart_with_growing_pauses_until_given_up() {
     let cache = s.part("cache");
     assert_eq!((cache.phase, cache.restarts), (Phase::Failed, 4));
     assert_eq!(cache.reason.as_deref(), Some("exit code 1"));
-    assert_eq!(
-        s.apply(Event::Want {
-            parts: names(&["cache"])
-        }),
-        ["start cache"]
-    );
+    assert_eq!(s.apply(Event::Want { parts: names(&["cache"]) }), ["start cache"]);
 }
 
 #[test]
@@ -228,9 +183,7 @@ fn a_stable_run_forgets_earlier_failures() {
         let after = s.now + Policy::default().stable_after_ms;
         s.at(after);
         s.exited("cache");
-        let Phase::Backoff { until } = s.part("cache").phase else {
-            panic!("given up")
-        };
+        let Phase::Backoff { until } = s.part("cache").phase else { panic!("given up") };
         assert_eq!(until - s.now, 100);
         assert_eq!(s.at(until), ["start cache"]);
         s.healthy("cache");
@@ -242,21 +195,9 @@ fn a_fatal_start_failure_is_not_tried_again_and_those_above_say_so() {
     let mut s = Script::new(shop());
     s.apply(all());
     let reason = "port 5432 is taken".to_owned();
-    assert_eq!(
-        s.report(
-            "db",
-            Report::StartFailed {
-                reason,
-                fatal: true
-            }
-        ),
-        [] as [&str; 0]
-    );
+    assert_eq!(s.report("db", Report::StartFailed { reason, fatal: true }), [] as [&str; 0]);
     assert_eq!(s.part("db").phase, Phase::Failed);
-    assert_eq!(
-        s.part("api").reason.as_deref(),
-        Some("waits for `db`, which is failed")
-    );
+    assert_eq!(s.part("api").reason.as_deref(), Some("waits for `db`, which is failed"));
     assert_eq!(s.machine.next_deadline(), None);
 }
 
@@ -275,12 +216,7 @@ fn a_crash_below_leaves_those_above_running() {
 fn a_probe_that_fails_makes_unhealthy_and_recovers_without_a_restart() {
     let mut s = Script::up(shop());
     s.at(50);
-    s.report(
-        "db",
-        Report::ProbeFailed {
-            reason: "no answer in 1 s".to_owned(),
-        },
-    );
+    s.report("db", Report::ProbeFailed { reason: "no answer in 1 s".to_owned() });
     let db = s.part("db");
     assert_eq!((db.phase, db.since, db.restarts), (Phase::Unhealthy, 50, 0));
     assert_eq!(db.reason.as_deref(), Some("no answer in 1 s"));
@@ -292,18 +228,13 @@ fn a_probe_that_fails_makes_unhealthy_and_recovers_without_a_restart() {
 #[test]
 fn a_run_that_ignores_the_request_is_killed_and_at_last_written_off() {
     let mut s = Script::up(shop());
-    s.apply(Event::Release {
-        parts: names(&["cache"]),
-    });
+    s.apply(Event::Release { parts: names(&["cache"]) });
     assert_eq!(s.at(9_999), [] as [&str; 0]);
     assert_eq!(s.at(10_000), ["kill cache"]);
     assert_eq!(s.at(11_000), ["kill cache"]);
     assert_eq!(s.at(12_000), ["kill cache"]);
     assert_eq!(s.at(13_000), [] as [&str; 0]);
-    assert_eq!(
-        s.part("cache").reason.as_deref(),
-        Some("did not end when killed")
-    );
+    assert_eq!(s.part("cache").reason.as_deref(), Some("did not end when killed"));
 }
 
 #[test]
@@ -312,17 +243,8 @@ fn reports_of_an_earlier_run_are_ignored() {
     let old = s.runs["cache"];
     s.exited("cache");
     s.at(100);
-    let report = Report::Exited {
-        reason: "late".to_owned(),
-    };
-    assert_eq!(
-        s.apply(Event::Run {
-            part: "cache".to_owned(),
-            run: old,
-            report
-        }),
-        [] as [&str; 0]
-    );
+    let report = Report::Exited { reason: "late".to_owned() };
+    assert_eq!(s.apply(Event::Run { part: "cache".to_owned(), run: old, report }), [] as [&str; 0]);
     assert_eq!(s.part("cache").phase, Phase::Starting);
 }
 
@@ -346,13 +268,7 @@ fn a_stop_during_the_start_ends_when_the_start_does() {
     assert_eq!(s.apply(Event::StopAll), ["stop db", "stop cache"]);
     s.report("db", Report::Started { adopted: false });
     s.exited("db");
-    s.report(
-        "cache",
-        Report::StartFailed {
-            reason: "stopped".to_owned(),
-            fatal: false,
-        },
-    );
+    s.report("cache", Report::StartFailed { reason: "stopped".to_owned(), fatal: false });
     assert!(s.machine.is_at_rest());
     assert_eq!(s.machine.next_deadline(), None);
 }
@@ -411,10 +327,7 @@ impl World {
                 let reason = "r".to_owned();
                 let report = match kind {
                     0 => Report::Exited { reason },
-                    1 => Report::StartFailed {
-                        reason,
-                        fatal: false,
-                    },
+                    1 => Report::StartFailed { reason, fatal: false },
                     2 => Report::ProbeFailed { reason },
                     3 => Report::Started { adopted: false },
                     _ => Report::ProbeOk,
@@ -441,10 +354,7 @@ impl World {
                     assert_eq!(before, None, "{part} has two runs");
                 }
                 Action::Stop { part, .. } | Action::Kill { part, .. } => {
-                    for above in PARTS
-                        .iter()
-                        .filter(|p| shop_needs(p).contains(&part.as_str()))
-                    {
+                    for above in PARTS.iter().filter(|p| shop_needs(p).contains(&part.as_str())) {
                         assert!(!phase(above).is_live(), "{part} stopped under {above}");
                     }
                 }
