@@ -1,0 +1,61 @@
+//! SES as typed: identities, templates, forwarding.
+
+use super::Part;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Mail: nothing leaves the machine unless `forward` says so.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ses {
+    /// Verified addresses and domains.
+    pub(crate) identities: Option<Vec<String>>,
+    /// Templates by name. Stored and shown.
+    #[schemars(with = "Option<BTreeMap<String, Part<Template>>>")]
+    pub(crate) templates: Option<BTreeMap<String, Template>>,
+    /// Whether unverified senders are refused, as AWS does. Default: `lenient`.
+    pub(crate) mode: Option<SesMode>,
+    /// A real mail server that captured mail may be passed on to. Stored and shown.
+    #[schemars(with = "Option<Part<Forward>>")]
+    pub(crate) forward: Option<Forward>,
+}
+
+/// Treatment of unverified senders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SesMode {
+    /// Any sender will do.
+    Lenient,
+    /// Unverified senders are refused.
+    Strict,
+}
+
+/// An e-mail template; `{{name}}` is replaced.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Template {
+    /// The subject.
+    pub(crate) subject: String,
+    /// The HTML part.
+    pub(crate) html: Option<String>,
+    /// The text part.
+    pub(crate) text: Option<String>,
+}
+
+/// A mail server.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Forward {
+    /// Its host.
+    pub(crate) host: String,
+    /// Its port. Default: 587.
+    #[schemars(range(min = 1))]
+    pub(crate) port: Option<u16>,
+    /// User.
+    pub(crate) user: Option<String>,
+    /// Password.
+    pub(crate) password: Option<String>,
+    /// Only mail to these addresses or domains is passed on.
+    pub(crate) only: Vec<String>,
+}

@@ -1,0 +1,80 @@
+//! The JSON Schema of `devenv.toml`, draft 2020-12, generated from the types in `raw`.
+//! Cleaned for editors: TOML has no null, and no type may be one.
+
+use crate::profile::raw::RawProfile;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+use std::sync::OnceLock;
+
+/// The JSON Schema of `devenv.toml`.
+pub fn schema() -> Value {
+    built().clone()
+}
+
+/// The schema, built once.
+pub(crate) fn built() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(|| {
+        let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+        let mut schema = generator.into_root_schema_for::<RawProfile>().to_value();
+        without_null(&mut schema);
+        names(&mut schema);
+        schema
+    })
+}
+
+/// Removes null as a type or alternative, and integer formats, which are no formats of JSON Schema.
+fn without_null(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        Value::Object(object) => {
+            object.values_mut().for_each(without_null);
+            if object.get("format").is_some_and(Value::is_string) {
+                object.remove("format");
+            }
+            if let Some(Value::Array(types)) = object.get_mut("type") {
+                types.retain(|t| t != "null");
+                if let [one] = types.as_slice() {
+                    let one = one.clone();
+                    object.insert("type".into(), one);
+                }
+            }
+            if let Some(Value::Array(alternatives)) = object.get_mut("anyOf") {
+                alternatives.retain(|a| *a != json!({ "type": "null" }));
+                // Alternatives within alternatives are alternatives.
+                let nested = |a: &Value| {
+                    a.as_object().filter(|o| o.len() == 1).and_then(|o| o.get("anyOf")).cloned()
+                };
+                let flat = alternatives.drain(..).flat_map(|a| match nested(&a) {
+                    Some(Value::Array(inner)) => inner,
+                    _ => vec![a],
+                });
+                let flat: Vec<Value> = flat.collect();
+                match flat.as_slice() {
+                    [Value::Object(one)] => {
+                        object.remove("anyOf");
+                        for (key, value) in one {
+                            object.entry(key.clone()).or_insert_with(|| value.clone());
+                        }
+                    }
+                    _ => {
+                        object.insert("anyOf".into(), Value::Array(flat));
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What the types cannot say: the shapes of names.
+fn names(schema: &mut Value) {
+    let mut pattern = |pointer: &str, pattern: &str| {
+        if let Some(Value::Object(map)) = schema.pointer_mut(pointer) {
+            map.insert("propertyNames".into(), json!({ "pattern": pattern }));
+        }
+    };
+    pattern("/$defs/S3/properties/buckets", "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$");
+    pattern("/$defs/Sqs/properties/queues", "^[A-Za-z0-9_-]{1,80}(\\.fifo)?$");
+    pattern("/properties/secrets", "^[A-Za-z0-9/_+=.@-]{1,512}$");
+}
