@@ -1,1 +1,5 @@
 //! Fills an environment: the resources that a profile declares.
+
+mod facts;
+
+pub use facts::{Facts, Server};

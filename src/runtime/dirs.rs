@@ -89,20 +89,14 @@ fn cache_dir_from(env: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, Prob
     if let Some(dir) = absolute("XDG_CACHE_HOME") {
         return Ok(dir.join("devenv"));
     }
-    let below = if cfg!(target_os = "macos") {
-        "Library/Caches/devenv"
-    } else {
-        ".cache/devenv"
-    };
-    absolute("HOME")
-        .map(|home| home.join(below))
-        .ok_or_else(|| {
-            Problem::failed(
-                "cache-dir",
-                "neither DEVENV_CACHE_DIR, XDG_CACHE_HOME nor HOME names an absolute directory",
-            )
-            .hint("set DEVENV_CACHE_DIR to a directory for downloads")
-        })
+    let below = if cfg!(target_os = "macos") { "Library/Caches/devenv" } else { ".cache/devenv" };
+    absolute("HOME").map(|home| home.join(below)).ok_or_else(|| {
+        Problem::failed(
+            "cache-dir",
+            "neither DEVENV_CACHE_DIR, XDG_CACHE_HOME nor HOME names an absolute directory",
+        )
+        .hint("set DEVENV_CACHE_DIR to a directory for downloads")
+    })
 }
 
 /// Under sudo, the project's owner gets the directories: it runs Postgres, and may remove them.
@@ -122,10 +116,7 @@ pub(crate) fn private_dir(dir: &Path) -> Result<(), Problem> {
         .mode(DIR_MODE)
         .create(dir)
         .map_err(|error| unwritable(dir, &error))?;
-    let mode = fs::metadata(dir)
-        .map_err(|error| unwritable(dir, &error))?
-        .permissions()
-        .mode();
+    let mode = fs::metadata(dir).map_err(|error| unwritable(dir, &error))?.permissions().mode();
     if mode & 0o077 != 0 {
         fs::set_permissions(dir, fs::Permissions::from_mode(DIR_MODE))
             .map_err(|error| unwritable(dir, &error))?;
@@ -135,10 +126,8 @@ pub(crate) fn private_dir(dir: &Path) -> Result<(), Problem> {
 
 /// A file or directory that cannot be written, with what to do about its cause.
 pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Problem {
-    let problem = Problem::in_the_way(
-        "not-writable",
-        format!("cannot write {}: {error}", path.display()),
-    );
+    let problem =
+        Problem::in_the_way("not-writable", format!("cannot write {}: {error}", path.display()));
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => problem
             .hint("free some disk space, or put downloads elsewhere with DEVENV_CACHE_DIR")
@@ -161,20 +150,13 @@ mod tests {
     fn env(pairs: &[(&'static str, &'static str)]) -> impl Fn(&str) -> Option<PathBuf> {
         let pairs = pairs.to_vec();
         move |key| {
-            pairs
-                .iter()
-                .find(|(name, _)| *name == key)
-                .map(|(_, value)| PathBuf::from(value))
+            pairs.iter().find(|(name, _)| *name == key).map(|(_, value)| PathBuf::from(value))
         }
     }
 
     #[test]
     fn the_cache_is_where_the_user_says() {
-        let all = [
-            ("DEVENV_CACHE_DIR", "/a"),
-            ("XDG_CACHE_HOME", "/b"),
-            ("HOME", "/c"),
-        ];
+        let all = [("DEVENV_CACHE_DIR", "/a"), ("XDG_CACHE_HOME", "/b"), ("HOME", "/c")];
         assert_eq!(cache_dir_from(env(&all)), Ok("/a".into()));
         assert_eq!(cache_dir_from(env(&all[1..])), Ok("/b/devenv".into()));
         assert!(cache_dir_from(env(&all[2..])).is_ok_and(|dir| dir.starts_with("/c")));
@@ -192,10 +174,7 @@ mod tests {
             let mode = fs::metadata(dir).expect("directory").permissions().mode();
             assert_eq!(mode & 0o777, 0o700, "{}", dir.display());
         }
-        assert_eq!(
-            fs::read_to_string(dirs.state.join(".gitignore")).expect("file"),
-            "*\n"
-        );
+        assert_eq!(fs::read_to_string(dirs.state.join(".gitignore")).expect("file"), "*\n");
     }
 
     #[test]

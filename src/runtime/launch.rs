@@ -44,9 +44,7 @@ impl Launch {
             hash.update(bytes);
         };
         feed(self.program.as_os_str().as_encoded_bytes());
-        self.args
-            .iter()
-            .for_each(|arg| feed(arg.as_encoded_bytes()));
+        self.args.iter().for_each(|arg| feed(arg.as_encoded_bytes()));
         self.env.iter().for_each(|(key, value)| {
             feed(key.as_bytes());
             feed(value.as_bytes());

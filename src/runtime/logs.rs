@@ -37,10 +37,8 @@ pub struct Line {
 impl Line {
     fn parse(line: &str) -> Option<Line> {
         let (at, text) = line.trim_end_matches('\n').split_once(' ')?;
-        (at.len() == TIME_CHARS && at.ends_with('Z')).then(|| Line {
-            at: at.to_owned(),
-            text: text.to_owned(),
-        })
+        (at.len() == TIME_CHARS && at.ends_with('Z'))
+            .then(|| Line { at: at.to_owned(), text: text.to_owned() })
     }
 }
 
@@ -73,11 +71,7 @@ impl Writer {
     }
 
     fn at(path: PathBuf) -> io::Result<Writer> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)?;
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
         let size = file.metadata()?.len();
         Ok(Writer { path, file, size })
     }
@@ -122,10 +116,8 @@ pub fn read(
     let current = path(dirs, name);
     let since = since.map(stamp);
     let mut lines = std::collections::VecDeque::new();
-    let files = (1..=LOGS_KEPT)
-        .rev()
-        .map(|number| rotated(&current, number))
-        .chain([current.clone()]);
+    let files =
+        (1..=LOGS_KEPT).rev().map(|number| rotated(&current, number)).chain([current.clone()]);
     for file in files {
         let file = match File::open(&file) {
             Ok(file) => file,
@@ -166,11 +158,7 @@ pub struct Follower {
 impl Follower {
     /// Follows `name` from its present end.
     pub fn at_end(dirs: &Dirs, name: &str) -> Follower {
-        let mut follower = Follower {
-            path: path(dirs, name),
-            open: None,
-            rest: String::new(),
-        };
+        let mut follower = Follower { path: path(dirs, name), open: None, rest: String::new() };
         if let Ok(mut file) = File::open(&follower.path) {
             let inode = file.metadata().map(|meta| meta.ino()).unwrap_or_default();
             if file.seek(SeekFrom::End(0)).is_ok() {
@@ -211,10 +199,7 @@ impl Follower {
             return;
         };
         let mut piece = Vec::new();
-        while reader
-            .read_until(b'\n', &mut piece)
-            .is_ok_and(|count| count > 0)
-        {
+        while reader.read_until(b'\n', &mut piece).is_ok_and(|count| count > 0) {
             self.rest.push_str(&String::from_utf8_lossy(&piece));
             piece.clear();
             if self.rest.ends_with('\n') {
@@ -263,34 +248,19 @@ fn pipe_path(dirs: &Dirs, name: &str) -> PathBuf {
 #[cfg(not(target_vendor = "apple"))]
 fn make_pipe(path: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, FileType, Mode};
-    Ok(rustix::fs::mknodat(
-        CWD,
-        path,
-        FileType::Fifo,
-        Mode::RUSR | Mode::WUSR,
-        0,
-    )?)
+    Ok(rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?)
 }
 
 #[cfg(target_vendor = "apple")]
 fn make_pipe(path: &Path) -> io::Result<()> {
-    let status = std::process::Command::new("mkfifo")
-        .args(["-m", "600"])
-        .arg(path)
-        .status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(io::Error::other("mkfifo failed"))
-    }
+    let status = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(path).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other("mkfifo failed")) }
 }
 
 fn open_reader(path: &Path) -> io::Result<File> {
     // Opened without blocking: a blocking open would wait for a writer.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits() as i32)
-        .open(path)?;
+    let file =
+        OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
     let flags = rustix::fs::fcntl_getfl(&file)?;
     rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
     Ok(file)
@@ -303,10 +273,7 @@ pub(crate) fn pump(reader: File, mut log: Writer) {
         let mut piece = Vec::new();
         loop {
             piece.clear();
-            match (&mut reader)
-                .take(LINE_BYTES_MAX)
-                .read_until(b'\n', &mut piece)
-            {
+            match (&mut reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut piece) {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
@@ -316,10 +283,7 @@ pub(crate) fn pump(reader: File, mut log: Writer) {
         }
     };
     // Without a thread the pipe fills and further output is dropped; the service itself goes on.
-    let _ = std::thread::Builder::new()
-        .name("log".into())
-        .stack_size(128 * 1024)
-        .spawn(copy);
+    let _ = std::thread::Builder::new().name("log".into()).stack_size(128 * 1024).spawn(copy);
 }
 
 #[cfg(test)]
@@ -357,10 +321,7 @@ mod tests {
         .expect("log");
         let since: Timestamp = "2026-01-02T00:00:00Z".parse().expect("time");
         let texts = |lines: Vec<Line>| lines.into_iter().map(|line| line.text).collect::<Vec<_>>();
-        assert_eq!(
-            texts(read(&dirs, "x", Some(since), 9).expect("lines")),
-            ["mid", "new"]
-        );
+        assert_eq!(texts(read(&dirs, "x", Some(since), 9).expect("lines")), ["mid", "new"]);
         assert_eq!(texts(read(&dirs, "x", None, 1).expect("lines")), ["new"]);
         assert_eq!(read(&dirs, "absent", None, 9).expect("no log yet"), []);
     }

@@ -98,10 +98,7 @@ fn problem(port: u16, what: &str, refusal: &std::io::Error) -> Problem {
     );
     match owner(port) {
         Some(owner) => {
-            let place = owner
-                .directory
-                .map(|dir| format!(" in {dir}"))
-                .unwrap_or_default();
+            let place = owner.directory.map(|dir| format!(" in {dir}")).unwrap_or_default();
             Problem::in_the_way(
                 "port-taken",
                 format!(
@@ -115,9 +112,7 @@ fn problem(port: u16, what: &str, refusal: &std::io::Error) -> Problem {
             "port-taken",
             format!("port {port} for {what} is taken by a process of another user"),
         )
-        .hint(format!(
-            "find it with `sudo ss -ltnp 'sport = :{port}'` and stop it, or set {key}"
-        )),
+        .hint(format!("find it with `sudo ss -ltnp 'sport = :{port}'` and stop it, or set {key}")),
     }
     .retryable()
 }
@@ -128,19 +123,12 @@ pub fn owner(port: u16) -> Option<Owner> {
     let mut inodes = HashSet::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
         let text = std::fs::read_to_string(table).unwrap_or_default();
-        inodes.extend(
-            text.lines()
-                .skip(1)
-                .filter_map(|line| listening_inode(line, port)),
-        );
+        inodes.extend(text.lines().skip(1).filter_map(|line| listening_inode(line, port)));
     }
     if inodes.is_empty() {
         return None;
     }
-    let wanted: HashSet<String> = inodes
-        .iter()
-        .map(|inode| format!("socket:[{inode}]"))
-        .collect();
+    let wanted: HashSet<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     let processes = std::fs::read_dir("/proc").ok()?;
     processes
         .flatten()
@@ -158,20 +146,14 @@ pub fn owner(port: u16) -> Option<Owner> {
         .ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let field = |kind: char| text.lines().find_map(|line| line.strip_prefix(kind));
-    Some(Owner {
-        pid: field('p')?.parse().ok()?,
-        command: field('c')?.to_owned(),
-        directory: None,
-    })
+    Some(Owner { pid: field('p')?.parse().ok()?, command: field('c')?.to_owned(), directory: None })
 }
 
 /// The inode of a `/proc/net/tcp` line if it listens (state 0A) on `port`.
 fn listening_inode(line: &str, port: u16) -> Option<u64> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let local = u16::from_str_radix(fields.get(1)?.rsplit(':').next()?, 16).ok()?;
-    (local == port && *fields.get(3)? == "0A")
-        .then(|| fields.get(9)?.parse().ok())
-        .flatten()
+    (local == port && *fields.get(3)? == "0A").then(|| fields.get(9)?.parse().ok()).flatten()
 }
 
 #[cfg(target_os = "linux")]
@@ -211,15 +193,10 @@ mod tests {
     fn a_taken_port_names_its_owner_and_the_way_out() {
         let (_held, port) = listener();
         let problem = claim(Port::Fixed(port), "postgres", &mut Vec::new()).expect_err("taken");
-        assert_eq!(
-            (problem.code, problem.exit.code(), problem.retryable),
-            ("port-taken", 5, true)
-        );
+        assert_eq!((problem.code, problem.exit.code(), problem.retryable), ("port-taken", 5, true));
         let pid = std::process::id().to_string();
         assert!(
-            problem
-                .message
-                .contains(&format!("port {port} for postgres is taken by pid {pid}")),
+            problem.message.contains(&format!("port {port} for postgres is taken by pid {pid}")),
             "{problem}"
         );
         let hint = problem.hint.expect("hint");
@@ -250,9 +227,6 @@ mod tests {
         let listening = "0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4242 1 0 100 0 0 10 0";
         assert_eq!(listening_inode(listening, 0x1538), Some(4242));
         assert_eq!(listening_inode(listening, 80), None);
-        assert_eq!(
-            listening_inode(&listening.replace(" 0A ", " 01 "), 0x1538),
-            None
-        );
+        assert_eq!(listening_inode(&listening.replace(" 0A ", " 01 "), 0x1538), None);
     }
 }

@@ -20,12 +20,9 @@ impl Probe {
     pub async fn check(&self) -> Result<(), String> {
         let ask = async {
             match self {
-                Probe::Postgres {
-                    host,
-                    port,
-                    user,
-                    database,
-                } => postgres(connect(host, *port).await?, user, database).await,
+                Probe::Postgres { host, port, user, database } => {
+                    postgres(connect(host, *port).await?, user, database).await
+                }
                 Probe::Redis { host, port } => redis(connect(host, *port).await?).await,
                 Probe::Tcp { host, port } => connect(host, *port).await.map(drop),
                 Probe::Http { host, port, path } => {
@@ -35,10 +32,7 @@ impl Probe {
         };
         match tokio::time::timeout(Duration::from_millis(ANSWER_WAIT_MS), ask).await {
             Ok(answer) => answer,
-            Err(_) => Err(format!(
-                "no answer from {} within {ANSWER_WAIT_MS} ms",
-                self.address()
-            )),
+            Err(_) => Err(format!("no answer from {} within {ANSWER_WAIT_MS} ms", self.address())),
         }
     }
 
@@ -63,10 +57,7 @@ async fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
 /// An I/O error without Rust's "(os error N)".
 fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or(&text)
-        .to_lowercase()
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 async fn postgres(mut stream: TcpStream, user: &str, database: &str) -> Result<(), String> {
@@ -79,10 +70,7 @@ async fn postgres(mut stream: TcpStream, user: &str, database: &str) -> Result<(
     body.push(0);
     let mut packet = ((body.len() + 4) as i32).to_be_bytes().to_vec();
     packet.append(&mut body);
-    stream
-        .write_all(&packet)
-        .await
-        .map_err(|error| plain(&error))?;
+    stream.write_all(&packet).await.map_err(|error| plain(&error))?;
     let answer = read_some(&mut stream).await?;
     match answer.first() {
         Some(b'R') => Ok(()),
@@ -109,10 +97,7 @@ fn postgres_error(answer: &[u8]) -> String {
 }
 
 async fn redis(mut stream: TcpStream) -> Result<(), String> {
-    stream
-        .write_all(b"PING\r\n")
-        .await
-        .map_err(|error| plain(&error))?;
+    stream.write_all(b"PING\r\n").await.map_err(|error| plain(&error))?;
     let answer = read_some(&mut stream).await?;
     let text = String::from_utf8_lossy(&answer);
     match text.trim_end() {
@@ -124,18 +109,11 @@ async fn redis(mut stream: TcpStream) -> Result<(), String> {
 
 async fn http(mut stream: TcpStream, host: &str, path: &str) -> Result<(), String> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    stream
-        .write_all(request.as_bytes())
-        .await
-        .map_err(|error| plain(&error))?;
+    stream.write_all(request.as_bytes()).await.map_err(|error| plain(&error))?;
     let answer = read_some(&mut stream).await?;
     let text = String::from_utf8_lossy(&answer);
     let line = text.lines().next().unwrap_or_default();
-    match line
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse::<u16>().ok())
-    {
+    match line.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok()) {
         Some(status) if status < 400 => Ok(()),
         Some(_) => Err(format!("GET {path} answered {line}")),
         None => Err("the port answers, but not in HTTP".into()),
@@ -144,10 +122,7 @@ async fn http(mut stream: TcpStream, host: &str, path: &str) -> Result<(), Strin
 
 async fn read_some(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
     let mut buffer = vec![0; ANSWER_BYTES_MAX];
-    let count = stream
-        .read(&mut buffer)
-        .await
-        .map_err(|error| plain(&error))?;
+    let count = stream.read(&mut buffer).await.map_err(|error| plain(&error))?;
     buffer.truncate(count);
     Ok(buffer)
 }
@@ -173,12 +148,7 @@ mod tests {
 
     fn postgres_at(port: u16) -> Probe {
         let text = "postgres".to_owned();
-        Probe::Postgres {
-            host: "127.0.0.1".into(),
-            port,
-            user: text.clone(),
-            database: text,
-        }
+        Probe::Postgres { host: "127.0.0.1".into(), port, user: text.clone(), database: text }
     }
 
     #[tokio::test]
@@ -193,35 +163,22 @@ mod tests {
             server(b"E\0\0\0\x30SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0")
                 .await;
         let answer = postgres_at(port).check().await;
-        assert_eq!(
-            answer,
-            Err("FATAL: the database system is starting up".into())
-        );
+        assert_eq!(answer, Err("FATAL: the database system is starting up".into()));
     }
 
     #[tokio::test]
     async fn another_server_on_the_port_is_told_apart() {
         let port = server(b"HTTP/1.1 200 OK\r\n\r\n").await;
         let answer = postgres_at(port).check().await;
-        assert_eq!(
-            answer,
-            Err("the port answers, but not as Postgres does".into())
-        );
-        let http = Probe::Http {
-            host: "127.0.0.1".into(),
-            port,
-            path: "/".into(),
-        };
+        assert_eq!(answer, Err("the port answers, but not as Postgres does".into()));
+        let http = Probe::Http { host: "127.0.0.1".into(), port, path: "/".into() };
         assert_eq!(http.check().await, Ok(()));
     }
 
     #[tokio::test]
     async fn redis_says_why_it_is_not_ready() {
         let port = server(b"-LOADING Redis is loading the dataset in memory\r\n").await;
-        let probe = Probe::Redis {
-            host: "127.0.0.1".into(),
-            port,
-        };
+        let probe = Probe::Redis { host: "127.0.0.1".into(), port };
         assert_eq!(
             probe.check().await,
             Err("LOADING Redis is loading the dataset in memory".into())
@@ -233,13 +190,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("free port");
         let port = listener.local_addr().expect("address").port();
         drop(listener);
-        let probe = Probe::Tcp {
-            host: "127.0.0.1".into(),
-            port,
-        };
-        assert_eq!(
-            probe.check().await,
-            Err(format!("127.0.0.1:{port}: connection refused"))
-        );
+        let probe = Probe::Tcp { host: "127.0.0.1".into(), port };
+        assert_eq!(probe.check().await, Err(format!("127.0.0.1:{port}: connection refused")));
     }
 }

@@ -24,15 +24,8 @@ const LOOK_PACE_MS: u64 = 50;
 /// How long a killed process may take to vanish.
 const KILL_WAIT_MS: u64 = 5_000;
 /// Variables that a service inherits; all others may be secrets of somebody else's.
-const INHERITED: [&str; 7] = [
-    "PATH",
-    "HOME",
-    "TMPDIR",
-    "TZ",
-    "LANG",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-];
+const INHERITED: [&str; 7] =
+    ["PATH", "HOME", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
 /// How a process ended. All `None`: it was adopted, and only its parent heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -170,29 +163,20 @@ fn record_path(dirs: &Dirs, name: &str) -> PathBuf {
 /// The child of a former daemon that still runs under `name`.
 pub fn left_over(dirs: &Dirs, name: &str) -> Option<Record> {
     let text = std::fs::read(record_path(dirs, name)).ok()?;
-    serde_json::from_slice::<Record>(&text)
-        .ok()
-        .filter(Record::alive)
+    serde_json::from_slice::<Record>(&text).ok().filter(Record::alive)
 }
 
 /// Starts `launch`; its output goes to `logs/<name>.log`. It outlives this process if that is killed.
 pub fn spawn(launch: &Launch, dirs: &Dirs) -> Result<Running, Problem> {
     let log = logs::Writer::open(dirs, &launch.name)?;
     let pipe = logs::pipe(dirs, &launch.name).map_err(|error| unwritable(&dirs.run, &error))?;
-    let error_end = pipe
-        .writer
-        .try_clone()
-        .map_err(|error| unwritable(&dirs.run, &error))?;
+    let error_end = pipe.writer.try_clone().map_err(|error| unwritable(&dirs.run, &error))?;
     let child = launch
         .run_as
         .command(&launch.program)
         .args(&launch.args)
         .env_clear()
-        .envs(
-            INHERITED
-                .iter()
-                .filter_map(|key| Some((key, std::env::var_os(key)?))),
-        )
+        .envs(INHERITED.iter().filter_map(|key| Some((key, std::env::var_os(key)?))))
         .envs(launch.env.iter().map(|(key, value)| (key, value)))
         .current_dir(&launch.dir)
         .stdin(Stdio::null())
@@ -203,12 +187,7 @@ pub fn spawn(launch: &Launch, dirs: &Dirs) -> Result<Running, Problem> {
         .map_err(|error| cannot_start(launch, &error))?;
     logs::pump(pipe.reader, log);
     let pid = child.id();
-    let running = Running {
-        pid,
-        adopted: false,
-        handle: handle(pid),
-        exit: watch_child(child),
-    };
+    let running = Running { pid, adopted: false, handle: handle(pid), exit: watch_child(child) };
     let record = Record {
         pid,
         start_time: start_time(pid).unwrap_or_default(),
@@ -225,11 +204,7 @@ pub fn spawn(launch: &Launch, dirs: &Dirs) -> Result<Running, Problem> {
 }
 
 fn cannot_start(launch: &Launch, error: &io::Error) -> Problem {
-    let text = format!(
-        "cannot start {}: {}: {error}",
-        launch.name,
-        launch.program.display()
-    );
+    let text = format!("cannot start {}: {}: {error}", launch.name, launch.program.display());
     match error.kind() {
         io::ErrorKind::NotFound => Problem::in_the_way("binary-missing", text)
             .hint("`devenv doctor` shows where programs are looked for"),
@@ -249,10 +224,7 @@ fn write_record(path: &Path, record: &Record) -> Result<(), Problem> {
 
 fn watch_child(mut child: Child) -> watch::Receiver<Option<ExitReport>> {
     watch_by(move || match child.wait() {
-        Ok(status) => ExitReport {
-            code: status.code(),
-            signal: status.signal(),
-        },
+        Ok(status) => ExitReport { code: status.code(), signal: status.signal() },
         Err(_) => ExitReport::default(),
     })
 }
@@ -261,9 +233,7 @@ fn watch_by(
     wait: impl FnOnce() -> ExitReport + Send + 'static,
 ) -> watch::Receiver<Option<ExitReport>> {
     let (sender, receiver) = watch::channel(None);
-    let thread = std::thread::Builder::new()
-        .name("wait".into())
-        .stack_size(64 * 1024);
+    let thread = std::thread::Builder::new().name("wait".into()).stack_size(64 * 1024);
     // If no thread can be had, the receiver sees a closed channel and `wait` returns at once.
     let _ = thread.spawn(move || {
         let report = wait();
@@ -295,12 +265,7 @@ pub fn adopt(launch: &Launch, dirs: &Dirs) -> Result<Option<Running>, Problem> {
         wait_stranger(&record, watched.as_ref(), None);
         ExitReport::default()
     });
-    Ok(Some(Running {
-        pid,
-        adopted: true,
-        handle,
-        exit,
-    }))
+    Ok(Some(Running { pid, adopted: true, handle, exit }))
 }
 
 /// Stops what a killed daemon left under `name`, if anything; used when the service is no longer wanted.
@@ -366,10 +331,7 @@ fn nap(handle: Option<&OwnedFd>, left: Option<Duration>) {
         tv_sec: limit.as_secs() as i64,
         tv_nsec: i64::from(limit.subsec_nanos()),
     };
-    let mut fds = [rustix::event::PollFd::new(
-        handle,
-        rustix::event::PollFlags::IN,
-    )];
+    let mut fds = [rustix::event::PollFd::new(handle, rustix::event::PollFlags::IN)];
     if rustix::event::poll(&mut fds, Some(&limit)) == Ok(1) {
         // Readable: it ended; its parent may need a moment to bury it.
         std::thread::sleep(Duration::from_millis(1));
@@ -381,9 +343,7 @@ fn nap(handle: Option<&OwnedFd>, left: Option<Duration>) {
 pub(crate) fn start_time(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command in parentheses may hold anything; fields count from behind its last one.
-    let fields: Vec<&str> = stat[stat.rfind(')')? + 1..]
-        .split_ascii_whitespace()
-        .collect();
+    let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_ascii_whitespace().collect();
     if matches!(*fields.first()?, "Z" | "X") {
         return None;
     }

@@ -56,11 +56,7 @@ impl RunAs {
             }
             RunAs::Namespace { uid, gid } => {
                 let mut command = Command::new(helper());
-                command
-                    .arg(MARK)
-                    .arg(uid.to_string())
-                    .arg(gid.to_string())
-                    .arg(program);
+                command.arg(MARK).arg(uid.to_string()).arg(gid.to_string()).arg(program);
                 command
             }
         }
@@ -122,10 +118,8 @@ fn refuse(why: &str) -> ExitCode {
 
 #[cfg(target_os = "linux")]
 fn enter_namespace(uid: u32, gid: u32) -> std::io::Result<()> {
-    let (outer_uid, outer_gid) = (
-        rustix::process::getuid().as_raw(),
-        rustix::process::getgid().as_raw(),
-    );
+    let (outer_uid, outer_gid) =
+        (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     // SAFETY: only NEWUSER is unshared, no descriptor table; and this process has one thread.
     #[allow(unsafe_code)]
     unsafe {
@@ -162,20 +156,12 @@ pub(crate) fn place(dirs: &Dirs) -> Result<(RunAs, Dirs), Problem> {
     if !rustix::process::geteuid().is_root() {
         return Ok((RunAs::Current, dirs.clone()));
     }
-    let owner = std::fs::metadata(&dirs.data)
-        .ok()
-        .map(|meta| (meta.uid(), meta.gid()));
+    let owner = std::fs::metadata(&dirs.data).ok().map(|meta| (meta.uid(), meta.gid()));
     let (uid, gid) = match owner {
         // `Dirs` gave the directories to the project's owner.
         Some((uid, gid)) if uid != 0 && enterable(&dirs.data, uid, gid) => (uid, gid),
         _ if namespaces_work() => {
-            return Ok((
-                RunAs::Namespace {
-                    uid: 1000,
-                    gid: 1000,
-                },
-                dirs.clone(),
-            ));
+            return Ok((RunAs::Namespace { uid: 1000, gid: 1000 }, dirs.clone()));
         }
         _ => service_account()?,
     };
@@ -226,10 +212,8 @@ pub(crate) fn has_name(uid: u32) -> bool {
 /// Whether `uid` may pass through every directory that leads to `path`, by their mode bits.
 /// Directories that do not exist yet will be made for it.
 pub(crate) fn enterable(path: &Path, uid: u32, gid: u32) -> bool {
-    path.ancestors()
-        .filter_map(|dir| std::fs::metadata(dir).ok())
-        .filter(|meta| meta.is_dir())
-        .all(|meta| {
+    path.ancestors().filter_map(|dir| std::fs::metadata(dir).ok()).filter(|meta| meta.is_dir()).all(
+        |meta| {
             let mode = meta.mode();
             let bit = if meta.uid() == uid {
                 0o100
@@ -239,7 +223,8 @@ pub(crate) fn enterable(path: &Path, uid: u32, gid: u32) -> bool {
                 0o001
             };
             mode & bit != 0
-        })
+        },
+    )
 }
 
 #[cfg(test)]

@@ -19,11 +19,7 @@ impl Lock {
         fs::create_dir_all(&dir).map_err(|error| unwritable(&dir, &error))?;
         let path = dir.join(name);
         let lock = || -> io::Result<File> {
-            let file = File::options()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(&path)?;
+            let file = File::options().create(true).truncate(false).write(true).open(&path)?;
             rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
             Ok(file)
         };

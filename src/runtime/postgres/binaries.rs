@@ -38,30 +38,19 @@ pub(super) fn provide(
         }
         return Ok(found);
     }
-    Err(Problem::in_the_way(
-        "binary-missing",
-        format!("no Postgres {wanted} on this machine"),
-    )
-    .hint("install it, or accept another major with `version = { prefer = N, accept = [..] }`"))
+    Err(Problem::in_the_way("binary-missing", format!("no Postgres {wanted} on this machine"))
+        .hint("install it, or accept another major with `version = { prefer = N, accept = [..] }`"))
 }
 
 fn system(major: u32) -> Option<Binaries> {
     let bin = PathBuf::from(format!("/usr/lib/postgresql/{major}/bin"));
     let version = version_of(&bin)?;
-    Some(Binaries {
-        bin,
-        major,
-        version,
-        note: None,
-    })
+    Some(Binaries { bin, major, version, note: None })
 }
 
 /// The version that `postgres --version` tells.
 pub(super) fn version_of(bin: &Path) -> Option<String> {
-    let output = Command::new(bin.join("postgres"))
-        .arg("--version")
-        .output()
-        .ok()?;
+    let output = Command::new(bin.join("postgres")).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     text.split_ascii_whitespace().nth(2).map(str::to_owned)
 }

@@ -41,11 +41,7 @@ pub(super) fn write(
     sockets: &Path,
     run_as: RunAs,
 ) -> Result<String, Problem> {
-    if let Some(name) = settings
-        .settings
-        .keys()
-        .find(|name| RESERVED.contains(&name.as_str()))
-    {
+    if let Some(name) = settings.settings.keys().find(|name| RESERVED.contains(&name.as_str())) {
         return Err(Problem::new(
             Exit::Usage,
             "setting-reserved",
@@ -75,12 +71,8 @@ pub(super) fn write(
 
 fn text(settings: &BTreeMap<String, String>, sockets: &Path) -> Result<String, Problem> {
     let mut all: BTreeMap<&str, String> = BTreeMap::new();
-    let streams = settings
-        .get("wal_level")
-        .is_some_and(|level| level != "minimal")
-        || settings
-            .get("max_wal_senders")
-            .is_some_and(|count| count != "0");
+    let streams = settings.get("wal_level").is_some_and(|level| level != "minimal")
+        || settings.get("max_wal_senders").is_some_and(|count| count != "0");
     if !streams {
         all.insert("wal_level", "minimal".into());
         all.insert("max_wal_senders", "0".into());
@@ -109,10 +101,7 @@ fn text(settings: &BTreeMap<String, String>, sockets: &Path) -> Result<String, P
         all.insert(name, value.clone());
     }
     all.insert("listen_addresses", HOST.into());
-    all.insert(
-        "unix_socket_directories",
-        quoted_list(&sockets.to_string_lossy()),
-    );
+    all.insert("unix_socket_directories", quoted_list(&sockets.to_string_lossy()));
     let mut text = String::from(
         "# Written by devenv at every start from the profile; changes here are lost.\n",
     );
@@ -124,11 +113,7 @@ fn text(settings: &BTreeMap<String, String>, sockets: &Path) -> Result<String, P
                 format!("the value of `postgres.settings.{name}` has more than one line"),
             ));
         }
-        let _ = writeln!(
-            text,
-            "{name} = '{}'",
-            value.replace('\\', "\\\\").replace('\'', "''")
-        );
+        let _ = writeln!(text, "{name} = '{}'", value.replace('\\', "\\\\").replace('\'', "''"));
     }
     Ok(text)
 }
@@ -179,18 +164,12 @@ fn check(binaries: &Binaries, data: &Path, run_as: RunAs) -> Result<(), Problem>
 /// Postgres' complaint as a problem: the first line that is not just "configuration file contains errors".
 fn refused(complaint: &str) -> Problem {
     let lines = complaint.lines().filter_map(|line| {
-        let (_, text) = ["LOG:", "FATAL:", "ERROR:"]
-            .iter()
-            .find_map(|level| line.split_once(level))?;
+        let (_, text) =
+            ["LOG:", "FATAL:", "ERROR:"].iter().find_map(|level| line.split_once(level))?;
         Some(text.trim())
     });
-    let said: Vec<&str> = lines
-        .filter(|line| !line.contains("contains errors"))
-        .collect();
-    let first = said
-        .first()
-        .copied()
-        .unwrap_or("its configuration is invalid");
+    let said: Vec<&str> = lines.filter(|line| !line.contains("contains errors")).collect();
+    let first = said.first().copied().unwrap_or("its configuration is invalid");
     let text = first.split(" in file \"").next().unwrap_or(first);
     let name = text.split('"').nth(1);
     let hints: Vec<&str> = complaint
@@ -241,10 +220,7 @@ mod tests {
     use super::*;
 
     fn settings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
@@ -254,10 +230,7 @@ mod tests {
             Path::new("/s"),
         )
         .expect("text");
-        assert!(
-            text.contains("log_line_prefix = 'it''s \\\\ %m '\n"),
-            "{text}"
-        );
+        assert!(text.contains("log_line_prefix = 'it''s \\\\ %m '\n"), "{text}");
         assert!(text.contains("min_wal_size = '1GB'\n") && !text.contains("32MB"));
         assert!(
             text.contains("wal_level = 'minimal'\n")
@@ -276,19 +249,10 @@ mod tests {
 
     #[test]
     fn nothing_can_be_smuggled_into_the_file() {
-        let two_lines = text(
-            &settings(&[("a", "1\nlisten_addresses = '*'")]),
-            Path::new("/s"),
-        );
-        assert_eq!(
-            two_lines.map_err(|problem| problem.code),
-            Err("setting-invalid")
-        );
+        let two_lines = text(&settings(&[("a", "1\nlisten_addresses = '*'")]), Path::new("/s"));
+        assert_eq!(two_lines.map_err(|problem| problem.code), Err("setting-invalid"));
         let odd_name = text(&settings(&[("a = 1\nb", "1")]), Path::new("/s"));
-        assert_eq!(
-            odd_name.map_err(|problem| problem.code),
-            Err("setting-invalid")
-        );
+        assert_eq!(odd_name.map_err(|problem| problem.code), Err("setting-invalid"));
     }
 
     #[test]
@@ -309,11 +273,7 @@ mod tests {
         fs::create_dir(&deep).expect("directory");
         let dirs = Dirs::create_with_cache(&deep, "/nowhere".into()).expect("directories");
         let dir = socket_dir(&dirs, RunAs::Current).expect("socket directory");
-        assert!(
-            dir.as_os_str().len() <= SOCKET_DIR_BYTES_MAX,
-            "{}",
-            dir.display()
-        );
+        assert!(dir.as_os_str().len() <= SOCKET_DIR_BYTES_MAX, "{}", dir.display());
         fs::remove_dir(dir).expect("removed");
     }
 }

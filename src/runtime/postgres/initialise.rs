@@ -15,10 +15,7 @@ const SUGGESTIONS_MAX: usize = 3;
 /// Makes what is missing of the profile's databases and their extensions.
 pub async fn initialise(settings: &profile::Postgres, port: u16) -> Result<(), Problem> {
     databases(settings, port).await?;
-    let each = settings
-        .databases
-        .iter()
-        .map(|database| extensions(settings, port, database));
+    let each = settings.databases.iter().map(|database| extensions(settings, port, database));
     futures_util::future::try_join_all(each).await.map(drop)
 }
 
@@ -29,15 +26,8 @@ async fn databases(settings: &profile::Postgres, port: u16) -> Result<(), Proble
         .await
         .map_err(|error| sql("list databases", &error))?;
     let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    for name in settings
-        .databases
-        .iter()
-        .filter(|name| !there.contains(name))
-    {
-        match client
-            .batch_execute(&format!("create database {}", quoted(name)))
-            .await
-        {
+    for name in settings.databases.iter().filter(|name| !there.contains(name)) {
+        match client.batch_execute(&format!("create database {}", quoted(name))).await {
             Ok(()) => {}
             Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => {}
             Err(error) => return Err(sql(&format!("create database `{name}`"), &error)),
@@ -60,11 +50,7 @@ async fn extensions(
         .await
         .map_err(|error| sql("list extensions", &error))?;
     let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    for name in settings
-        .extensions
-        .iter()
-        .filter(|name| !there.contains(name))
-    {
+    for name in settings.extensions.iter().filter(|name| !there.contains(name)) {
         let statement = format!("create extension if not exists {} cascade", quoted(name));
         if let Err(error) = client.batch_execute(&statement).await {
             return Err(extension_problem(&client, name, database, &error).await);
@@ -79,15 +65,9 @@ async fn extension_problem(
     database: &str,
     error: &tokio_postgres::Error,
 ) -> Problem {
-    let problem = sql(
-        &format!("create extension `{name}` in database `{database}`"),
-        error,
-    );
+    let problem = sql(&format!("create extension `{name}` in database `{database}`"), error);
     let known = client
-        .query(
-            "select name from pg_available_extensions order by name",
-            &[],
-        )
+        .query("select name from pg_available_extensions order by name", &[])
         .await
         .unwrap_or_default();
     let mut known: Vec<String> = known.iter().map(|row| row.get(0)).collect();
@@ -95,11 +75,8 @@ async fn extension_problem(
         return problem;
     }
     known.sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)));
-    let similar: Vec<String> = known
-        .iter()
-        .take(SUGGESTIONS_MAX)
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let similar: Vec<String> =
+        known.iter().take(SUGGESTIONS_MAX).map(|name| format!("`{name}`")).collect();
     Problem { code: "extension-missing", exit: crate::base::Exit::InTheWay, ..problem }.hint(format!(
         "this Postgres has no extension `{name}`; similar ones: {}; `provider = \"docker\"` with an image that has it is another way",
         similar.join(", ")
@@ -158,9 +135,6 @@ mod tests {
     #[test]
     fn identifiers_are_quoted_whatever_they_hold() {
         assert_eq!(quoted("uuid-ossp"), "\"uuid-ossp\"");
-        assert_eq!(
-            quoted("a\"; drop database b; --"),
-            "\"a\"\"; drop database b; --\""
-        );
+        assert_eq!(quoted("a\"; drop database b; --"), "\"a\"\"; drop database b; --\"");
     }
 }

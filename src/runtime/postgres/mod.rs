@@ -37,12 +37,8 @@ pub fn prepare(
     template::data_dir(&binaries, settings, &data, run_as, dirs, progress)?;
     let sockets = config::socket_dir(dirs, run_as)?;
     let written = config::write(settings, &binaries, &data, &sockets, run_as)?;
-    let mut args = vec![
-        "-D".into(),
-        data.clone().into_os_string(),
-        "-p".into(),
-        port.to_string().into(),
-    ];
+    let mut args =
+        vec!["-D".into(), data.clone().into_os_string(), "-p".into(), port.to_string().into()];
     // Not read by Postgres: it makes a change of settings a change of the launch.
     args.extend(["-c".into(), format!("devenv.settings={written}").into()]);
     Ok(Launch {

@@ -71,11 +71,7 @@ fn key(binaries: &Binaries, settings: &profile::Postgres) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    format!(
-        "postgres-{}-{}",
-        binaries.version,
-        hex::encode(&hash.finalize()[..8])
-    )
+    format!("postgres-{}-{}", binaries.version, hex::encode(&hash.finalize()[..8]))
 }
 
 /// A data directory that is already there: its major is right, its superuser is the profile's.
@@ -147,10 +143,7 @@ fn change_owner(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| {
-            Problem::failed(
-                "cannot-start",
-                format!("{}: {error}", binaries.bin.display()),
-            )
+            Problem::failed("cannot-start", format!("{}: {error}", binaries.bin.display()))
         })?;
     if let Some(mut stdin) = child.stdin.take() {
         // A refusal shows in the exit status and on stderr.
@@ -164,11 +157,7 @@ fn change_owner(
     }
     Err(Problem::failed(
         "data-dir",
-        format!(
-            "cannot set the user of {}: {}",
-            data.display(),
-            last_line(&output)
-        ),
+        format!("cannot set the user of {}: {}", data.display(), last_line(&output)),
     )
     .hint(
         "restore `user` and `password` in devenv.toml, or start anew with `devenv down --volumes`",
@@ -182,11 +171,7 @@ fn make(
     run_as: RunAs,
     progress: &dyn Progress,
 ) -> Result<(), Problem> {
-    progress.begin(
-        "initdb",
-        &format!("Postgres {}: first data directory", binaries.version),
-        None,
-    );
+    progress.begin("initdb", &format!("Postgres {}: first data directory", binaries.version), None);
     let made = initialise_template(binaries, settings, template, run_as);
     progress.end("initdb");
     made
@@ -215,17 +200,9 @@ fn initialise_template(
     run_initdb(binaries, settings, &data, &password, who)?;
     let conf = data.join("postgresql.conf");
     let text = fs::read_to_string(&conf).map_err(|error| unwritable(&conf, &error))?;
-    put(
-        &conf,
-        &format!("{text}\ninclude_if_exists = '{}'\n", config::FILE),
-        who.owner(),
-    )?;
+    put(&conf, &format!("{text}\ninclude_if_exists = '{}'\n", config::FILE), who.owner())?;
     let (files, bytes) = measure(&data).map_err(|error| unwritable(&data, &error))?;
-    put(
-        &data.join(MANIFEST),
-        &format!("{files} {bytes}\n"),
-        who.owner(),
-    )?;
+    put(&data.join(MANIFEST), &format!("{files} {bytes}\n"), who.owner())?;
     fs::rename(&data, template).map_err(|error| unwritable(template, &error))
 }
 
@@ -258,17 +235,8 @@ fn run_initdb(
             .command(&program)
             .arg("-D")
             .arg(data)
-            .args([
-                "--no-sync",
-                "--no-instructions",
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-            ])
-            .args([
-                "--locale-provider=icu",
-                "--icu-locale=en-US",
-                &format!("--locale={locale}"),
-            ])
+            .args(["--no-sync", "--no-instructions", "--auth=scram-sha-256", "--encoding=UTF8"])
+            .args(["--locale-provider=icu", "--icu-locale=en-US", &format!("--locale={locale}")])
             .arg(format!("--wal-segsize={WAL_SEGMENT_MB}"))
             .arg(format!("--username={}", settings.user))
             .arg("--pwfile")
@@ -299,9 +267,7 @@ fn run_initdb(
 /// The last thing a program said.
 fn last_line(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let said = text
-        .lines()
-        .rfind(|line| line.contains("error:") || line.contains("FATAL:"));
+    let said = text.lines().rfind(|line| line.contains("error:") || line.contains("FATAL:"));
     said.or_else(|| text.lines().rfind(|line| !line.trim().is_empty()))
         .unwrap_or("no message")
         .trim()
@@ -315,10 +281,7 @@ fn copy_to(
     settings: &profile::Postgres,
 ) -> Result<(), Problem> {
     let corrupt = |why: String| {
-        Problem::failed(
-            "template-corrupt",
-            format!("the template {} {why}", template.display()),
-        )
+        Problem::failed("template-corrupt", format!("the template {} {why}", template.display()))
     };
     let manifest = fs::read_to_string(template.join(MANIFEST))
         .map_err(|error| corrupt(format!("has no manifest: {error}")))?;
@@ -373,11 +336,7 @@ fn measure(dir: &Path) -> io::Result<(u64, u64)> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let meta = entry.metadata()?;
-        let (more, size) = if meta.is_dir() {
-            measure(&entry.path())?
-        } else {
-            (1, meta.len())
-        };
+        let (more, size) = if meta.is_dir() { measure(&entry.path())? } else { (1, meta.len()) };
         files += more;
         bytes += size;
     }

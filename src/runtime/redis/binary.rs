@@ -37,14 +37,9 @@ fn inspect(program: PathBuf) -> Option<Binary> {
     }
     let output = Command::new(&program).arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let number = text
-        .split_ascii_whitespace()
-        .find_map(|word| word.strip_prefix("v="))?;
+    let number = text.split_ascii_whitespace().find_map(|word| word.strip_prefix("v="))?;
     let brand = brand(&text, &program);
-    Some(Binary {
-        version: format!("{brand} {number}"),
-        program,
-    })
+    Some(Binary { version: format!("{brand} {number}"), program })
 }
 
 fn brand(text: &str, program: &Path) -> &'static str {

@@ -13,15 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Directives that devenv itself decides.
-const RESERVED: [&str; 7] = [
-    "port",
-    "bind",
-    "dir",
-    "daemonize",
-    "include",
-    "pidfile",
-    "logfile",
-];
+const RESERVED: [&str; 7] = ["port", "bind", "dir", "daemonize", "include", "pidfile", "logfile"];
 
 /// Writes the configuration; returns its path and hash.
 pub(super) fn write(
@@ -71,9 +63,7 @@ fn text(settings: &BTreeMap<String, String>, port: u16, data: &Path) -> Result<S
             }));
         }
         if name.is_empty()
-            || !name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
         {
             return Err(wrong(
                 "setting-invalid",
@@ -104,11 +94,7 @@ fn text(settings: &BTreeMap<String, String>, port: u16, data: &Path) -> Result<S
 
 /// A directive's arguments as typed; an empty text is one empty argument.
 fn argument(value: &str) -> String {
-    if value.is_empty() {
-        "\"\"".into()
-    } else {
-        value.to_owned()
-    }
+    if value.is_empty() { "\"\"".into() } else { value.to_owned() }
 }
 
 fn quoted(text: &str) -> String {

@@ -36,10 +36,7 @@ pub fn prepare(
         env: vec![("DEVENV_SETTINGS".into(), hash)],
         dir: data,
         run_as: RunAs::Current,
-        probe: Probe::Redis {
-            host: HOST.into(),
-            port,
-        },
+        probe: Probe::Redis { host: HOST.into(), port },
         stop: StopSignal::Terminate,
         stop_grace: Duration::from_secs(STOP_GRACE_S),
         version: binary.version,
