@@ -2,3 +2,5 @@
 
 mod edge;
 mod profile;
+mod support;
+mod tidy;
