@@ -30,10 +30,7 @@ fn only(toml: &str, expected: &str) {
 }
 
 fn from_shipped(name: &str) -> Profile {
-    let source = Source::Shipped {
-        name: name.into(),
-        project_dir: std::env::temp_dir(),
-    };
+    let source = Source::Shipped { name: name.into(), project_dir: std::env::temp_dir() };
     load(&source).unwrap_or_else(|m| panic!("{}", m.render()))
 }
 
@@ -75,14 +72,9 @@ generate = 20
     ];
     assert_eq!(lines(toml), expected);
     let problem = Problem::from(load(&text(toml)).unwrap_err());
-    assert_eq!(
-        (problem.exit, problem.code),
-        (Exit::Usage, "profile-mistakes")
-    );
+    assert_eq!((problem.exit, problem.code), (Exit::Usage, "profile-mistakes"));
     assert!(
-        problem
-            .message
-            .contains("\n 3 | auth = \"lenien\"\n   |        ^^^^^^^^"),
+        problem.message.contains("\n 3 | auth = \"lenien\"\n   |        ^^^^^^^^"),
         "{}",
         problem.message
     );
@@ -95,23 +87,14 @@ fn minimal_is_the_gateway_alone() {
     assert_eq!(profile.name, "minimal");
     assert!(profile.postgres.is_none() && profile.redis.is_none() && profile.buckets.is_empty());
     assert_eq!(profile.ports.gateway, Port::Fixed(4566));
-    assert_eq!(
-        (profile.account.as_str(), profile.region.as_str()),
-        ("000000000000", "us-east-1")
-    );
+    assert_eq!((profile.account.as_str(), profile.region.as_str()), ("000000000000", "us-east-1"));
 }
 
 #[test]
 fn default_has_each_part_once() {
     let profile = from_shipped("default");
     let postgres = profile.postgres.unwrap();
-    assert_eq!(
-        postgres.version,
-        PgVersion {
-            prefer: 17,
-            accept: vec![]
-        }
-    );
+    assert_eq!(postgres.version, PgVersion { prefer: 17, accept: vec![] });
     assert_eq!(
         (postgres.databases, postgres.extensions),
         (vec!["app".to_owned()], vec!["vector".to_owned()])
@@ -121,41 +104,23 @@ fn default_has_each_part_once() {
     let jobs = &profile.queues["jobs"];
     assert_eq!(
         jobs.dead_letter,
-        Some(DeadLetter {
-            queue: "jobs-dlq".into(),
-            max_receive_count: 5
-        })
+        Some(DeadLetter { queue: "jobs-dlq".into(), max_receive_count: 5 })
     );
     assert_eq!(jobs.attributes["VisibilityTimeout"], "30");
-    assert_eq!(
-        profile.queues["jobs-dlq"].attributes["MessageRetentionPeriod"],
-        "1209600"
-    );
+    assert_eq!(profile.queues["jobs-dlq"].attributes["MessageRetentionPeriod"], "1209600");
     let SecretSource::Value(value) = &profile.secrets["app/database"].source else {
         panic!("not a value")
     };
-    assert_eq!(
-        serde_json::from_str::<Value>(value).unwrap()["host"],
-        "${postgres.host}"
-    );
+    assert_eq!(serde_json::from_str::<Value>(value).unwrap()["host"], "${postgres.host}");
 }
 
 #[test]
 fn epicenter_is_the_clinic_platform() {
     let profile = from_shipped("epicenter");
     let postgres = profile.postgres.unwrap();
-    assert_eq!(
-        postgres.version,
-        PgVersion {
-            prefer: 15,
-            accept: vec![16, 17]
-        }
-    );
+    assert_eq!(postgres.version, PgVersion { prefer: 15, accept: vec![16, 17] });
     assert_eq!(postgres.extensions, ["vector"]);
-    assert_eq!(
-        postgres.settings,
-        BTreeMap::from([("log_statement".into(), "all".into())])
-    );
+    assert_eq!(postgres.settings, BTreeMap::from([("log_statement".into(), "all".into())]));
     let redis = profile.redis.unwrap().settings;
     assert_eq!(redis["maxmemory-policy"], "volatile-lru");
     assert_eq!(redis["notify-keyspace-events"], "Ex");
@@ -176,10 +141,7 @@ fn epicenter_is_the_clinic_platform() {
     let uploads = bucket("user-uploads");
     assert!(uploads.versioning && uploads.settings.contains_key("cors"));
     assert_eq!(
-        (
-            algorithm(&uploads),
-            &uploads.settings["lifecycle"][0]["expire_days"]
-        ),
+        (algorithm(&uploads), &uploads.settings["lifecycle"][0]["expire_days"]),
         (json!("aws:kms"), &json!(90))
     );
     assert_eq!(uploads.settings["cors"][0]["max_age"], 3600);
@@ -191,21 +153,11 @@ fn epicenter_is_the_clinic_platform() {
     let backups = bucket("backups");
     assert!(backups.versioning && backups.settings.contains_key("replication"));
     assert_eq!(
-        (
-            algorithm(&backups),
-            &backups.settings["lifecycle"][0]["expire_days"]
-        ),
+        (algorithm(&backups), &backups.settings["lifecycle"][0]["expire_days"]),
         (json!("aws:kms"), &json!(2555))
     );
 
-    assert_eq!(
-        profile
-            .queues
-            .values()
-            .filter(|q| q.dead_letter.is_some())
-            .count(),
-        2
-    );
+    assert_eq!(profile.queues.values().filter(|q| q.dead_letter.is_some()).count(), 2);
     assert!(profile.queues.contains_key("epicenter-dead-letter"));
     assert!(profile.ses.identities.len() >= 2);
     assert!(profile.secrets.contains_key("epicenter/database"));
@@ -217,19 +169,14 @@ fn uncommented(template: &str) -> String {
     let opened = template.lines().map(|l| match l.strip_prefix("# ") {
         Some(rest)
             if rest.starts_with('[')
-                || rest
-                    .split_once(" = ")
-                    .is_some_and(|(k, _)| !k.contains(' ')) =>
+                || rest.split_once(" = ").is_some_and(|(k, _)| !k.contains(' ')) =>
         {
             rest
         }
         _ => l,
     });
     // The port is shown in two ways; the first one is enough here.
-    opened
-        .filter(|l| !l.starts_with("port = \"auto\""))
-        .collect::<Vec<_>>()
-        .join("\n")
+    opened.filter(|l| !l.starts_with("port = \"auto\"")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
