@@ -1,1 +1,23 @@
 //! The daemon, its API on a Unix socket, and that API's client.
+//!
+//! In the order in which a command travels: [`home`] (which directory, lock and socket) →
+//! [`client`] (one request, a stream of updates) → `server` → [`daemon`] (the loop that owns the
+//! supervisor) → `drive` (one task a running part) → [`hub`] (updates back to all who follow).
+//! Invariant: one daemon a directory, held by a file lock that dies with the process.
+
+mod boot;
+pub mod client;
+pub mod daemon;
+pub mod detach;
+mod drive;
+mod environment;
+pub mod home;
+mod hooks;
+pub mod hub;
+pub mod message;
+mod server;
+mod status;
+
+pub use boot::Boot;
+pub use home::Home;
+pub use message::{Ask, EnvState, ServiceStatus, Status, Update};

@@ -1,0 +1,133 @@
+//! Tells everyone who follows: updates go to all, the newest status is kept for those who come late.
+
+use super::message::{EnvState, Status, Told, Update};
+use crate::base::Problem;
+use crate::runtime::Progress;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{broadcast, watch};
+
+/// Updates that a follower may be behind before it loses some (it gets the newest status then).
+const UPDATES_KEPT: usize = 512;
+
+/// The place where updates meet followers. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    updates: broadcast::Sender<Update>,
+    status: watch::Sender<Option<Status>>,
+    failure: Arc<Mutex<Option<Problem>>>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Hub {
+            updates: broadcast::Sender::new(UPDATES_KEPT),
+            status: watch::Sender::new(None),
+            failure: Arc::default(),
+        }
+    }
+}
+
+impl Hub {
+    /// Tells all followers.
+    pub fn tell(&self, update: Update) {
+        // Nobody listens: nobody misses it.
+        let _ = self.updates.send(update);
+    }
+
+    /// Sets the status, and tells it if it changed.
+    pub fn set_status(&self, status: Status) {
+        let changed = self.status.send_if_modified(|held| {
+            let changed = held.as_ref() != Some(&status);
+            *held = Some(status.clone());
+            changed
+        });
+        if changed {
+            self.tell(Update::Status(status));
+        }
+    }
+
+    /// The newest status.
+    pub fn status(&self) -> Option<Status> {
+        self.status.borrow().clone()
+    }
+
+    /// Waits until the status is as `wanted`; `false` if it never will be.
+    pub async fn until(&self, wanted: impl FnMut(&Option<Status>) -> bool) -> bool {
+        self.status.subscribe().wait_for(wanted).await.is_ok()
+    }
+
+    /// Whether the environment goes down.
+    pub fn is_stopping(&self) -> bool {
+        self.status.borrow().as_ref().is_some_and(|s| s.state == EnvState::Stopping)
+    }
+
+    /// The environment ends because of `problem`; the first one counts.
+    pub fn fail(&self, problem: Problem) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure.is_none() {
+            self.tell(Update::Failed(Told::from(&problem)));
+            *failure = Some(problem);
+        }
+    }
+
+    /// Why the environment ends, if something went wrong.
+    pub fn failure(&self) -> Option<Problem> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Follows from now on.
+    pub fn follow(&self) -> Follower {
+        let updates = self.updates.subscribe();
+        Follower { first: true, hub: self.clone(), updates }
+    }
+}
+
+/// One who follows.
+pub struct Follower {
+    first: bool,
+    hub: Hub,
+    updates: broadcast::Receiver<Update>,
+}
+
+impl Follower {
+    /// The next update: at first how things stand, then whatever is told. `None` at the end.
+    pub async fn next(&mut self) -> Option<Update> {
+        if std::mem::take(&mut self.first) {
+            if let Some(problem) = self.hub.failure() {
+                return Some(Update::Failed(Told::from(&problem)));
+            }
+            if let Some(status) = self.hub.status() {
+                return Some(Update::Status(status));
+            }
+        }
+        loop {
+            match self.updates.recv().await {
+                Ok(update) => return Some(update),
+                Err(broadcast::error::RecvError::Closed) => return None,
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    if let Some(status) = self.hub.status() {
+                        return Some(Update::Status(status));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Progress for Hub {
+    fn begin(&self, id: &str, label: &str, total: Option<u64>) {
+        self.tell(Update::Begin { id: id.to_owned(), label: label.to_owned(), total });
+    }
+
+    fn advance(&self, id: &str, by: u64) {
+        self.tell(Update::Advance { id: id.to_owned(), by });
+    }
+
+    fn end(&self, id: &str) {
+        self.tell(Update::End { id: id.to_owned() });
+    }
+
+    fn note(&self, text: &str) {
+        self.tell(Update::Note(text.to_owned()));
+    }
+}

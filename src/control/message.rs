@@ -1,0 +1,233 @@
+//! What is said over the control socket: one JSON object a line, in both directions.
+//!
+//! A client sends one [`Request`]; the daemon answers with [`Update`]s until the connection ends.
+//! `Status` is also what `devenv status --json` prints, so its fields are a contract.
+
+use crate::base::{Exit, Problem};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of this protocol; a daemon refuses requests of another one.
+pub const VERSION: u32 = 1;
+
+/// The longest request line, in bytes.
+pub const REQUEST_BYTES_MAX: u64 = 64 * 1024;
+
+/// One request: all that a client ever sends on a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`VERSION`] of the sender.
+    pub version: u32,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What can be asked of a daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Ask {
+    /// One status, and the end.
+    Status,
+    /// The environment variables for programs, and the end.
+    Env,
+    /// A status now and at each change, with progress and notes, until the client leaves.
+    Follow,
+    /// Start these parts (and what they need), then as `Follow`.
+    Start {
+        /// Names of parts or of emulated services.
+        parts: Vec<String>,
+    },
+    /// Stop these parts (and what needs them), then as `Follow`.
+    Stop {
+        /// Names of parts or of emulated services.
+        parts: Vec<String>,
+    },
+    /// Restart these parts, then as `Follow`.
+    Restart {
+        /// Names of parts or of emulated services.
+        parts: Vec<String>,
+    },
+    /// Back to the seeded state; `Done` at the end. No names: everything.
+    Reset {
+        /// Names of parts or of emulated services.
+        services: Vec<String>,
+    },
+    /// Stop everything and end; updates until the connection is closed.
+    Down,
+}
+
+/// What a daemon tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "body")]
+pub enum Update {
+    /// How things stand.
+    Status(Status),
+    /// Variables for programs that use the environment.
+    Env(BTreeMap<String, String>),
+    /// A fact that people should see once.
+    Note(String),
+    /// A long piece of work begins.
+    Begin {
+        /// Names the work in later updates.
+        id: String,
+        /// For people.
+        label: String,
+        /// Bytes, where known.
+        total: Option<u64>,
+    },
+    /// More bytes of that work are done.
+    Advance {
+        /// Which work.
+        id: String,
+        /// Bytes.
+        by: u64,
+    },
+    /// That work is over.
+    End {
+        /// Which work.
+        id: String,
+    },
+    /// What was asked is done.
+    Done,
+    /// It cannot be done, or the environment ended because of this.
+    Failed(Told),
+    /// Another daemon has this directory; ask that one.
+    Held,
+}
+
+/// How an environment stands as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnvState {
+    /// Not everything has answered yet.
+    Starting,
+    /// Every part answers.
+    Ready,
+    /// It was ready, and some part does not answer now.
+    Degraded,
+    /// Going down.
+    Stopping,
+}
+
+impl EnvState {
+    /// The word shown.
+    pub fn word(self) -> &'static str {
+        match self {
+            EnvState::Starting => "starting",
+            EnvState::Ready => "ready",
+            EnvState::Degraded => "degraded",
+            EnvState::Stopping => "stopping",
+        }
+    }
+}
+
+/// `devenv status --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of this object's shape.
+    pub schema: u32,
+    /// The profile's name.
+    pub profile: String,
+    /// As a whole.
+    pub state: EnvState,
+    /// The gateway's address, if the environment has one.
+    pub endpoint: Option<String>,
+    /// Every service.
+    pub services: Vec<ServiceStatus>,
+    /// The project's directory.
+    pub project: String,
+    /// Where state and logs lie.
+    pub state_dir: String,
+    /// The daemon's process id.
+    pub pid: u32,
+    /// The daemon's version.
+    pub version: String,
+}
+
+/// One service in `devenv status --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// Its name.
+    pub name: String,
+    /// `native` or `emulated`.
+    pub kind: String,
+    /// `down`, `waiting`, `starting`, `healthy`, `unhealthy`, `restarting`, `stopping` or `failed`.
+    pub state: String,
+    /// Where clients reach it.
+    pub address: Option<String>,
+    /// Its process, if it has one of its own.
+    pub pid: Option<u32>,
+    /// Since when it is in this state, RFC 3339.
+    pub since: String,
+    /// Times it was started again after a failure.
+    pub restarts: u32,
+    /// Why it is not healthy.
+    pub reason: Option<String>,
+    /// What runs: `17.10`.
+    pub version: Option<String>,
+    /// What people should know about it, such as a parity gap.
+    pub note: Option<String>,
+    /// The part of the environment that it belongs to: `gateway` for emulated services.
+    pub part: String,
+}
+
+/// A [`Problem`] on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    code: String,
+    message: String,
+    hint: Option<String>,
+    exit: u8,
+    retryable: bool,
+}
+
+impl From<&Problem> for Told {
+    fn from(problem: &Problem) -> Self {
+        Told {
+            code: problem.code.to_owned(),
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+            exit: problem.exit.code(),
+            retryable: problem.retryable,
+        }
+    }
+}
+
+impl From<Told> for Problem {
+    fn from(told: Told) -> Self {
+        let exit = match told.exit {
+            2 => Exit::Usage,
+            3 => Exit::NotRunning,
+            4 => Exit::NotReady,
+            5 => Exit::InTheWay,
+            _ => Exit::Failed,
+        };
+        // A command meets one problem and ends: what is leaked here is a word.
+        let code: &'static str = Box::leak(told.code.into_boxed_str());
+        let mut problem = Problem::new(exit, code, told.message);
+        problem.hint = told.hint;
+        problem.retryable = told.retryable;
+        problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_survives_the_wire() {
+        let problem = Problem::in_the_way("port-taken", "port 1 is taken").hint("free it").retryable();
+        let line = serde_json::to_string(&Update::Failed(Told::from(&problem))).unwrap();
+        let Ok(Update::Failed(told)) = serde_json::from_str(&line) else { panic!("{line}") };
+        assert_eq!(Problem::from(told), problem);
+    }
+
+    #[test]
+    fn requests_are_one_line() {
+        let ask = Ask::Stop { parts: vec!["a\nb".to_owned()] };
+        let line = serde_json::to_string(&Request { version: VERSION, ask: ask.clone() }).unwrap();
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<Request>(&line).unwrap().ask, ask);
+    }
+}
