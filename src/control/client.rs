@@ -71,9 +71,12 @@ pub fn connect(home: &Home) -> Result<Option<UnixStream>, Problem> {
     let path = home.socket();
     match UnixStream::connect(&path) {
         Ok(stream) => Ok(Some(stream)),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+            Ok(None)
+        }
         Err(e) if e.kind() == ErrorKind::PermissionDenied => {
-            let message = format!("the environment's socket {} belongs to another user", path.display());
+            let message =
+                format!("the environment's socket {} belongs to another user", path.display());
             Err(Problem::in_the_way("not-yours", message)
                 .hint("run the command as the user who started the environment"))
         }

@@ -105,6 +105,9 @@ impl Follower {
                 Ok(update) => return Some(update),
                 Err(broadcast::error::RecvError::Closed) => return None,
                 Err(broadcast::error::RecvError::Lagged(_)) => {
+                    if let Some(problem) = self.hub.failure() {
+                        return Some(Update::Failed(Told::from(&problem)));
+                    }
                     if let Some(status) = self.hub.status() {
                         return Some(Update::Status(status));
                     }

@@ -217,7 +217,8 @@ mod tests {
 
     #[test]
     fn a_problem_survives_the_wire() {
-        let problem = Problem::in_the_way("port-taken", "port 1 is taken").hint("free it").retryable();
+        let problem =
+            Problem::in_the_way("port-taken", "port 1 is taken").hint("free it").retryable();
         let line = serde_json::to_string(&Update::Failed(Told::from(&problem))).unwrap();
         let Ok(Update::Failed(told)) = serde_json::from_str(&line) else { panic!("{line}") };
         assert_eq!(Problem::from(told), problem);

@@ -15,6 +15,9 @@ pub mod home;
 mod hooks;
 pub mod hub;
 pub mod message;
+mod parts;
+mod reserve;
+mod reset;
 mod server;
 mod status;
 

@@ -10,7 +10,7 @@ mod template;
 
 use crate::base::Problem;
 use crate::profile;
-use crate::runtime::dirs::Dirs;
+use crate::runtime::dirs::{Dirs, unwritable};
 use crate::runtime::launch::{Launch, Probe, StopSignal};
 use crate::runtime::progress::Progress;
 use crate::runtime::runas;
@@ -21,6 +21,18 @@ use std::time::Duration;
 const HOST: &str = "127.0.0.1";
 /// How long a fast shutdown may take: it writes a checkpoint.
 const STOP_GRACE_S: u64 = 20;
+
+/// Removes its data, of every major. It must not run.
+pub fn wipe(dirs: &Dirs) -> Result<(), Problem> {
+    let (_, dirs) = runas::place(dirs)?;
+    let entries = std::fs::read_dir(&dirs.data).map_err(|error| unwritable(&dirs.data, &error))?;
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with("postgres-") {
+            crate::runtime::fetch::remove_tree(&entry.path())?;
+        }
+    }
+    Ok(())
+}
 
 /// Finds or fetches binaries that satisfy `settings`, makes or refreshes the data directory and its
 /// configuration, and says how to start it on `port`.

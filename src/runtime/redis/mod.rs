@@ -17,6 +17,11 @@ const HOST: &str = "127.0.0.1";
 /// How long it may take to write its data at the end.
 const STOP_GRACE_S: u64 = 10;
 
+/// Removes its data. It must not run.
+pub fn wipe(dirs: &Dirs) -> Result<(), Problem> {
+    crate::runtime::fetch::remove_tree(&dirs.data.join("redis"))
+}
+
 /// Finds or fetches a server, writes its configuration and says how to start it on `port`.
 pub fn prepare(
     settings: &profile::Redis,

@@ -1,0 +1,185 @@
+//! From a resolved profile to what will run: directories, ports, variables, parts. All that can go
+//! wrong before anything starts goes wrong here.
+
+use super::environment;
+use super::home::Home;
+use super::hub::Hub;
+use super::reserve::Reservations;
+use crate::base::{Exit, Problem};
+use crate::profile::{Port, Profile};
+use crate::runtime::{Dirs, StopSignal, process};
+use crate::supervisor::{PartSpec, Policy};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The part that serves every AWS service.
+pub(super) const GATEWAY: &str = "gateway";
+/// The database server.
+pub(super) const POSTGRES: &str = "postgres";
+/// The cache server.
+pub(super) const REDIS: &str = "redis";
+/// The mail listener.
+pub(super) const SMTP: &str = "smtp";
+/// Native parts that a killed daemon may have left behind.
+pub(super) const NATIVE: [(&str, StopSignal); 2] =
+    [(POSTGRES, StopSignal::Interrupt), (REDIS, StopSignal::Terminate)];
+
+/// Postgres writes a checkpoint at its end; this is longer than its own grace.
+const POSTGRES_STOP_GRACE_MS: u64 = 20_000;
+/// How long left-overs of an ephemeral environment may take to stop.
+const CLEAN_UP_GRACE: Duration = Duration::from_secs(5);
+
+/// What `devenv up` was asked for.
+#[derive(Debug, Clone)]
+pub struct Boot {
+    /// The environment.
+    pub profile: Profile,
+    /// Where it lives.
+    pub home: Home,
+    /// Only these parts, and what they need; all when empty.
+    pub only: Vec<String>,
+    /// State in a temporary directory, removed at the end.
+    pub ephemeral: bool,
+    /// Ports from here on instead of the profile's.
+    pub port_base: Option<u16>,
+}
+
+/// What will run, and where.
+pub(super) struct Plan {
+    pub(super) profile: Arc<Profile>,
+    pub(super) home: Home,
+    pub(super) dirs: Dirs,
+    pub(super) ports: BTreeMap<String, u16>,
+    pub(super) variables: BTreeMap<String, String>,
+    pub(super) specs: Vec<PartSpec>,
+    /// Held, not read: ports stay reserved and a temporary directory exists for as long as these live.
+    _reservations: Reservations,
+    temporary: Option<tempfile::TempDir>,
+}
+
+impl Plan {
+    /// Claims everything that the environment needs.
+    pub(super) fn make(boot: Boot, hub: &Hub) -> Result<Plan, Problem> {
+        clean_ephemeral(&boot.home)?;
+        let (dirs, temporary) = directories(&boot)?;
+        let chosen = choose(&boot)?;
+        for (name, stop) in NATIVE {
+            if !chosen.contains(name) {
+                process::clean_up(name, &dirs, stop, CLEAN_UP_GRACE)?;
+            }
+        }
+        let mut reservations = Reservations::default();
+        let mut ports = BTreeMap::new();
+        for (i, (name, wished)) in wishes(&boot.profile).into_iter().enumerate() {
+            if !chosen.contains(name) {
+                continue;
+            }
+            let offset = u16::try_from(i).unwrap_or_default();
+            let wished = boot.port_base.map_or(wished, |b| Port::Auto(b.saturating_add(offset)));
+            let port = reservations.claim(wished, name, &dirs)?;
+            if let Port::Auto(first) = wished
+                && first != port
+            {
+                hub.tell(super::Update::Note(format!(
+                    "port {first} for {name} is taken; it listens on {port}"
+                )));
+            }
+            ports.insert(name.to_owned(), port);
+        }
+        let variables = environment::variables(&boot.profile, &ports, &dirs);
+        let specs = chosen.iter().map(|name| spec(name)).collect();
+        let (profile, home) = (Arc::new(boot.profile), boot.home);
+        let _reservations = reservations;
+        Ok(Plan { profile, home, dirs, ports, variables, specs, _reservations, temporary })
+    }
+
+    /// Whether the state goes with the daemon.
+    pub(super) fn is_ephemeral(&self) -> bool {
+        self.temporary.is_some()
+    }
+
+    /// The gateway's address, if there is one.
+    pub(super) fn endpoint(&self) -> Option<String> {
+        self.ports.get(GATEWAY).map(|port| environment::endpoint(*port))
+    }
+}
+
+/// Parts with their ports, in the order in which `--port-base` counts.
+fn wishes(profile: &Profile) -> [(&'static str, Port); 3] {
+    let ports = &profile.ports;
+    [(GATEWAY, ports.gateway), (POSTGRES, ports.postgres), (REDIS, ports.redis)]
+}
+
+/// The parts of this profile.
+fn declared(profile: &Profile) -> Vec<&'static str> {
+    let mut parts = vec![GATEWAY];
+    parts.extend(profile.postgres.as_ref().map(|_| POSTGRES));
+    parts.extend(profile.redis.as_ref().map(|_| REDIS));
+    parts
+}
+
+fn choose(boot: &Boot) -> Result<BTreeSet<&'static str>, Problem> {
+    let declared = declared(&boot.profile);
+    if boot.only.is_empty() {
+        return Ok(declared.into_iter().collect());
+    }
+    let find = |name: &String| declared.iter().find(|part| *part == name).copied();
+    boot.only.iter().map(|name| find(name).ok_or_else(|| unknown_part(name, &declared))).collect()
+}
+
+/// `name` is none of `known`.
+pub(super) fn unknown_part(name: &str, known: &[&str]) -> Problem {
+    let message = format!("this environment has no part `{name}`");
+    let near = known.iter().filter(|k| strsim::damerau_levenshtein(k, name) <= 2).min();
+    let list: Vec<_> = known.iter().map(|k| format!("`{k}`")).collect();
+    let hint = match near {
+        Some(near) => format!("did you mean `{near}`? It has {}", list.join(", ")),
+        None => format!("it has {}", list.join(", ")),
+    };
+    Problem::new(Exit::Usage, "unknown-part", message).hint(hint)
+}
+
+fn spec(name: &str) -> PartSpec {
+    let mut policy = Policy::default();
+    if name == POSTGRES {
+        policy.stop_grace_ms = POSTGRES_STOP_GRACE_MS;
+    }
+    PartSpec { name: name.to_owned(), needs: vec![], policy }
+}
+
+fn directories(boot: &Boot) -> Result<(Dirs, Option<tempfile::TempDir>), Problem> {
+    if !boot.ephemeral {
+        return Ok((Dirs::create(&boot.home.project)?, None));
+    }
+    let failed = |e: std::io::Error| {
+        Problem::in_the_way("not-writable", format!("cannot make a temporary directory: {e}"))
+            .hint("set TMPDIR to a writable directory")
+    };
+    let temporary = tempfile::Builder::new().prefix("devenv-").tempdir().map_err(failed)?;
+    let dirs = Dirs::create(temporary.path())?;
+    let path = temporary.path().as_os_str().as_encoded_bytes();
+    fs::write(boot.home.ephemeral_pointer(), path).map_err(failed)?;
+    Ok((dirs, Some(temporary)))
+}
+
+/// Ends and removes what an ephemeral environment left when its daemon was killed.
+pub(super) fn clean_ephemeral(home: &Home) -> Result<(), Problem> {
+    let pointer = home.ephemeral_pointer();
+    let Ok(left) = fs::read_to_string(&pointer) else { return Ok(()) };
+    let left = std::path::PathBuf::from(left);
+    // Only what this program made is removed, whatever the file says.
+    let ours = left.file_name().is_some_and(|n| n.to_string_lossy().starts_with("devenv-"))
+        && left.join(".devenv").is_dir();
+    if ours {
+        let dirs = Dirs::create(&left)?;
+        for (name, stop) in NATIVE {
+            process::clean_up(name, &dirs, stop, CLEAN_UP_GRACE)?;
+        }
+        dirs.remove_data()?;
+        let _ = fs::remove_dir_all(&left);
+    }
+    let _ = fs::remove_file(&pointer);
+    Ok(())
+}

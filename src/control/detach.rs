@@ -1,0 +1,86 @@
+//! A daemon of its own: this program again, in a session of its own, telling its boot through a
+//! pipe until it is ready or has failed.
+
+use super::client::Updates;
+use super::home::Home;
+use super::hub::Hub;
+use super::message::{EnvState, Update};
+use crate::base::Problem;
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Command, Stdio};
+
+/// The name of the daemon's own log.
+pub const LOG: &str = "daemon";
+
+/// Starts this program with `args` as a detached daemon. Its stderr goes to `.devenv/logs/daemon.log`.
+pub fn spawn(home: &Home, args: &[OsString]) -> Result<Updates, Problem> {
+    let path = home.dir.join("logs").join(format!("{LOG}.log"));
+    let cannot = |what: &str, e: &std::io::Error| {
+        Problem::in_the_way("daemon-start", format!("cannot start the daemon: {what}: {e}"))
+    };
+    let log = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|e| cannot(&path.display().to_string(), &e))?;
+    let program = std::env::current_exe().map_err(|e| cannot("finding this program", &e))?;
+    let mut child = Command::new(&program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .map_err(|e| cannot(&program.display().to_string(), &e))?;
+    let stdout = child.stdout.take();
+    // It outlives this process; while both live, someone has to bury it.
+    std::thread::spawn(move || child.wait());
+    match stdout {
+        Some(stdout) => Ok(Updates::from_lines(stdout)),
+        None => {
+            Err(Problem::failed("daemon-start", "the daemon has no pipe to tell its boot through"))
+        }
+    }
+}
+
+/// In the daemon: leaves the terminal's session, so that its end does not end the environment.
+pub fn leave_terminal() {
+    // Fails only for a leader of a group, which then has nothing to leave.
+    let _ = rustix::process::setsid();
+}
+
+/// In the daemon: tells through the pipe that is stdout, and lets go of it when the boot is over.
+pub async fn tell_boot(hub: Hub) {
+    let mut follower = hub.follow();
+    while let Some(update) = follower.next().await {
+        let over = match &update {
+            Update::Failed(_) | Update::Held => true,
+            Update::Status(status) => status.state != EnvState::Starting,
+            _ => false,
+        };
+        // A parent that has left does not end the daemon.
+        if tell(&update).is_err() || over {
+            break;
+        }
+    }
+    release_stdout();
+}
+
+/// Says one thing through the boot pipe.
+pub fn tell(update: &Update) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(update)?;
+    line.push(b'\n');
+    let mut out = std::io::stdout().lock();
+    out.write_all(&line)?;
+    out.flush()
+}
+
+fn release_stdout() {
+    if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+        // If this fails the pipe stays open until the daemon ends; the parent does not wait for it.
+        let _ = rustix::stdio::dup2_stdout(null);
+    }
+}

@@ -1,0 +1,154 @@
+//! The parts there are, each as a run: Postgres and Redis as processes, the gateway in this process.
+
+use super::boot::{GATEWAY, POSTGRES, Plan, REDIS};
+use super::drive::{Info, Native, Order, Run, native};
+use super::environment;
+use crate::base::Problem;
+use crate::edge::{Gateway, GatewayConfig};
+use crate::profile;
+use crate::runtime::{self, Launch, Probe};
+use crate::services::Services;
+use crate::supervisor::Report;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Longest wait for the gateway's own answer, and the pace of asking.
+const GATEWAY_PROBES_MAX: u32 = 500;
+const GATEWAY_PROBE_PACE: Duration = Duration::from_millis(2);
+
+/// The services of the running gateway, for those in this process who need them.
+#[derive(Clone, Default)]
+pub(super) struct ServicesCell(Arc<Mutex<Option<Services>>>);
+
+impl ServicesCell {
+    pub(super) fn get(&self) -> Option<Services> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, services: Option<Services>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = services;
+    }
+}
+
+/// Starts a run of its part; its orders go through what is returned.
+pub(super) fn start(run: Run, services: &ServicesCell) -> mpsc::UnboundedSender<Order> {
+    let (sender, orders) = mpsc::unbounded_channel();
+    let profile = &run.plan.profile;
+    match (run.part.as_str(), profile.postgres.clone(), profile.redis.clone()) {
+        (POSTGRES, Some(settings), _) => {
+            let port = port(&run.plan, POSTGRES);
+            tokio::spawn(native(Postgres { settings, port }, run, orders));
+        }
+        (REDIS, _, Some(settings)) => {
+            let port = port(&run.plan, REDIS);
+            tokio::spawn(native(Redis { settings, port }, run, orders));
+        }
+        _ => {
+            tokio::spawn(gateway(run, services.clone(), orders));
+        }
+    }
+    sender
+}
+
+fn port(plan: &Plan, part: &str) -> u16 {
+    plan.ports.get(part).copied().unwrap_or_default()
+}
+
+struct Postgres {
+    settings: profile::Postgres,
+    port: u16,
+}
+
+impl Native for Postgres {
+    fn prepare(&self, run: &Run) -> Result<Launch, Problem> {
+        runtime::postgres::prepare(&self.settings, self.port, &run.plan.dirs, &run.hub)
+    }
+
+    async fn initialise(&self) -> Result<(), Problem> {
+        runtime::postgres::initialise(&self.settings, self.port).await
+    }
+}
+
+struct Redis {
+    settings: profile::Redis,
+    port: u16,
+}
+
+impl Native for Redis {
+    fn prepare(&self, run: &Run) -> Result<Launch, Problem> {
+        runtime::redis::prepare(&self.settings, self.port, &run.plan.dirs, &run.hub)
+    }
+
+    async fn initialise(&self) -> Result<(), Problem> {
+        Ok(())
+    }
+}
+
+/// A run of the gateway. It lives in this process, so it ends by being told to.
+async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiver<Order>) {
+    let started = tokio::select! {
+        started = open(&run) => started,
+        _ = orders.recv() => return run.stopped_early().await,
+    };
+    let gateway = match started {
+        Ok(gateway) => gateway,
+        Err(problem) => return run.give_up(problem).await,
+    };
+    cell.set(Some(gateway.services().clone()));
+    let mut emulated: Vec<String> =
+        gateway.services().all().iter().map(|s| s.name().to_owned()).collect();
+    emulated.sort_unstable();
+    emulated.dedup();
+    let address = gateway.address();
+    let version = Some(env!("CARGO_PKG_VERSION").to_owned());
+    let info = Info { address: Some(address.to_string()), version, emulated, ..Info::default() };
+    run.info(info).await;
+    run.report(Report::Started { adopted: false }).await;
+    run.report(answers(address).await).await;
+    // The channel closes with the daemon's loop; then this is the end as well.
+    let _ = orders.recv().await;
+    cell.set(None);
+    tokio::select! {
+        () = gateway.shutdown() => {}
+        // A second order is a kill: what was answered is committed, so nothing is lost by leaving.
+        Some(Order::Kill) = orders.recv() => {}
+    }
+    run.report(Report::Exited { reason: "stopped".to_owned() }).await;
+}
+
+async fn open(run: &Run) -> Result<Gateway, Problem> {
+    let plan = &run.plan;
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(plan, GATEWAY)));
+    let config = GatewayConfig { listen, state_dir: plan.dirs.state.clone() };
+    let gateway = Gateway::start(config).await?;
+    match seed(plan, gateway.services()).await {
+        Ok(()) => Ok(gateway),
+        Err(problem) => {
+            gateway.shutdown().await;
+            Err(problem)
+        }
+    }
+}
+
+/// Declares the profile's resources; what is there already stays.
+pub(super) async fn seed(plan: &Plan, services: &Services) -> Result<(), Problem> {
+    let facts = environment::facts(&plan.profile, &plan.ports);
+    let _ = (facts, services);
+    Ok(())
+}
+
+async fn answers(address: SocketAddr) -> Report {
+    let (host, path) = (address.ip().to_string(), "/_devenv/health".to_owned());
+    let probe = Probe::Http { host, port: address.port(), path };
+    let mut reason = String::new();
+    for _ in 0..GATEWAY_PROBES_MAX {
+        match probe.check().await {
+            Ok(()) => return Report::ProbeOk,
+            Err(answer) => reason = answer,
+        }
+        tokio::time::sleep(GATEWAY_PROBE_PACE).await;
+    }
+    Report::ProbeFailed { reason }
+}

@@ -1,0 +1,83 @@
+//! Back to the seeded state, while the environment runs: emulated services forget and are declared
+//! anew; Postgres and Redis go down, lose their data, and come up as on the first day.
+
+use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, unknown_part};
+use super::drive::Message;
+use super::parts;
+use super::server::{Access, settle};
+use crate::base::Problem;
+use crate::runtime;
+use crate::supervisor::Event;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest wait for a part to go down or to come up again.
+const PART_WAIT: Duration = Duration::from_secs(60);
+
+/// Resets what is named; everything when nothing is.
+pub(super) async fn reset(
+    names: &[String],
+    plan: &Arc<Plan>,
+    access: &Access,
+) -> Result<(), Problem> {
+    let services = access.services.get();
+    let all = services.as_ref().map(|s| s.all()).unwrap_or_default();
+    let parts: Vec<&str> = plan.specs.iter().map(|s| s.name.as_str()).collect();
+    let known: Vec<&str> = parts.iter().copied().chain(all.iter().map(|s| s.name())).collect();
+    if let Some(name) = names.iter().find(|n| !known.contains(&n.as_str())) {
+        return Err(unknown_part(name, &known));
+    }
+    let named = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    let mut declared_anew = false;
+    for service in all.iter().filter(|s| named(GATEWAY) || named(s.name())) {
+        service.reset().await?;
+        declared_anew = true;
+    }
+    if let (true, Some(services)) = (declared_anew, &services) {
+        parts::seed(plan, services).await?;
+    }
+    for part in [POSTGRES, REDIS] {
+        if parts.contains(&part) && named(part) {
+            reset_native(part, plan, access).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn reset_native(
+    part: &'static str,
+    plan: &Arc<Plan>,
+    access: &Access,
+) -> Result<(), Problem> {
+    let parts = vec![part.to_owned()];
+    let _ = access.loop_.send(Message::Event(Event::Release { parts: parts.clone() })).await;
+    settle(access).await;
+    until(part, "down", access).await?;
+    let dirs = plan.dirs.clone();
+    let wiped = tokio::task::spawn_blocking(move || match part {
+        POSTGRES => runtime::postgres::wipe(&dirs),
+        _ => runtime::redis::wipe(&dirs),
+    })
+    .await
+    .unwrap_or_else(|e| Err(Problem::failed("reset", format!("resetting {part} failed: {e}"))));
+    // Up again in any case: a part that keeps its data is better than none.
+    let _ = access.loop_.send(Message::Event(Event::Want { parts })).await;
+    settle(access).await;
+    wiped?;
+    until(part, "healthy", access).await
+}
+
+async fn until(part: &str, state: &str, access: &Access) -> Result<(), Problem> {
+    let mut last = String::new();
+    let reached = access.hub.until(|status| {
+        let row = status.iter().flat_map(|s| &s.services).find(|s| s.part == part);
+        last = row.map(|r| r.state.clone()).unwrap_or_default();
+        last == state || last == "failed"
+    });
+    let in_time = tokio::time::timeout(PART_WAIT, reached).await.is_ok();
+    if in_time && last == state {
+        return Ok(());
+    }
+    let message = format!("{part} is {last}, not {state}, after it was reset");
+    Err(Problem::failed("reset", message).hint(format!("`devenv logs {part}` may say why")))
+}

@@ -1,0 +1,279 @@
+//! The control socket from the inside: accepts, reads one request a connection, answers with
+//! updates. Only this user reaches it (mode 0600 in a directory of mode 0700).
+
+use super::boot::{GATEWAY, Plan, unknown_part};
+use super::drive::Message;
+use super::home::Home;
+use super::hub::Hub;
+use super::message::{Ask, EnvState, REQUEST_BYTES_MAX, Request, Told, Update, VERSION};
+use super::parts::ServicesCell;
+use super::reset;
+use crate::base::{Exit, Problem};
+use crate::supervisor::Event;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+
+/// Connections at a time; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 64;
+/// How long a client may take to say what it wants.
+const REQUEST_WAIT: Duration = Duration::from_secs(5);
+/// How long a request that came before the environment is planned may wait for that.
+const PLAN_WAIT: Duration = Duration::from_secs(30);
+const PLAN_PACE: Duration = Duration::from_millis(2);
+
+/// What requests need.
+#[derive(Clone)]
+pub(super) struct Access {
+    pub(super) hub: Hub,
+    pub(super) loop_: mpsc::Sender<Message>,
+    pub(super) services: ServicesCell,
+    /// Known once the boot has claimed its ports.
+    pub(super) plan: Arc<OnceLock<Arc<Plan>>>,
+}
+
+/// A bound socket.
+pub(super) struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// A socket that is being served.
+pub(super) struct Serving {
+    task: JoinHandle<()>,
+    path: PathBuf,
+    plan: Arc<OnceLock<Arc<Plan>>>,
+}
+
+impl Server {
+    /// Binds the socket of `home`. The caller holds the lock, so one that is there is stale.
+    pub(super) fn bind(home: &Home) -> Result<Server, Problem> {
+        let path = home.place_socket()?;
+        let bind = || -> std::io::Result<UnixListener> {
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+            let listener = UnixListener::bind(&path)?;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+            Ok(listener)
+        };
+        let listener = bind().map_err(|e| {
+            let message = format!("cannot listen on {}: {e}", path.display());
+            Problem::in_the_way("socket", message)
+                .hint("the project may lie on a file system without sockets; try `--ephemeral` in another directory")
+        })?;
+        Ok(Server { listener, path })
+    }
+
+    /// Serves until [`Serving::end`].
+    pub(super) fn serve(self, access: Access) -> Serving {
+        let plan = access.plan.clone();
+        let listener = self.listener;
+        let task = tokio::spawn(async move {
+            let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+            loop {
+                let Ok(place) = places.clone().acquire_owned().await else { return };
+                let Ok((stream, _)) = listener.accept().await else {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                };
+                let access = access.clone();
+                tokio::spawn(async move {
+                    // An error here is a client that left.
+                    let _ = connection(stream, &access).await;
+                    drop(place);
+                });
+            }
+        });
+        Serving { task, path: self.path, plan }
+    }
+}
+
+impl Serving {
+    /// The environment is planned: requests that need to know it can be answered.
+    pub(super) fn planned(&self, plan: Arc<Plan>) {
+        let _ = self.plan.set(plan);
+    }
+
+    /// Takes the socket away.
+    pub(super) fn end(&self) {
+        let _ = std::fs::remove_file(&self.path);
+        self.task.abort();
+    }
+}
+
+async fn connection(stream: UnixStream, access: &Access) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let mut read = BufReader::new(read.take(REQUEST_BYTES_MAX));
+    let got = tokio::time::timeout(REQUEST_WAIT, read.read_line(&mut line)).await;
+    let request = match got {
+        Ok(Ok(_)) => serde_json::from_str::<Request>(&line),
+        _ => return Ok(()),
+    };
+    let ask = match request {
+        Ok(Request { version: VERSION, ask }) => ask,
+        other => {
+            let other = other.map(|r| r.version).ok();
+            return tell(&mut write, &Update::Failed(Told::from(&foreign(other)))).await;
+        }
+    };
+    match answer(ask, access, &mut write).await? {
+        Ok(()) => Ok(()),
+        Err(problem) => tell(&mut write, &Update::Failed(Told::from(&problem))).await,
+    }
+}
+
+fn foreign(version: Option<u32>) -> Problem {
+    let theirs = version.map_or("something else".to_owned(), |v| format!("version {v}"));
+    let message =
+        format!("the running daemon speaks version {VERSION} of its protocol, not {theirs}");
+    Problem::failed("daemon-version", message)
+        .hint("devenv was upgraded while the environment ran: `devenv down` with the old one, or end the daemon by its pid, then `devenv up`")
+}
+
+/// The outer result is the connection's, the inner one the request's.
+async fn answer(
+    ask: Ask,
+    access: &Access,
+    write: &mut OwnedWriteHalf,
+) -> std::io::Result<Result<(), Problem>> {
+    let event = match ask {
+        Ask::Follow => return follow(access, write).await,
+        Ask::Status => {
+            access.hub.until(Option::is_some).await;
+            let status = access.hub.status();
+            if let Some(status) = status {
+                tell(write, &Update::Status(status)).await?;
+            }
+            return Ok(Ok(()));
+        }
+        Ask::Down => {
+            let follower = access.hub.follow();
+            let _ = access.loop_.send(Message::Stop).await;
+            return forward(follower, write).await;
+        }
+        Ask::Env => {
+            let Some(plan) = planned(access).await else { return Ok(Err(not_planned())) };
+            tell(write, &Update::Env(plan.variables.clone())).await?;
+            return Ok(Ok(()));
+        }
+        Ask::Reset { services } => {
+            let Some(plan) = planned(access).await else { return Ok(Err(not_planned())) };
+            let done = reset::reset(&services, &plan, access).await;
+            if done.is_ok() {
+                tell(write, &Update::Done).await?;
+            }
+            return Ok(done);
+        }
+        Ask::Start { parts } => {
+            resolve(access, parts, true).await.map(|parts| Event::Want { parts })
+        }
+        Ask::Stop { parts } => {
+            resolve(access, parts, false).await.map(|parts| Event::Release { parts })
+        }
+        Ask::Restart { parts } => {
+            resolve(access, parts, false).await.map(|parts| Event::Restart { parts })
+        }
+    };
+    match event {
+        Ok(event) => {
+            if access.hub.status().is_none_or(|s| s.state == EnvState::Stopping) {
+                return Ok(Err(not_planned()));
+            }
+            // The loop handles messages in order: once the second one is taken, the first is done
+            // and its status published.
+            let _ = access.loop_.send(Message::Event(event)).await;
+            settle(access).await;
+            follow(access, write).await
+        }
+        Err(problem) => Ok(Err(problem)),
+    }
+}
+
+/// Waits until the loop has taken everything that was sent before.
+pub(super) async fn settle(access: &Access) {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    if access.loop_.send(Message::Settled(sender)).await.is_ok() {
+        let _ = receiver.await;
+    }
+}
+
+/// Names of parts; emulated services stand for the gateway only where nothing is stopped by it.
+async fn resolve(
+    access: &Access,
+    names: Vec<String>,
+    starting: bool,
+) -> Result<Vec<String>, Problem> {
+    let plan = planned(access).await.ok_or_else(not_planned)?;
+    let parts: Vec<&str> = plan.specs.iter().map(|s| s.name.as_str()).collect();
+    let emulated = access.services.get().map(|s| s.all()).unwrap_or_default();
+    let mut found = Vec::new();
+    for name in names {
+        if parts.contains(&name.as_str()) {
+            found.push(name);
+        } else if !emulated.iter().any(|s| s.name() == name) {
+            return Err(unknown_part(&name, &parts));
+        } else if starting {
+            found.push(GATEWAY.to_owned());
+        } else {
+            let message =
+                format!("`{name}` is served by the gateway, together with all AWS services");
+            return Err(Problem::new(Exit::Usage, "not-alone", message)
+                .hint(format!("name `{GATEWAY}` to stop or restart them together")));
+        }
+    }
+    Ok(found)
+}
+
+async fn planned(access: &Access) -> Option<Arc<Plan>> {
+    let wait = async {
+        loop {
+            if let Some(plan) = access.plan.get() {
+                return plan.clone();
+            }
+            tokio::time::sleep(PLAN_PACE).await;
+        }
+    };
+    tokio::time::timeout(PLAN_WAIT, wait).await.ok()
+}
+
+fn not_planned() -> Problem {
+    Problem::new(
+        Exit::NotRunning,
+        "not-running",
+        "the environment is not up: it is starting or going down",
+    )
+    .hint("`devenv status` shows how far it is")
+    .retryable()
+}
+
+async fn follow(
+    access: &Access,
+    write: &mut OwnedWriteHalf,
+) -> std::io::Result<Result<(), Problem>> {
+    forward(access.hub.follow(), write).await
+}
+
+async fn forward(
+    mut follower: super::hub::Follower,
+    write: &mut OwnedWriteHalf,
+) -> std::io::Result<Result<(), Problem>> {
+    while let Some(update) = follower.next().await {
+        tell(write, &update).await?;
+    }
+    Ok(Ok(()))
+}
+
+async fn tell(write: &mut OwnedWriteHalf, update: &Update) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(update)?;
+    line.push(b'\n');
+    write.write_all(&line).await
+}
