@@ -50,11 +50,7 @@ pub(crate) fn gather(source: &Source, files: &mut Files) -> Option<Node> {
     let mut read: Vec<Node> = Vec::new();
     let mut seen: Vec<PathBuf> = Vec::new();
     let mut named: Option<At> = None;
-    loop {
-        let (node, place) = match open(link, named, files) {
-            Some(opened) => opened,
-            None => break,
-        };
+    while let Some((node, place)) = open(link, named, files) {
         seen.push(place.clone());
         let parent = node.get(&["extends"]).cloned();
         read.push(node);

@@ -1,7 +1,7 @@
 //! A resolved profile for people and machines, in the keys of `devenv.toml`. What is secret is hidden.
 
 use crate::profile::resolve::ATTRIBUTES;
-use crate::profile::resolved::{Port, Profile, Queue, SecretSource};
+use crate::profile::resolved::{Bucket, Port, Profile, Queue, Secret, SecretSource};
 use serde_json::{Map, Value, json};
 
 /// What stands in a secret's place.
@@ -75,45 +75,13 @@ fn typed(profile: &Profile) -> Value {
     let mut redis = without_nulls(json!(profile.redis));
     prune(&mut redis, "settings");
     put("redis", redis);
-    put(
-        "s3",
-        within(
-            "buckets",
-            profile.buckets.iter().map(|(name, b)| {
-                let mut bucket = Map::from_iter([
-                    ("versioning".to_owned(), json!(b.versioning)),
-                    ("public".to_owned(), json!(b.public)),
-                    ("object_lock".to_owned(), json!(b.object_lock)),
-                ]);
-                bucket.extend(b.settings.clone());
-                (name.clone(), Value::Object(bucket))
-            }),
-        ),
-    );
+    put("s3", within("buckets", profile.buckets.iter().map(|(name, b)| (name.clone(), bucket(b)))));
     put("sqs", within("queues", profile.queues.iter().map(|(name, q)| (name.clone(), queue(q)))));
     let mut ses = Map::from_iter([("identities".to_owned(), json!(profile.ses.identities))]);
     ses.insert("mode".into(), if profile.ses.strict { "strict" } else { "lenient" }.into());
     ses.extend(profile.ses.settings.clone());
     put("ses", Value::Object(ses));
-    put(
-        "secrets",
-        profile
-            .secrets
-            .iter()
-            .map(|(name, s)| {
-                let (key, value) = match &s.source {
-                    SecretSource::Value(text) => ("value", json!(text)),
-                    SecretSource::Generate { length } => ("generate", json!(length)),
-                };
-                (
-                    name.clone(),
-                    without_nulls(
-                        json!({ "description": s.description, key: value, "rotation": s.rotation }),
-                    ),
-                )
-            })
-            .collect(),
-    );
+    put("secrets", profile.secrets.iter().map(|(name, s)| (name.clone(), secret(s))).collect());
     put("kms", within("keys", profile.kms_keys.clone().into_iter()));
     let containers = &profile.containers;
     if !(containers.compose.is_empty()
@@ -125,6 +93,26 @@ fn typed(profile: &Profile) -> Value {
     put("seed", seed(&profile.seed));
     put("hooks", json!(profile.hooks));
     Value::Object(whole)
+}
+
+fn bucket(bucket: &Bucket) -> Value {
+    let mut shown = Map::from_iter([
+        ("versioning".to_owned(), json!(bucket.versioning)),
+        ("public".to_owned(), json!(bucket.public)),
+        ("object_lock".to_owned(), json!(bucket.object_lock)),
+    ]);
+    shown.extend(bucket.settings.clone());
+    Value::Object(shown)
+}
+
+fn secret(secret: &Secret) -> Value {
+    let (key, value) = match &secret.source {
+        SecretSource::Value(text) => ("value", json!(text)),
+        SecretSource::Generate { length } => ("generate", json!(length)),
+    };
+    without_nulls(
+        json!({ "description": secret.description, key: value, "rotation": secret.rotation }),
+    )
 }
 
 fn queue(queue: &Queue) -> Value {

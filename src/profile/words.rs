@@ -22,7 +22,7 @@ fn extends(a: &str, b: &str) -> bool {
 }
 
 /// "; did you mean `x`?", or what there is to choose from, or nothing.
-pub(crate) fn suggestion<'a>(typed: &str, known: &[&'a str], kind: &str) -> String {
+pub(crate) fn suggestion(typed: &str, known: &[&str], kind: &str) -> String {
     match nearest(typed, known.iter().copied()) {
         Some(meant) => format!("; did you mean `{meant}`?"),
         None if known.is_empty() => format!("; there are no {kind}"),

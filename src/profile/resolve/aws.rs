@@ -203,7 +203,8 @@ pub(super) fn kms_keys(raw: &RawProfile, checks: &mut Checks<'_>) -> BTreeMap<St
             checks.value(&alias_path, format!("is `{alias}`, which is `{other}`'s alias too"));
         }
         let base64 = |m: &str| {
-            m.len() % 4 == 0 && m.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
+            m.len().is_multiple_of(4)
+                && m.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
         };
         if key.material.as_deref().is_some_and(|m| m.is_empty() || !base64(m)) {
             checks.value(&[&path[..], &["material"]].concat(), "must be base64");
