@@ -166,7 +166,10 @@ fn write_json<T: Serialize>(content_type: &'static str, result: &T) -> Answer {
 pub fn json_error(content_type: &'static str, names: Names, failure: &Failure) -> Answer {
     let mut members = serde_json::Map::new();
     members.insert("__type".into(), format!("{}{}", names.error_prefix, failure.code).into());
-    members.insert("message".into(), failure.message.clone().into());
+    // Some services spell it `Message`; they bring that as a member of their own.
+    if !failure.members.iter().any(|(name, _)| *name == "Message") {
+        members.insert("message".into(), failure.message.clone().into());
+    }
     for (name, value) in &failure.members {
         members.insert((*name).into(), value.clone());
     }

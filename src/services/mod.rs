@@ -5,6 +5,7 @@
 
 mod host;
 mod registry;
+pub mod secretsmanager;
 pub mod sts;
 
 pub use host::{Clock, Domain, Host, failure, unavailable};

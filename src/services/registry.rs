@@ -1,6 +1,6 @@
 //! The list of services: a new one is a folder and its lines here.
 
-use super::{Clock, Service, sts};
+use super::{Clock, Domain, Service, secretsmanager, sts};
 use crate::base::Problem;
 use crate::storage::{Schema, Storage};
 use http_body_util::BodyExt;
@@ -10,25 +10,28 @@ use std::sync::Arc;
 /// All services, each open on its state.
 #[derive(Clone)]
 pub struct Services {
+    /// Secrets and their versions.
+    pub secretsmanager: Arc<secretsmanager::SecretsManager>,
     /// Who a caller is.
     pub sts: Arc<sts::Sts>,
 }
 
 impl Services {
     /// Opens each service's state. `state_dir` is where files beside the state file go.
-    pub fn open(_storage: &Storage, _clock: &Clock, _state_dir: &Path) -> Result<Self, Problem> {
-        Ok(Services { sts: Arc::new(sts::Sts::open()) })
+    pub fn open(storage: &Storage, clock: &Clock, _state_dir: &Path) -> Result<Self, Problem> {
+        let secretsmanager = Arc::new(secretsmanager::SecretsManager::open(storage, clock)?);
+        Ok(Services { secretsmanager, sts: Arc::new(sts::Sts::open()) })
     }
 
     /// The services as the edge calls them.
     pub fn all(&self) -> Vec<Arc<dyn Service>> {
-        vec![self.sts.clone()]
+        vec![self.secretsmanager.clone(), self.sts.clone()]
     }
 }
 
 /// The tables of all services.
 pub fn schemas() -> Vec<Schema> {
-    vec![]
+    vec![secretsmanager::state::State::SCHEMA]
 }
 
 /// A request whose bounded body the edge has read already, as the routers take it.

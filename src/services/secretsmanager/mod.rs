@@ -1,0 +1,22 @@
+//! AWS Secrets Manager: secrets with versions, staging labels, recovery windows and tags.
+//!
+//! Invariants: a staging label sits on at most one version of a secret; a version's value never
+//! changes; no value is ever printed, logged or quoted in an error.
+//!
+//! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/Welcome.html>
+
+pub mod error;
+pub mod filters;
+pub mod limits;
+pub mod ops;
+pub mod password;
+pub mod policy;
+pub mod sealed;
+pub mod state;
+mod store;
+pub mod validate;
+pub mod versions;
+mod wire;
+
+pub use ops::Provisioned;
+pub use wire::SecretsManager;

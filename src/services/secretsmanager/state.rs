@@ -1,0 +1,254 @@
+//! The secrets of every account and region, and how a `SecretId` finds one.
+//!
+//! Invariants: a staging label sits on at most one version of a secret; exactly one version bears
+//! `AWSCURRENT` as soon as there is a version.
+
+use super::error::Error;
+use super::sealed::Value;
+use super::validate;
+use crate::base::{Caller, Millis};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The label of the version that is read by default.
+pub const CURRENT: &str = "AWSCURRENT";
+/// The label of the version that was current before.
+pub const PREVIOUS: &str = "AWSPREVIOUS";
+/// The label of the version that a rotation prepares.
+pub const PENDING: &str = "AWSPENDING";
+
+/// Where a secret lives.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Twelve digits.
+    pub account: String,
+    /// `us-east-1`.
+    pub region: String,
+    /// The friendly name.
+    pub name: String,
+}
+
+/// All that is known of a secret but its versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// With the six random characters.
+    pub arn: String,
+    /// Description.
+    pub description: Option<String>,
+    /// As given; `None` is `aws/secretsmanager`.
+    pub kms_key_id: Option<String>,
+    /// `None` until the first tag came: AWS then lists even an empty set.
+    pub tags: Option<Vec<(String, String)>>,
+    /// The resource policy, as given.
+    pub policy: Option<String>,
+    /// When it was made.
+    pub created: Millis,
+    /// When anything of it last changed.
+    pub changed: Millis,
+    /// The day on which its value was last read.
+    pub accessed: Option<Millis>,
+    /// Set while it waits for its deletion.
+    pub deletion: Option<Deletion>,
+    /// SHA-256 of what the profile last put here, in hex.
+    pub provisioned: Option<String>,
+}
+
+/// A deletion to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deletion {
+    /// When it was asked for.
+    pub requested: Millis,
+    /// When the secret goes for good.
+    pub due: Millis,
+}
+
+/// One version of a secret. Its value never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The client request token that made it.
+    pub id: String,
+    /// The order in which versions came.
+    pub seq: i64,
+    /// The value.
+    pub value: Value,
+    /// When it was made.
+    pub created: Millis,
+    /// The day on which it was last read.
+    pub accessed: Option<Millis>,
+    /// Its staging labels.
+    pub stages: BTreeSet<String>,
+}
+
+/// A secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// What is known of it.
+    pub meta: Meta,
+    /// Oldest first.
+    pub versions: Vec<Version>,
+}
+
+/// What an operation records for the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A secret's own data are these.
+    Meta(Key, Box<Meta>),
+    /// A new version.
+    Version(Key, Version),
+    /// A version's labels and day of access are these.
+    Marks {
+        /// The secret.
+        key: Key,
+        /// The version.
+        id: String,
+        /// Labels.
+        stages: BTreeSet<String>,
+        /// Day of access.
+        accessed: Option<Millis>,
+    },
+    /// A version is gone.
+    VersionGone(Key, String),
+    /// A secret is gone with all its versions.
+    SecretGone(Key),
+}
+
+/// The secrets of one account and region, by name.
+pub type Shelf = BTreeMap<String, Secret>;
+
+/// All secrets.
+#[derive(Debug, Default)]
+pub struct State {
+    shelves: HashMap<String, HashMap<String, Shelf>>,
+    /// Deletions to come, soonest first.
+    due: BTreeSet<(Millis, Key)>,
+}
+
+impl Secret {
+    /// The version that bears `stage`.
+    pub fn at_stage(&self, stage: &str) -> Option<&Version> {
+        self.versions.iter().find(|v| v.stages.contains(stage))
+    }
+
+    /// The version `id`.
+    pub fn version(&self, id: &str) -> Option<&Version> {
+        self.versions.iter().find(|v| v.id == id)
+    }
+
+    /// `Err` while the secret waits for its deletion.
+    pub fn alive(&self) -> Result<(), Error> {
+        if self.meta.deletion.is_some() { Err(Error::MarkedForDeletion) } else { Ok(()) }
+    }
+
+    /// Version ids and their labels, for those that have any.
+    pub fn staged(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let labelled = self.versions.iter().filter(|v| !v.stages.is_empty());
+        labelled.map(|v| (v.id.clone(), v.stages.clone())).collect()
+    }
+}
+
+impl State {
+    /// The secrets of the caller's account and region.
+    pub fn shelf(&self, caller: &Caller) -> Option<&Shelf> {
+        self.shelves.get(&caller.account)?.get(&caller.region)
+    }
+
+    /// The secret that `id` means for `caller`: a name, an ARN, or an ARN without its random end.
+    pub fn find(&self, caller: &Caller, id: &str) -> Result<(&str, &Secret), Error> {
+        let wanted = Wanted::read(caller, id)?;
+        let found = self.shelf(caller).and_then(|s| s.get_key_value(wanted.name));
+        let found = found.filter(|(_, secret)| wanted.fits(secret));
+        found.map(|(name, secret)| (name.as_str(), secret)).ok_or(Error::SecretNotFound)
+    }
+
+    /// The same, to be changed.
+    pub fn find_mut(&mut self, caller: &Caller, id: &str) -> Result<(Key, &mut Secret), Error> {
+        let wanted = Wanted::read(caller, id)?;
+        let regions = self.shelves.get_mut(&caller.account);
+        let shelf = regions.and_then(|r| r.get_mut(&caller.region));
+        let found = shelf.and_then(|s| s.get_mut(wanted.name)).filter(|s| wanted.fits(s));
+        let secret = found.ok_or(Error::SecretNotFound)?;
+        Ok((key(caller, wanted.name), secret))
+    }
+
+    /// Puts a secret in its place.
+    pub fn insert(&mut self, key: Key, secret: Secret) {
+        if let Some(deletion) = secret.meta.deletion {
+            self.due.insert((deletion.due, key.clone()));
+        }
+        let regions = self.shelves.entry(key.account).or_default();
+        regions.entry(key.region).or_default().insert(key.name, secret);
+    }
+
+    /// Takes a secret away.
+    pub fn remove(&mut self, key: &Key) -> Option<Secret> {
+        let shelf = self.shelves.get_mut(&key.account)?.get_mut(&key.region)?;
+        let secret = shelf.remove(&key.name)?;
+        if let Some(deletion) = secret.meta.deletion {
+            self.due.remove(&(deletion.due, key.clone()));
+        }
+        Some(secret)
+    }
+
+    /// Sets or lifts the deletion of the secret `key`.
+    pub fn schedule(&mut self, key: &Key, deletion: Option<Deletion>) {
+        let shelf = self.shelves.get_mut(&key.account).and_then(|r| r.get_mut(&key.region));
+        let Some(secret) = shelf.and_then(|s| s.get_mut(&key.name)) else { return };
+        if let Some(old) = std::mem::replace(&mut secret.meta.deletion, deletion) {
+            self.due.remove(&(old.due, key.clone()));
+        }
+        if let Some(new) = deletion {
+            self.due.insert((new.due, key.clone()));
+        }
+    }
+
+    /// Whether a deletion is due at `now`.
+    pub fn is_due(&self, now: Millis) -> bool {
+        self.due.first().is_some_and(|(due, _)| *due <= now)
+    }
+
+    /// A secret whose deletion is due at `now`.
+    pub fn next_due(&self, now: Millis) -> Option<Key> {
+        self.due.first().filter(|(due, _)| *due <= now).map(|(_, key)| key.clone())
+    }
+}
+
+/// The place of `name` for `caller`.
+pub fn key(caller: &Caller, name: &str) -> Key {
+    Key { account: caller.account.clone(), region: caller.region.clone(), name: name.to_owned() }
+}
+
+/// What a `SecretId` asks for.
+struct Wanted<'a> {
+    name: &'a str,
+    /// The whole ARN where one was given.
+    arn: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    fn read(caller: &Caller, id: &'a str) -> Result<Self, Error> {
+        if !id.starts_with("arn:") {
+            validate::name(id)?;
+            return Ok(Wanted { name: id, arn: None });
+        }
+        let parts: Vec<&str> = id.splitn(7, ':').collect();
+        let &[_, _, "secretsmanager", region, account, "secret", rest] = parts.as_slice() else {
+            return Err(Error::SecretNotFound);
+        };
+        if region != caller.region || account != caller.account {
+            return Err(Error::SecretNotFound);
+        }
+        // What ends in a hyphen and six characters is taken for complete, as AWS warns:
+        // https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+        match rest.len().checked_sub(7).map(|at| (at, rest.as_bytes())) {
+            Some((at, bytes))
+                if bytes[at] == b'-' && bytes[at + 1..].iter().all(u8::is_ascii_alphanumeric) =>
+            {
+                Ok(Wanted { name: &rest[..at], arn: Some(id) })
+            }
+            _ => Ok(Wanted { name: rest, arn: None }),
+        }
+    }
+
+    fn fits(&self, secret: &Secret) -> bool {
+        self.arn.is_none_or(|arn| arn == secret.meta.arn)
+    }
+}

@@ -1,0 +1,200 @@
+//! The secrets' tables. Values lie in the state file in clear, guarded by its mode 0600.
+
+use super::sealed::Value;
+use super::state::{Change, Deletion, Key, Meta, Secret, State, Version};
+use crate::base::Millis;
+use crate::services::Domain;
+use crate::storage::Schema;
+use crate::storage::rusqlite::{self, Connection, Row, Transaction, params};
+use std::collections::HashMap;
+
+const TABLES: &str = "
+CREATE TABLE secretsmanager_secret(
+  account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
+  arn TEXT NOT NULL, description TEXT, kms_key_id TEXT, tags TEXT, policy TEXT,
+  created INTEGER NOT NULL, changed INTEGER NOT NULL, accessed INTEGER,
+  deletion_requested INTEGER, deletion_due INTEGER, provisioned TEXT,
+  PRIMARY KEY(account, region, name)) WITHOUT ROWID;
+CREATE TABLE secretsmanager_version(
+  account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL,
+  seq INTEGER NOT NULL, text TEXT, bytes BLOB, created INTEGER NOT NULL, accessed INTEGER,
+  stages TEXT NOT NULL,
+  PRIMARY KEY(account, region, name, id));";
+
+impl Domain for State {
+    type Change = Change;
+    const SCHEMA: Schema = Schema { name: "secretsmanager", scripts: &[TABLES] };
+
+    fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut versions: HashMap<Key, Vec<Version>> = HashMap::new();
+        let mut rows = connection.prepare(
+            "SELECT account, region, name, id, seq, text, bytes, created, accessed, stages
+             FROM secretsmanager_version ORDER BY seq",
+        )?;
+        for row in rows.query_map([], |row| Ok((key(row)?, version(row)?)))? {
+            let (key, version) = row?;
+            versions.entry(key).or_default().push(version);
+        }
+        let mut state = State::default();
+        let mut rows = connection.prepare(
+            "SELECT account, region, name, arn, description, kms_key_id, tags, policy, created,
+                    changed, accessed, deletion_requested, deletion_due, provisioned
+             FROM secretsmanager_secret",
+        )?;
+        for row in rows.query_map([], |row| Ok((key(row)?, meta(row)?)))? {
+            let (key, meta) = row?;
+            let versions = versions.remove(&key).unwrap_or_default();
+            state.insert(key, Secret { meta, versions });
+        }
+        Ok(state)
+    }
+
+    fn write(change: &Change, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        match change {
+            Change::Meta(key, meta) => write_meta(key, meta, transaction),
+            Change::Version(key, version) => write_version(key, version, transaction),
+            Change::Marks { key, id, stages, accessed } => transaction
+                .prepare_cached(
+                    "UPDATE secretsmanager_version SET stages=?5, accessed=?6
+                     WHERE account=?1 AND region=?2 AND name=?3 AND id=?4",
+                )?
+                .execute(params![
+                    key.account,
+                    key.region,
+                    key.name,
+                    id,
+                    json(stages),
+                    accessed.map(|at| at.0)
+                ])
+                .map(drop),
+            Change::VersionGone(key, id) => transaction
+                .prepare_cached(
+                    "DELETE FROM secretsmanager_version
+                     WHERE account=?1 AND region=?2 AND name=?3 AND id=?4",
+                )?
+                .execute(params![key.account, key.region, key.name, id])
+                .map(drop),
+            Change::SecretGone(key) => {
+                for table in ["secretsmanager_version", "secretsmanager_secret"] {
+                    transaction.execute(
+                        &format!("DELETE FROM {table} WHERE account=?1 AND region=?2 AND name=?3"),
+                        params![key.account, key.region, key.name],
+                    )?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        transaction
+            .execute_batch("DELETE FROM secretsmanager_version; DELETE FROM secretsmanager_secret;")
+    }
+}
+
+fn write_meta(key: &Key, meta: &Meta, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO secretsmanager_secret
+             VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+        )?
+        .execute(params![
+            key.account,
+            key.region,
+            key.name,
+            meta.arn,
+            meta.description,
+            meta.kms_key_id,
+            meta.tags.as_ref().map(json),
+            meta.policy,
+            meta.created.0,
+            meta.changed.0,
+            meta.accessed.map(|at| at.0),
+            meta.deletion.map(|d| d.requested.0),
+            meta.deletion.map(|d| d.due.0),
+            meta.provisioned
+        ])
+        .map(drop)
+}
+
+fn write_version(
+    key: &Key,
+    version: &Version,
+    transaction: &Transaction<'_>,
+) -> rusqlite::Result<()> {
+    let (text, bytes) = match &version.value {
+        Value::Text(text) => (Some(text.as_ref()), None),
+        Value::Bytes(bytes) => (None, Some(bytes.as_ref())),
+    };
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO secretsmanager_version VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+        )?
+        .execute(params![
+            key.account,
+            key.region,
+            key.name,
+            version.id,
+            version.seq,
+            text,
+            bytes,
+            version.created.0,
+            version.accessed.map(|at| at.0),
+            json(&version.stages)
+        ])
+        .map(drop)
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+    Ok(Key { account: row.get(0)?, region: row.get(1)?, name: row.get(2)? })
+}
+
+fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
+    let value = match row.get::<_, Option<String>>("text")? {
+        Some(text) => Value::Text(text.into()),
+        None => Value::Bytes(row.get::<_, Vec<u8>>("bytes")?.into()),
+    };
+    Ok(Version {
+        id: row.get("id")?,
+        seq: row.get("seq")?,
+        value,
+        created: Millis(row.get("created")?),
+        accessed: row.get::<_, Option<i64>>("accessed")?.map(Millis),
+        stages: read_json(row, "stages")?.unwrap_or_default(),
+    })
+}
+
+fn meta(row: &Row<'_>) -> rusqlite::Result<Meta> {
+    let requested: Option<i64> = row.get("deletion_requested")?;
+    let due: Option<i64> = row.get("deletion_due")?;
+    let deletion = requested
+        .zip(due)
+        .map(|(requested, due)| Deletion { requested: Millis(requested), due: Millis(due) });
+    Ok(Meta {
+        arn: row.get("arn")?,
+        description: row.get("description")?,
+        kms_key_id: row.get("kms_key_id")?,
+        tags: read_json(row, "tags")?,
+        policy: row.get("policy")?,
+        created: Millis(row.get("created")?),
+        changed: Millis(row.get("changed")?),
+        accessed: row.get::<_, Option<i64>>("accessed")?.map(Millis),
+        deletion,
+        provisioned: row.get("provisioned")?,
+    })
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    // Lists of texts: there is nothing in them that JSON could not hold.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    column: &str,
+) -> rusqlite::Result<Option<T>> {
+    let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })
+}

@@ -1,0 +1,189 @@
+//! Secrets Manager over awsJson 1.1.
+
+use super::error::Error;
+use super::limits::REQUEST_BYTES_MAX;
+use super::ops::*;
+use super::password::GetRandomPassword;
+use super::sealed::Text;
+use super::state::{Change, State};
+use crate::base::{Caller, Problem};
+use crate::protocol::{Answer, AwsJson11, Endpoint, Failure, JsonRoutes, Names, Request};
+use crate::services::{Clock, Host, Operation, Pending, Service, failure, read_whole};
+use crate::storage::Storage;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::future::ready;
+use std::sync::Arc;
+
+/// What AWS has (botocore's service model of 2026-11).
+const MODEL: &[&str] = &[
+    "AssociateCrossAccountReplica",
+    "BatchGetSecretValue",
+    "CancelRotateSecret",
+    "CreateSecret",
+    "DeleteResourcePolicy",
+    "DeleteSecret",
+    "DescribeSecret",
+    "DisassociateCrossAccountReplica",
+    "GetRandomPassword",
+    "GetResourcePolicy",
+    "GetSecretValue",
+    "ListResourcePolicies",
+    "ListSecretVersionIds",
+    "ListSecrets",
+    "PutResourcePolicy",
+    "PutSecretValue",
+    "RemoveRegionsFromReplication",
+    "ReplicateSecretToRegions",
+    "RestoreSecret",
+    "RotateSecret",
+    "StopReplicationToReplica",
+    "TagResource",
+    "UntagResource",
+    "UpdateSecret",
+    "UpdateSecretVersionStage",
+    "ValidateResourcePolicy",
+];
+
+/// Errors bear their bare name.
+const NAMES: Names = Names { error_prefix: "", ..Names::PLAIN };
+
+type Routes = JsonRoutes<AwsJson11>;
+
+/// The service.
+pub struct SecretsManager {
+    host: Arc<Host<State>>,
+    endpoint: Endpoint,
+    served: Vec<&'static str>,
+}
+
+impl SecretsManager {
+    /// Opens the service on its tables.
+    pub fn open(storage: &Storage, clock: &Clock) -> Result<Self, Problem> {
+        let host = Host::open(storage, clock)?;
+        let mut served = Vec::new();
+        let routes = Routes::new("secretsmanager", NAMES);
+        let routes = add::<CreateSecret>(routes, &host, &mut served);
+        let routes = add::<GetSecretValue>(routes, &host, &mut served);
+        let routes = add::<PutSecretValue>(routes, &host, &mut served);
+        let routes = add::<UpdateSecret>(routes, &host, &mut served);
+        let routes = add::<DescribeSecret>(routes, &host, &mut served);
+        let routes = add::<ListSecrets>(routes, &host, &mut served);
+        let routes = add::<DeleteSecret>(routes, &host, &mut served);
+        let routes = add::<RestoreSecret>(routes, &host, &mut served);
+        let routes = add::<ListSecretVersionIds>(routes, &host, &mut served);
+        let routes = add::<UpdateSecretVersionStage>(routes, &host, &mut served);
+        let routes = add::<TagResource>(routes, &host, &mut served);
+        let routes = add::<UntagResource>(routes, &host, &mut served);
+        let routes = add::<BatchGetSecretValue>(routes, &host, &mut served);
+        let routes = add::<PutResourcePolicy>(routes, &host, &mut served);
+        let routes = add::<GetResourcePolicy>(routes, &host, &mut served);
+        let routes = add::<DeleteResourcePolicy>(routes, &host, &mut served);
+        let routes = add::<ValidateResourcePolicy>(routes, &host, &mut served);
+        served.push("GetRandomPassword");
+        let routes = routes.add("GetRandomPassword", |input: GetRandomPassword, _| {
+            ready(input.generate(&mut entropy).map_err(|error| in_capitals(failure(&error))))
+        });
+        served.sort_unstable();
+        Ok(SecretsManager { host, endpoint: routes.by_target("secretsmanager", MODEL), served })
+    }
+
+    /// Puts what a profile declares, unless somebody else has changed it since.
+    pub async fn provision(
+        &self,
+        caller: &Caller,
+        name: &str,
+        value: String,
+        description: Option<&str>,
+    ) -> Result<Provisioned, Failure> {
+        let operation = Provision {
+            name: name.to_owned(),
+            value: Text(value.into()),
+            description: description.map(str::to_owned),
+        };
+        run(&self.host, operation, caller).await
+    }
+
+    /// Whether a secret of this name is there, waiting for its deletion or not.
+    pub async fn holds(&self, caller: &Caller, name: &str) -> Result<bool, Failure> {
+        purge(&self.host, caller).await?;
+        self.host.look(|state, _| state.find(caller, name).is_ok())
+    }
+
+    /// A password of `length` letters and digits, for secrets that a profile has made up.
+    pub fn random_password(&self, length: u32) -> Result<String, Failure> {
+        let wish = GetRandomPassword {
+            password_length: Some(i64::from(length)),
+            exclude_punctuation: true,
+            require_each_included_type: Some(length >= 3),
+            ..GetRandomPassword::default()
+        };
+        wish.generate(&mut entropy).map(|p| p.random_password).map_err(|error| failure(&error))
+    }
+}
+
+/// Routes the operation `O` to the host.
+fn add<O>(routes: Routes, host: &Arc<Host<State>>, served: &mut Vec<&'static str>) -> Routes
+where
+    O: Operation<State = State, Change = Change, Error = Error>,
+    O: DeserializeOwned + Send + Sync + 'static,
+    O::Output: Serialize + Send + Sync + 'static,
+{
+    served.push(O::NAME);
+    let host = host.clone();
+    routes.add(O::NAME, move |operation: O, caller: Arc<Caller>| {
+        let host = host.clone();
+        async move { run(&host, operation, &caller).await }
+    })
+}
+
+async fn run<O>(host: &Host<State>, operation: O, caller: &Caller) -> Result<O::Output, Failure>
+where
+    O: Operation<State = State, Change = Change, Error = Error>,
+{
+    purge(host, caller).await?;
+    host.run(operation, caller).await.map_err(in_capitals)
+}
+
+/// Takes away what is due before an operation looks.
+async fn purge(host: &Host<State>, caller: &Caller) -> Result<(), Failure> {
+    if host.look(|state, now| state.is_due(now))? {
+        host.run(Purge, caller).await?;
+    }
+    Ok(())
+}
+
+/// Secrets Manager's own errors carry `Message`; those of AWS's framework, `message`.
+fn in_capitals(mut failure: Failure) -> Failure {
+    let own = !matches!(failure.code.as_ref(), "ValidationException" | "NotImplemented");
+    if own && failure.status != 500 {
+        failure.members.push(("Message", failure.message.clone().into()));
+    }
+    failure
+}
+
+fn entropy(bytes: &mut [u8]) -> Result<(), Error> {
+    getrandom::fill(bytes).map_err(|_| Error::NoEntropy)
+}
+
+impl Service for SecretsManager {
+    fn name(&self) -> &'static str {
+        "secretsmanager"
+    }
+
+    fn body_limit(&self) -> Option<usize> {
+        Some(REQUEST_BYTES_MAX)
+    }
+
+    fn call(&self, request: Request) -> Pending<'_, Answer> {
+        Box::pin(async move { self.endpoint.call(read_whole(request).await).await })
+    }
+
+    fn reset(&self) -> Pending<'_, Result<(), Problem>> {
+        Box::pin(self.host.wipe())
+    }
+
+    fn operations(&self) -> Vec<&'static str> {
+        self.served.clone()
+    }
+}
