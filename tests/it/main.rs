@@ -2,5 +2,6 @@
 
 mod edge;
 mod profile;
+mod secretsmanager;
 mod support;
 mod tidy;
