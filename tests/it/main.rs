@@ -2,6 +2,7 @@
 
 mod edge;
 mod profile;
+mod runtime;
 mod secretsmanager;
 mod support;
 mod tidy;

@@ -3,9 +3,11 @@
 //!
 //! [`prepare`] blocks and needs no running server; [`initialise`] needs one and may be repeated.
 
+mod archive;
 mod binaries;
 mod config;
 mod initialise;
+mod system;
 mod template;
 
 use crate::base::Problem;

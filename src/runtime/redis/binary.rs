@@ -1,49 +1,151 @@
-//! Which server runs: `redis-server` or `valkey-server` of this machine, else a fetched one.
+//! Which server runs: what `DEVENV_REDIS_ARCHIVE` names, `redis-server` or `valkey-server` of this
+//! machine, else a Valkey fetched once into the cache.
 
 use crate::base::Problem;
-use crate::runtime::dirs::Dirs;
+use crate::runtime::dirs::{Dirs, unwritable};
+use crate::runtime::fetch::{
+    Fetcher, Limits, Lock, Member, own_archive, pins, remove_tree, unpack,
+};
 use crate::runtime::progress::Progress;
+use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Programs that serve the Redis protocol, in order of preference.
 const NAMES: [&str; 2] = ["redis-server", "valkey-server"];
+/// Names a server program or an archive that holds one.
+const ARCHIVE_VARIABLE: &str = "DEVENV_REDIS_ARCHIVE";
+/// An unpacked server has a few MB.
+const LIMITS: Limits = Limits { bytes: 256 * 1024 * 1024, entries: 10_000 };
 
 /// A server program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Binary {
-    pub(super) program: PathBuf,
+pub(crate) struct Binary {
+    pub(crate) program: PathBuf,
     /// `redis 7.0.15`, `valkey 9.1.2`.
-    pub(super) version: String,
+    pub(crate) version: String,
 }
 
-pub(super) fn provide(_dirs: &Dirs, _progress: &dyn Progress) -> Result<Binary, Problem> {
-    system(&std::env::var_os("PATH").unwrap_or_default()).ok_or_else(|| {
-        Problem::in_the_way("binary-missing", "no redis-server or valkey-server on PATH")
-            .hint("install Redis or Valkey")
+pub(super) fn provide(dirs: &Dirs, progress: &dyn Progress) -> Result<Binary, Problem> {
+    if let Some(own) = own_archive(ARCHIVE_VARIABLE)? {
+        if let Some(binary) = inspect(&own.path) {
+            return Ok(binary);
+        }
+        let home = dirs.cache.join("redis").join(format!("own-{}", own.key));
+        return unpacked(&own.path, &home, &dirs.cache);
+    }
+    if let Some(binary) = system(&std::env::var_os("PATH").unwrap_or_default()) {
+        return Ok(binary);
+    }
+    let pin = pins::Platform::here().and_then(pins::redis).ok_or_else(|| {
+        Problem::in_the_way(
+            "platform-unsupported",
+            format!("no Valkey archive is built for {}, and neither redis-server nor valkey-server is on PATH", pins::Platform::described()),
+        )
+        .hint("install Redis or Valkey from your system's packages, or set `provider = \"docker\"`")
+    })?;
+    let home = dirs.cache.join("redis").join(format!("valkey-{}-{}", pin.version, pin.short()));
+    if let Some(binary) = in_home(&home) {
+        return Ok(Binary { version: format!("valkey {}", pin.version), program: binary });
+    }
+    let _lock = Lock::take(&dirs.cache, "redis")?;
+    let archive =
+        Fetcher::new(&dirs.cache, progress).fetch(pin, &format!("Valkey {}", pin.version))?;
+    let binary = unpacked(&archive, &home, &dirs.cache);
+    // Unpacked: the archive is not needed again. If it could not be, it is fetched anew.
+    let _ = fs::remove_file(archive);
+    binary
+}
+
+fn in_home(home: &Path) -> Option<PathBuf> {
+    NAMES.iter().map(|name| home.join(name)).find(|program| program.is_file())
+}
+
+/// The server out of an archive, unpacked into `home` once.
+fn unpacked(archive: &Path, home: &Path, cache: &Path) -> Result<Binary, Problem> {
+    if let Some(binary) = in_home(home).and_then(|program| inspect(&program)) {
+        return Ok(binary);
+    }
+    let parent = home.parent().unwrap_or(cache);
+    fs::create_dir_all(parent).map_err(|error| unwritable(parent, &error))?;
+    let work = tempfile::Builder::new()
+        .prefix(".new-")
+        .tempdir_in(parent)
+        .map_err(|error| unwritable(parent, &error))?;
+    let new = work.path().join("home");
+    let select = |path: &Path| {
+        let name = path.file_name()?;
+        NAMES
+            .iter()
+            .any(|known| OsStr::new(known) == name)
+            .then(|| Member { to: name.into(), program: true })
+    };
+    unpack(archive, &new, LIMITS, &select)?;
+    let program = in_home(&new).ok_or_else(|| {
+        Problem::in_the_way(
+            "archive-corrupt",
+            format!("{} holds no redis-server or valkey-server", archive.display()),
+        )
+    })?;
+    if inspect(&program).is_none() {
+        return Err(Problem::in_the_way(
+            "binary-unusable",
+            format!("the server in {} does not start here", archive.display()),
+        )
+        .hint(
+            "install Redis or Valkey from your system's packages, or set `provider = \"docker\"`",
+        ));
+    }
+    remove_tree(home)?;
+    fs::rename(&new, home).map_err(|error| unwritable(home, &error))?;
+    in_home(home).and_then(|program| inspect(&program)).ok_or_else(|| {
+        Problem::in_the_way("binary-unusable", format!("{} does not start", home.display()))
     })
 }
 
-fn system(path: &std::ffi::OsStr) -> Option<Binary> {
-    NAMES
-        .iter()
-        .find_map(|name| std::env::split_paths(path).find_map(|dir| inspect(dir.join(name))))
+/// The first server on `path`.
+pub(crate) fn system(path: &OsStr) -> Option<Binary> {
+    NAMES.iter().find_map(|name| {
+        std::env::split_paths(path)
+            .filter(|dir| dir.is_absolute())
+            .find_map(|dir| inspect(&dir.join(name)))
+    })
 }
 
-/// Asks a program for its version: `Redis server v=7.0.15 sha=…` or `Server v=…`.
-fn inspect(program: PathBuf) -> Option<Binary> {
+/// Asks a program for its version: `Redis server v=7.0.15 sha=…`, `Valkey server v=…`.
+fn inspect(program: &Path) -> Option<Binary> {
     if !program.is_file() {
         return None;
     }
-    let output = Command::new(&program).arg("--version").output().ok()?;
+    let output = Command::new(program).arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let number = text.split_ascii_whitespace().find_map(|word| word.strip_prefix("v="))?;
-    let brand = brand(&text, &program);
-    Some(Binary { version: format!("{brand} {number}"), program })
-}
-
-fn brand(text: &str, program: &Path) -> &'static str {
     let valkey =
         text.to_lowercase().contains("valkey") || program.to_string_lossy().contains("valkey");
-    if valkey { "valkey" } else { "redis" }
+    let brand = if valkey { "valkey" } else { "redis" };
+    Some(Binary { version: format!("{brand} {number}"), program: program.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A program that tells `version` when asked.
+    fn fake(dir: &Path, name: &str, version: &str) {
+        let path = dir.join(name);
+        fs::write(&path, format!("#!/bin/sh\necho '{version}'\n")).expect("program");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("mode");
+    }
+
+    #[test]
+    fn this_machines_redis_goes_before_its_valkey() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        assert_eq!(system(dir.path().as_os_str()), None);
+        fake(dir.path(), "valkey-server", "Valkey server v=8.1.1 sha=0");
+        assert_eq!(system(dir.path().as_os_str()).expect("server").version, "valkey 8.1.1");
+        fake(dir.path(), "redis-server", "Redis server v=7.0.15 sha=0");
+        assert_eq!(system(dir.path().as_os_str()).expect("server").version, "redis 7.0.15");
+    }
 }
