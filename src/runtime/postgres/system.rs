@@ -30,12 +30,14 @@ fn candidates(major: u32) -> Vec<PathBuf> {
         format!("/usr/libexec/postgresql{major}"),
         format!("/opt/homebrew/opt/postgresql@{major}/bin"),
         format!("/usr/local/opt/postgresql@{major}/bin"),
-        format!("/home/linuxbrew/.linuxbrew/opt/postgresql@{major}/bin"),
         format!("/Applications/Postgres.app/Contents/Versions/{major}/bin"),
     ]
     .into_iter()
     .map(PathBuf::from)
     .collect();
+    if let Some(prefix) = std::env::var_os("HOMEBREW_PREFIX") {
+        list.push(PathBuf::from(prefix).join(format!("opt/postgresql@{major}/bin")));
+    }
     if let Some(path) = std::env::var_os("PATH") {
         list.extend(std::env::split_paths(&path).filter(|dir| dir.is_absolute()));
     }

@@ -2,6 +2,7 @@
 //! answer, so that a killed server has every acknowledged write in the page cache.
 
 use super::HOST;
+use super::binary::Binary;
 use crate::base::{Exit, Problem};
 use crate::profile;
 use crate::runtime::dirs::{Dirs, unwritable};
@@ -11,31 +12,76 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Directives that devenv itself decides.
 const RESERVED: [&str; 7] = ["port", "bind", "dir", "daemonize", "include", "pidfile", "logfile"];
 
-/// Writes the configuration; returns its path and hash.
+/// Writes the configuration; returns its path and hash. An invalid directive is an error that
+/// names it.
 pub(super) fn write(
     settings: &profile::Redis,
-    _program: &Path,
+    binary: &Binary,
     port: u16,
     data: &Path,
     dirs: &Dirs,
 ) -> Result<(PathBuf, String), Problem> {
     let text = text(&settings.settings, port, data)?;
     let path = dirs.run.join("redis.conf");
-    let put = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)?;
+    let hash = hex::encode(&Sha256::digest(text.as_bytes())[..8]);
+    let checked = dirs.run.join("redis.conf.checked");
+    let known = format!("{hash} {}", binary.version);
+    put(&path, &text)?;
+    if fs::read_to_string(&checked).is_ok_and(|there| there == known) {
+        return Ok((path, hash));
+    }
+    check(&binary.program, &path)?;
+    put(&checked, &known)?;
+    Ok((path, hash))
+}
+
+fn put(path: &Path, text: &str) -> Result<(), Problem> {
+    let write = || -> std::io::Result<()> {
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
         std::io::Write::write_all(&mut file, text.as_bytes())
     };
-    put().map_err(|error| unwritable(&path, &error))?;
-    Ok((path, hex::encode(&Sha256::digest(text.as_bytes())[..8])))
+    write().map_err(|error| unwritable(path, &error))
+}
+
+/// Lets the server read its configuration: told to listen nowhere, it ends before it touches data.
+fn check(program: &Path, conf: &Path) -> Result<(), Problem> {
+    let output = Command::new(program)
+        .arg(conf)
+        .args(["--port", "0", "--unixsocket", ""])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| {
+            Problem::failed("cannot-start", format!("{}: {error}", program.display()))
+        })?;
+    let said = [output.stdout, output.stderr].concat();
+    match complaint(&String::from_utf8_lossy(&said)) {
+        Some(problem) => Err(problem),
+        None => Ok(()),
+    }
+}
+
+/// The server's complaint as a problem, if there is one:
+/// `Reading the configuration file, at line 7` / `>>> 'maxmemory-polcy x'` / `Bad directive or …`.
+fn complaint(said: &str) -> Option<Problem> {
+    let mut lines = said.lines().skip_while(|line| !line.contains("CONFIG FILE ERROR"));
+    lines.next()?;
+    let line = lines.by_ref().find_map(|line| line.strip_prefix(">>> "))?.trim_matches('\'');
+    let name = line.split_ascii_whitespace().next().unwrap_or(line);
+    let why = lines.next().unwrap_or("it is invalid").trim();
+    Some(
+        Problem::new(
+            Exit::Usage,
+            "setting-invalid",
+            format!("Redis refuses `redis.settings.{name}`: {why} (`{line}`)"),
+        )
+        .hint("correct it in devenv.toml"),
+    )
 }
 
 fn text(settings: &BTreeMap<String, String>, port: u16, data: &Path) -> Result<String, Problem> {
@@ -99,4 +145,40 @@ fn argument(value: &str) -> String {
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(&str, &str)]) -> Result<String, &'static str> {
+        let settings =
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        text(&settings, 6379, Path::new("/a \"b\"")).map_err(|problem| problem.code)
+    }
+
+    #[test]
+    fn the_profile_overrides_and_the_address_is_ours() {
+        let text = of(&[("appendonly", "no"), ("save", "60 1")]).expect("text");
+        assert!(text.contains("appendonly no\n") && text.contains("save 60 1\n"), "{text}");
+        assert!(text.contains("bind 127.0.0.1\n") && text.contains("dir \"/a \\\"b\\\"\"\n"));
+        assert!(of(&[]).expect("text").contains("appendonly yes\n"));
+    }
+
+    #[test]
+    fn nothing_can_be_smuggled_into_the_file() {
+        assert_eq!(of(&[("maxmemory", "1\nbind 0.0.0.0")]), Err("setting-invalid"));
+        assert_eq!(of(&[("a b", "1")]), Err("setting-invalid"));
+        assert_eq!(of(&[("bind", "0.0.0.0")]), Err("setting-reserved"));
+    }
+
+    #[test]
+    fn the_servers_complaint_names_the_directive() {
+        let said = "\n*** FATAL CONFIG FILE ERROR (Version 9.1.2) ***\n\
+            Reading the configuration file, at line 7\n>>> 'maxmemory-polcy x'\n\
+            Bad directive or wrong number of arguments\n";
+        let problem = complaint(said).expect("complaint");
+        assert!(problem.message.starts_with("Redis refuses `redis.settings.maxmemory-polcy`: Bad"));
+        assert_eq!(complaint("Configured to not listen anywhere, exiting."), None);
+    }
 }

@@ -32,7 +32,7 @@ pub fn prepare(
     let binary = binary::provide(dirs, progress)?;
     let data = dirs.data.join("redis");
     private_dir(&data)?;
-    let (conf, hash) = config::write(settings, &binary.program, port, &data, dirs)?;
+    let (conf, hash) = config::write(settings, &binary, port, &data, dirs)?;
     Ok(Launch {
         name: "redis".into(),
         program: binary.program,

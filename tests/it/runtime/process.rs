@@ -36,13 +36,14 @@ async fn texts(dirs: &Dirs, name: &str, count: usize) -> Vec<String> {
 #[tokio::test]
 async fn output_is_logged_and_the_exit_status_told() {
     let place = place();
-    let launch = script("job", "echo $GREETING; echo $SECRET oops >&2; exit 3", &place.dirs.state);
+    let launch =
+        script("job", "echo $GREETING; echo [$CARGO_PKG_NAME] >&2; exit 3", &place.dirs.state);
     let mut running = spawn(&launch, &place.dirs).expect("started");
     let report = running.wait().await;
     assert_eq!(report, ExitReport { code: Some(3), signal: None });
     assert_eq!(report.to_string(), "exited with status 3");
     assert_eq!(running.wait().await, report, "asking twice is fine");
-    assert_eq!(texts(&place.dirs, "job", 2).await, ["hello", " oops"]);
+    assert_eq!(texts(&place.dirs, "job", 2).await, ["hello", "[]"], "nothing else is inherited");
 }
 
 #[tokio::test]
