@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one module a subject.
 
 mod edge;
+mod install;
 mod profile;
 mod runtime;
 mod secretsmanager;
