@@ -2,11 +2,15 @@
 //! can name file, line and column, also after several files were merged. Parsing recovers from
 //! syntax errors and reports all of them.
 
+use crate::profile::limits::MISTAKES_KEPT_MAX;
 use crate::profile::mistakes::Mistake;
 use crate::profile::words;
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+/// How a syntax error starts.
+const NOT_TOML: &str = "not TOML";
 
 /// A place: bytes of one of the files read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +51,49 @@ pub(crate) struct Files {
     /// Name as shown, and text.
     files: Vec<(String, String)>,
     pub(crate) mistakes: Vec<Mistake>,
+    /// A bracket was never closed, so that it swallowed what follows: nothing more can be said.
+    pub(crate) swallowed: bool,
 }
 
 impl Files {
     /// Reports a mistake at a place.
     pub(crate) fn mistake(&mut self, at: At, message: impl AsRef<str>) {
-        let (name, text) = &self.files[at.file];
-        self.mistakes.push(Mistake::at(name, text, at.start, at.end, message.as_ref()));
+        // Placing a mistake reads the file up to it: a hostile file must not make that quadratic.
+        let spurious = self.swallowed && !message.as_ref().starts_with(NOT_TOML);
+        if self.mistakes.len() < MISTAKES_KEPT_MAX && !spurious {
+            let (name, text) = &self.files[at.file];
+            let mistake = Mistake::at(name, text, at.start, at.end, message.as_ref());
+            self.mistakes.push(mistake);
+        }
+    }
+
+    /// Reports syntax errors; those that only follow from a bracket never closed are left out.
+    fn syntax(&mut self, file: usize, errors: &[toml::de::Error]) {
+        let unclosed =
+            |m: &str| m.starts_with("unclosed array") || m.starts_with("unclosed inline");
+        let inside = |m: &str| {
+            unclosed(m)
+                || m.contains("array element")
+                || m.contains("in array")
+                || m.contains("inline table")
+        };
+        let swallowed = errors.iter().any(|e| unclosed(e.message()));
+        self.swallowed |= swallowed;
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            let last = swallowed && inside(error.message());
+            let hint = if last { "; a `[` or `{` before this is not closed" } else { "" };
+            self.mistake(
+                At { file, start: span.start, end: span.end },
+                format!("{NOT_TOML}: {}{hint}", error.message()),
+            );
+            if let Some(mistake) = self.mistakes.pop() {
+                self.mistakes.push(mistake.syntax());
+            }
+            if last {
+                break;
+            }
+        }
     }
 
     /// The files' names in the order in which they were read.
@@ -68,11 +108,7 @@ impl Files {
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         self.files.push((name, text.clone()));
         let (table, errors) = DeTable::parse_recoverable(&text);
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            let at = At { file, start: span.start, end: span.end };
-            self.mistake(at, format!("not TOML: {}", error.message()));
-        }
+        self.syntax(file, &errors);
         let at = At { file, start: 0, end: 0 };
         Node { at, value: self.table(file, table.get_ref()) }
     }

@@ -9,6 +9,9 @@ pub(crate) const EXTENDS_DEPTH_MAX: usize = 16;
 /// Mistakes reported at once; the rest are counted.
 pub(crate) const MISTAKES_MAX: usize = 200;
 
+/// Mistakes kept at all.
+pub(crate) const MISTAKES_KEPT_MAX: usize = 1_000;
+
 /// Postgres majors that devenv can run.
 pub(crate) const POSTGRES_MAJORS: std::ops::RangeInclusive<u32> = 15..=18;
 /// Default Postgres major.

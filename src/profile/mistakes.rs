@@ -5,6 +5,7 @@ use crate::base::{Exit, Problem};
 use crate::profile::limits::MISTAKES_MAX;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 /// Characters of a source line that are shown.
@@ -26,6 +27,9 @@ pub struct Mistake {
     /// The source line with its caret line, when it may be shown.
     #[serde(skip)]
     excerpt: Option<(String, String)>,
+    /// A syntax error: what else is said about its line only follows from it.
+    #[serde(skip)]
+    syntax: bool,
 }
 
 impl fmt::Display for Mistake {
@@ -41,7 +45,7 @@ impl Mistake {
     /// A mistake that concerns a whole file.
     pub(crate) fn of_file(file: impl Into<String>, message: impl AsRef<str>) -> Self {
         let message = printable(message.as_ref());
-        Mistake { file: file.into(), line: 0, column: 0, message, excerpt: None }
+        Mistake { file: file.into(), line: 0, column: 0, message, excerpt: None, syntax: false }
     }
 
     /// A mistake at the bytes `start..end` of `text`.
@@ -62,7 +66,14 @@ impl Mistake {
             column,
             message: printable(message),
             excerpt: excerpt(&shown, column, width),
+            syntax: false,
         }
+    }
+
+    /// Marked as a syntax error.
+    pub(crate) fn syntax(mut self) -> Self {
+        self.syntax = true;
+        self
     }
 
     /// The source line, once known, with a caret below the place; empty for a whole file.
@@ -83,11 +94,18 @@ pub struct Mistakes {
 }
 
 impl Mistakes {
-    /// `list` sorted; of two mistakes at one place with one text, one.
+    /// `list` sorted; one of two that are alike, and of a line with syntax errors the first of those.
     pub(crate) fn new(files: &[String], mut list: Vec<Mistake>) -> Self {
         let rank = |m: &Mistake| files.iter().position(|f| *f == m.file).unwrap_or(usize::MAX);
         list.sort_by_key(|m| (rank(m), m.line, m.column));
         list.dedup();
+        let broken: BTreeSet<(String, usize)> =
+            list.iter().filter(|m| m.syntax).map(|m| (m.file.clone(), m.line)).collect();
+        let mut told: BTreeSet<(String, usize)> = BTreeSet::new();
+        list.retain(|m| {
+            let line = (m.file.clone(), m.line);
+            !broken.contains(&line) || (m.syntax && told.insert(line))
+        });
         Mistakes { list }
     }
 
@@ -112,8 +130,8 @@ impl Mistakes {
         for mistake in self.list.iter().take(MISTAKES_MAX) {
             let _ = writeln!(out, "{mistake}{}", mistake.source());
         }
-        if let Some(more) = self.list.len().checked_sub(MISTAKES_MAX).filter(|n| *n > 0) {
-            let _ = writeln!(out, "and {more} more");
+        if self.list.len() > MISTAKES_MAX {
+            out.push_str("and more");
         }
         out.truncate(out.trim_end().len());
         out
@@ -131,10 +149,7 @@ impl fmt::Display for Mistakes {
         for (i, mistake) in self.list.iter().take(MISTAKES_MAX).enumerate() {
             write!(f, "{}{mistake}", if i == 0 { "" } else { "\n" })?;
         }
-        match self.list.len().checked_sub(MISTAKES_MAX) {
-            Some(more) if more > 0 => write!(f, "\nand {more} more"),
-            _ => Ok(()),
-        }
+        if self.list.len() > MISTAKES_MAX { f.write_str("\nand more") } else { Ok(()) }
     }
 }
 

@@ -68,8 +68,11 @@ pub fn load(source: &Source) -> Result<Profile, Mistakes> {
     let Some(mut document) = extends::gather(source, &mut files) else {
         return Err(Mistakes::new(&files.names(), files.mistakes));
     };
+    if files.swallowed {
+        return Err(Mistakes::new(&files.names(), files.mistakes));
+    }
     let declared = resolve::Declared::of(&document);
-    structure::check(&mut document, &mut files);
+    let broken = structure::check(&mut document, &mut files);
     let raw = match serde_json::from_value(document.to_json()) {
         Ok(raw) => raw,
         Err(error) => {
@@ -79,7 +82,7 @@ pub fn load(source: &Source) -> Result<Profile, Mistakes> {
         }
     };
     let (name, project_dir) = extends::identity(source);
-    let mut checks = resolve::Checks { document: &document, files: &mut files, declared };
+    let mut checks = resolve::Checks { document: &document, files: &mut files, declared, broken };
     let profile = resolve::profile(name, project_dir, &raw, &mut checks);
     match files.mistakes.is_empty() {
         true => Ok(profile),

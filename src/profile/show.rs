@@ -167,3 +167,25 @@ fn without_nulls(mut value: Value) -> Value {
     }
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Source, load, shipped};
+
+    fn loaded(text: &str) -> Profile {
+        let source =
+            Source::Text { file: "t.toml".into(), text: text.into(), project_dir: "/p".into() };
+        load(&source).unwrap_or_else(|m| panic!("{}", m.render()))
+    }
+
+    #[test]
+    fn what_is_shown_is_the_same_profile_written_out() {
+        let example = include_str!("../../docs/profile-example.toml");
+        let texts = shipped().iter().map(|s| s.text).chain([example]);
+        for text in texts {
+            let profile = loaded(text);
+            assert_eq!(loaded(&to_toml(&typed(&profile))), profile);
+        }
+    }
+}

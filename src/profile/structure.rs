@@ -7,16 +7,31 @@ use crate::profile::document::{At, Files, Node, Value};
 use crate::profile::schema;
 use crate::profile::words;
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeSet;
+
+/// Paths of tables and arrays that something wrong was taken from: what is missing there now may
+/// only be misspelt, and that has been said.
+#[derive(Debug, Default)]
+pub(crate) struct Broken(BTreeSet<Vec<String>>);
+
+impl Broken {
+    /// Whether something was taken from the table or array at `path`.
+    pub(crate) fn contains(&self, path: &[&str]) -> bool {
+        self.0.contains(&path.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>())
+    }
+}
 
 /// Checks the whole document and prunes it.
-pub(crate) fn check(document: &mut Node, files: &mut Files) {
-    let mut walk = Walk { files, path: Vec::new() };
+pub(crate) fn check(document: &mut Node, files: &mut Files) -> Broken {
+    let mut walk = Walk { files, path: Vec::new(), broken: Broken::default() };
     walk.node(document, None, schema::built());
+    walk.broken
 }
 
 struct Walk<'a> {
     files: &'a mut Files,
     path: Vec<String>,
+    broken: Broken,
 }
 
 impl Walk<'_> {
@@ -121,6 +136,9 @@ impl Walk<'_> {
             index += 1;
             let keep = self.node(item, None, schema);
             self.path.pop();
+            if !keep {
+                self.broken.0.insert(self.path.clone());
+            }
             keep
         });
         true
@@ -144,6 +162,7 @@ impl Walk<'_> {
             .collect();
         entries.retain(|name, entry| {
             let schema = properties.and_then(|p| p.get(name)).or(others);
+            let deliberate = matches!(entry.node.value, Value::Boolean(false));
             self.path.push(name.clone());
             let keep = match schema {
                 Some(schema) => self.node(&mut entry.node, Some(entry.key), schema),
@@ -154,6 +173,9 @@ impl Walk<'_> {
                 None => true,
             };
             self.path.pop();
+            if !keep && !deliberate {
+                self.broken.0.insert(self.path.clone());
+            }
             keep
         });
         if !missing.is_empty() {
@@ -174,7 +196,11 @@ impl Walk<'_> {
         } else {
             format!(" in `{}`", words::path(parent))
         };
-        let suggestion = words::suggestion(name, &known, "known keys");
+        let top = schema::built().pointer("/properties").and_then(|p| p.get(name)).is_some();
+        let suggestion = match words::nearest(name, known.iter().copied()) {
+            None if top => "; it belongs above the first `[section]`".to_owned(),
+            _ => words::suggestion(name, &known, "known keys"),
+        };
         self.files.mistake(
             at,
             format!("unknown key `{}`{place}{suggestion}", words::path(&[name.to_owned()])),

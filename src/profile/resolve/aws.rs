@@ -105,7 +105,7 @@ pub(super) fn ses(raw: &RawProfile, checks: &mut Checks<'_>) -> Ses {
             );
         }
         if template.html.is_none() && template.text.is_none() {
-            checks.key(&path, format!("template `{name}` needs `html` or `text`"));
+            checks.missing(&path, "needs `html` or `text`");
         }
     }
     if let Some(forward) = &ses.forward {

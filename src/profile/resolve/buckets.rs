@@ -129,7 +129,7 @@ fn lifecycle(path: &[&str], bucket: &raw::Bucket, checks: &mut Checks<'_>) {
             ids.push(id);
         }
         if !acts(rule) {
-            checks.value(&place, "does nothing: it needs `transitions`, `expire_days`, `noncurrent_expire_days` or another action");
+            checks.missing(&place, "does nothing: it needs `transitions`, `expire_days`, `noncurrent_expire_days` or another action");
         }
         transitions(
             &place,
@@ -301,7 +301,7 @@ fn object_lock(path: &[&str], bucket: &raw::Bucket, checks: &mut Checks<'_>) -> 
         Some(ObjectLock::Enabled(on)) => *on,
         Some(ObjectLock::Default(retention)) => {
             if retention.days.is_some() == retention.years.is_some() {
-                checks.value(&place, "needs either `days` or `years`");
+                checks.missing(&place, "needs either `days` or `years`");
             }
             true
         }

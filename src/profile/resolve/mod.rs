@@ -14,7 +14,9 @@ pub(crate) use queues::ATTRIBUTES;
 use crate::profile::document::{Files, Node, Value, shown};
 use crate::profile::limits::{PORTS_DEFAULT, TAG_KEY_MAX, TAG_VALUE_MAX, TAGS_MAX};
 use crate::profile::raw::{self, RawProfile, Scalar};
+
 use crate::profile::resolved::{Auth, Port, Ports, Profile, Provider};
+use crate::profile::structure::Broken;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -54,6 +56,7 @@ pub(crate) struct Checks<'a> {
     pub(crate) document: &'a Node,
     pub(crate) files: &'a mut Files,
     pub(crate) declared: Declared,
+    pub(crate) broken: Broken,
 }
 
 impl Checks<'_> {
@@ -67,6 +70,14 @@ impl Checks<'_> {
     pub(crate) fn key(&mut self, path: &[&str], message: impl AsRef<str>) {
         let at = self.document.key_at(path);
         self.files.mistake(at, message);
+    }
+
+    /// A mistake for what is missing at `path`; silent where a wrong key was found there.
+    fn missing(&mut self, path: &[&str], message: &str) {
+        if !self.broken.contains(path) {
+            let at = self.document.key_at(path);
+            self.files.mistake(at, format!("`{}` {message}", shown(path)));
+        }
     }
 
     /// Tags within AWS's limits.
@@ -163,7 +174,8 @@ fn ports(raw: &RawProfile, checks: &mut Checks<'_>) -> Ports {
     for said in [false, true] {
         for (name, port, runs, typed) in all {
             let Port::Fixed(number) = port else { continue };
-            if typed != said || (!runs && !typed) {
+            let unknown = !typed && checks.broken.contains(&["port"]);
+            if typed != said || (!runs && !typed) || unknown {
                 continue;
             }
             if let Some((other, _)) = taken.iter().find(|(_, n)| *n == number) {

@@ -54,20 +54,13 @@ pub(super) fn secrets(raw: &RawProfile, checks: &mut Checks<'_>) -> BTreeMap<Str
 
 fn source(path: &[&str], secret: &raw::Secret, checks: &mut Checks<'_>) -> Option<SecretSource> {
     let generate_path = [path, &["generate"]].concat();
-    // A key whose own value was wrong is still typed: that mistake has been said.
     match (&secret.value, &secret.generate) {
         (Some(_), Some(_)) => {
             checks.value(&generate_path, "stands beside `value`; a secret has one of them");
             None
         }
         (None, None) => {
-            checks.key(
-                path,
-                format!(
-                    "`{}` needs `value` or `generate`",
-                    words::path(&path.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>())
-                ),
-            );
+            checks.missing(path, "needs `value` or `generate`");
             None
         }
         (Some(value), None) => Some(SecretSource::Value(text(path, value, checks))),
@@ -142,7 +135,7 @@ fn rotation(path: &[&str], secret: &raw::Secret, checks: &mut Checks<'_>) {
     let place = [path, &["rotation"]].concat();
     match (&rotation.schedule, rotation.days) {
         (Some(_), Some(_)) => checks.value(&place, "has `days` and `schedule`; one of them"),
-        (None, None) => checks.value(&place, "needs `days` or `schedule`"),
+        (None, None) => checks.missing(&place, "needs `days` or `schedule`"),
         (Some(schedule), None) => {
             let shaped = (schedule.starts_with("rate(") || schedule.starts_with("cron("))
                 && schedule.ends_with(')');

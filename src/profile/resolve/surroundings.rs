@@ -84,7 +84,7 @@ pub(super) fn seed(raw: &RawProfile, checks: &mut Checks<'_>) -> Vec<Value> {
             checks.value(&["seed", "messages", &index, "queue"], said);
         }
         if message.body.is_some() == message.file.is_some() {
-            checks.value(&["seed", "messages", &index], "needs either `body` or `file`");
+            checks.missing(&["seed", "messages", &index], "needs either `body` or `file`");
         }
         steps.extend(
             checks
