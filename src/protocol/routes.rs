@@ -164,7 +164,8 @@ impl RestRoutes {
 }
 
 fn spec(method: http::Method, pattern: &str) -> RequestSpec {
-    let segments = pattern.trim_matches('/').split('/').map(|segment| {
+    // A slash at the end matters to AWS (`/v2/email/insights/{MessageId}/`): it makes an empty segment.
+    let segments = pattern.trim_start_matches('/').split('/').map(|segment| {
         if segment.starts_with('{') {
             PathSegment::Label
         } else {

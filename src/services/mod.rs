@@ -6,6 +6,7 @@
 mod host;
 mod registry;
 pub mod secretsmanager;
+pub mod ses;
 pub mod sts;
 
 pub use host::{Clock, Domain, Host, failure, unavailable};

@@ -1,6 +1,6 @@
 //! The list of services: a new one is a folder and its lines here.
 
-use super::{Clock, Domain, Service, secretsmanager, sts};
+use super::{Clock, Domain, Service, secretsmanager, ses, sts};
 use crate::base::Problem;
 use crate::storage::{Schema, Storage};
 use http_body_util::BodyExt;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub struct Services {
     /// Secrets and their versions.
     pub secretsmanager: Arc<secretsmanager::SecretsManager>,
+    /// Mail.
+    pub ses: Arc<ses::Ses>,
     /// Who a caller is.
     pub sts: Arc<sts::Sts>,
 }
@@ -20,18 +22,19 @@ impl Services {
     /// Opens each service's state. `state_dir` is where files beside the state file go.
     pub fn open(storage: &Storage, clock: &Clock, _state_dir: &Path) -> Result<Self, Problem> {
         let secretsmanager = Arc::new(secretsmanager::SecretsManager::open(storage, clock)?);
-        Ok(Services { secretsmanager, sts: Arc::new(sts::Sts::open()) })
+        let ses = Arc::new(ses::Ses::open(storage, clock)?);
+        Ok(Services { secretsmanager, ses, sts: Arc::new(sts::Sts::open()) })
     }
 
     /// The services as the edge calls them.
     pub fn all(&self) -> Vec<Arc<dyn Service>> {
-        vec![self.secretsmanager.clone(), self.sts.clone()]
+        vec![self.secretsmanager.clone(), self.ses.clone(), self.sts.clone()]
     }
 }
 
 /// The tables of all services.
 pub fn schemas() -> Vec<Schema> {
-    vec![secretsmanager::state::State::SCHEMA]
+    vec![secretsmanager::state::State::SCHEMA, ses::SCHEMA]
 }
 
 /// A request whose bounded body the edge has read already, as the routers take it.

@@ -1,0 +1,301 @@
+//! A mail on its way in: the envelope, and the bytes as they will be delivered but for the lines that
+//! acceptance adds (`Date`, `Message-ID`). Raw mails keep their bytes; only whole header fields are
+//! taken out.
+//!
+//! What SES takes out and overrides:
+//! <https://docs.aws.amazon.com/ses/latest/dg/header-fields.html>
+
+use super::address::{self, Mailbox};
+use super::error::Error;
+use super::limits::RECIPIENTS_MAX;
+use bytes::Bytes;
+use mail_parser::{Address, Message, MessageParser};
+
+/// A mail that is complete but for its id and its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The envelope's sender.
+    pub source: String,
+    /// Whom strict mode wants verified.
+    pub senders: Vec<String>,
+    /// Recipients in `To`.
+    pub to: Vec<String>,
+    /// Recipients in `Cc`.
+    pub cc: Vec<String>,
+    /// Recipients that no header names.
+    pub bcc: Vec<String>,
+    /// Decoded subject.
+    pub subject: String,
+    /// Header fields, each with its line end.
+    pub head: Vec<u8>,
+    /// Whether `head` has a `Date`.
+    pub has_date: bool,
+    /// Whether `head` has a `Message-ID`.
+    pub has_id: bool,
+    /// `\r\n` or `\n`.
+    pub line_end: &'static str,
+    /// Everything behind the empty line.
+    pub body: Bytes,
+}
+
+impl Draft {
+    /// How many recipients there are.
+    pub fn recipients(&self) -> usize {
+        self.to.len() + self.cc.len() + self.bcc.len()
+    }
+
+    /// Bytes so far.
+    pub fn size(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+
+    /// A raw mail given to SES's API. `source` and `destinations` override what the header says.
+    pub fn of_raw(
+        raw: Bytes,
+        source: Option<&str>,
+        destinations: &[String],
+    ) -> Result<Draft, Error> {
+        let mut split = Split::new(&raw);
+        if split.fields.iter().any(|field| field.whole.starts_with(b":")) {
+            return Err(Error::EmptyHeaderName);
+        }
+        split.drop_fields(&["bcc", "resent-bcc", "date", "message-id", "return-path"]);
+        let header = Header::of(&raw[..split.body_at]);
+        let from = header.addresses(Message::from);
+        let source = source.map(address::parse_one).transpose()?.map(|m| m.address);
+        let sender = source.clone().or_else(|| from.first().cloned());
+        let sender = sender.ok_or(Error::HeaderMissing { name: "From" })?;
+        from.iter().try_for_each(|a| address::check(a))?;
+        let mut named = Vec::new();
+        for text in destinations {
+            named.extend(address::parse(text)?.into_iter().map(|m| m.address));
+        }
+        let (to, cc) = (header.addresses(Message::to), header.addresses(Message::cc));
+        if named.is_empty() {
+            named = [to.clone(), cc.clone(), header.addresses(Message::bcc)].concat();
+        }
+        if named.is_empty() {
+            return Err(Error::HeaderMissing { name: "To" });
+        }
+        named.iter().try_for_each(|a| address::check(a))?;
+        let mut draft = split.draft(&raw, sender.clone(), named, &to, &cc, header.subject())?;
+        if from.is_empty() {
+            let line = format!("From: {sender}{}", draft.line_end);
+            draft.head.splice(0..0, line.into_bytes());
+        }
+        draft.senders = [from, source.into_iter().collect()].concat();
+        draft.senders.dedup();
+        Ok(draft)
+    }
+
+    /// A mail that came by SMTP with its envelope. Its `Date` and `Message-ID` stay, if it has them.
+    pub fn of_smtp(raw: Bytes, source: &str, recipients: Vec<String>) -> Result<Draft, Error> {
+        let mut split = Split::new(&raw);
+        split.drop_fields(&["bcc", "resent-bcc"]);
+        let header = Header::of(&raw[..split.body_at]);
+        let (to, cc) = (header.addresses(Message::to), header.addresses(Message::cc));
+        let mut draft =
+            split.draft(&raw, source.to_owned(), recipients, &to, &cc, header.subject())?;
+        draft.senders = header.addresses(Message::from);
+        if draft.senders.is_empty() {
+            draft.senders = vec![source.to_owned()];
+        }
+        Ok(draft)
+    }
+}
+
+/// Refuses more recipients than SES serves with one mail.
+pub fn check_recipients(count: usize) -> Result<(), Error> {
+    if count > RECIPIENTS_MAX { Err(Error::TooManyRecipients) } else { Ok(()) }
+}
+
+/// The addresses of mailboxes.
+pub fn addresses(mailboxes: &[Mailbox]) -> Vec<String> {
+    mailboxes.iter().map(|m| m.address.clone()).collect()
+}
+
+/// A parsed header, for what it says of the mail.
+struct Header<'x>(Option<Message<'x>>);
+
+impl<'x> Header<'x> {
+    fn of(bytes: &'x [u8]) -> Self {
+        Header(MessageParser::default().parse_headers(bytes))
+    }
+
+    fn addresses<'a>(
+        &'a self,
+        field: impl FnOnce(&'a Message<'x>) -> Option<&'a Address<'x>>,
+    ) -> Vec<String> {
+        let Some(list) = self.0.as_ref().and_then(field) else { return Vec::new() };
+        // A text that is no address is kept: the check names what is wrong with it.
+        list.iter().filter_map(|a| a.address().or(a.name())).map(|a| a.trim().to_owned()).collect()
+    }
+
+    fn subject(&self) -> String {
+        self.0.as_ref().and_then(|m| m.subject()).unwrap_or_default().to_owned()
+    }
+}
+
+/// One field with its continuation lines.
+struct Field<'a> {
+    name: String,
+    whole: &'a [u8],
+}
+
+/// A raw mail cut into fields and body.
+struct Split<'a> {
+    fields: Vec<Field<'a>>,
+    body_at: usize,
+    line_end: &'static str,
+}
+
+impl<'a> Split<'a> {
+    fn new(raw: &'a [u8]) -> Self {
+        let (mut fields, mut at) = (Vec::new(), 0);
+        let first = raw.iter().position(|b| *b == b'\n');
+        let crlf = first.is_none_or(|n| n > 0 && raw[n - 1] == b'\r');
+        let mut start = 0;
+        while at < raw.len() {
+            let end = raw[at..].iter().position(|b| *b == b'\n').map_or(raw.len(), |n| at + n + 1);
+            let line = &raw[at..end];
+            let folded = line.starts_with(b" ") || line.starts_with(b"\t");
+            if !folded && at > start {
+                fields.push(Field::of(&raw[start..at]));
+                start = at;
+            }
+            at = end;
+            if line == b"\r\n" || line == b"\n" {
+                start = end;
+                break;
+            }
+        }
+        if at > start {
+            fields.push(Field::of(&raw[start..at]));
+        }
+        Split { fields, body_at: at, line_end: if crlf { "\r\n" } else { "\n" } }
+    }
+
+    fn drop_fields(&mut self, names: &[&str]) {
+        self.fields.retain(|field| !names.contains(&field.name.as_str()));
+    }
+
+    fn draft(
+        self,
+        raw: &Bytes,
+        source: String,
+        recipients: Vec<String>,
+        to: &[String],
+        cc: &[String],
+        subject: String,
+    ) -> Result<Draft, Error> {
+        check_recipients(recipients.len())?;
+        let mut head = Vec::with_capacity(self.body_at + 128);
+        for field in &self.fields {
+            head.extend_from_slice(field.whole);
+            if !field.whole.ends_with(b"\n") {
+                head.extend_from_slice(self.line_end.as_bytes());
+            }
+        }
+        let has = |name: &str| self.fields.iter().any(|f| f.name == name);
+        let among = |list: &[String], a: &String| list.iter().any(|b| b.eq_ignore_ascii_case(a));
+        let (in_to, rest): (Vec<_>, Vec<_>) = recipients.into_iter().partition(|a| among(to, a));
+        let (in_cc, bcc): (Vec<_>, Vec<_>) = rest.into_iter().partition(|a| among(cc, a));
+        Ok(Draft {
+            source,
+            senders: Vec::new(),
+            to: in_to,
+            cc: in_cc,
+            bcc,
+            subject,
+            has_date: has("date"),
+            has_id: has("message-id"),
+            head,
+            line_end: self.line_end,
+            body: raw.slice(self.body_at..),
+        })
+    }
+}
+
+impl<'a> Field<'a> {
+    fn of(whole: &'a [u8]) -> Self {
+        let colon = whole.iter().position(|b| *b == b':').unwrap_or(0);
+        let name = String::from_utf8_lossy(&whole[..colon]).trim().to_ascii_lowercase();
+        Field { name, whole }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RAW: &str = "From: Jane <jane@example.com>\r\nTo: a@x.org\r\nCc: b@x.org\r\nbcc: c@x.org,\r\n\
+        \td@x.org\r\nMessage-Id: <own@x>\r\nSubject: =?UTF-8?Q?caf=C3=A9?=\r\n\r\nBody\r\nBcc: not a header\r\n";
+
+    fn raw(text: &str, source: Option<&str>, to: &[&str]) -> Result<Draft, Error> {
+        let to: Vec<String> = to.iter().map(|t| (*t).to_owned()).collect();
+        Draft::of_raw(Bytes::copy_from_slice(text.as_bytes()), source, &to)
+    }
+
+    #[test]
+    fn blind_copies_leave_the_header_and_stay_in_the_envelope() {
+        let draft = raw(RAW, None, &[]).unwrap();
+        let head = String::from_utf8(draft.head).unwrap();
+        assert_eq!(
+            head,
+            "From: Jane <jane@example.com>\r\nTo: a@x.org\r\nCc: b@x.org\r\nSubject: =?UTF-8?Q?caf=C3=A9?=\r\n"
+        );
+        assert_eq!((draft.to, draft.cc), (vec!["a@x.org".to_owned()], vec!["b@x.org".to_owned()]));
+        assert_eq!(draft.bcc, ["c@x.org", "d@x.org"]);
+        assert_eq!((draft.subject.as_str(), draft.source.as_str()), ("café", "jane@example.com"));
+        assert_eq!(&draft.body[..], b"Body\r\nBcc: not a header\r\n");
+        assert!(!draft.has_id);
+    }
+
+    #[test]
+    fn destinations_and_source_override_the_header() {
+        let draft = raw(RAW, Some("bounce@example.com"), &["z@x.org", "a@x.org"]).unwrap();
+        assert_eq!((draft.to, draft.bcc), (vec!["a@x.org".into()], vec!["z@x.org".to_owned()]));
+        assert_eq!(draft.senders, ["jane@example.com", "bounce@example.com"]);
+        let bare = raw("Subject: x\n\nhi", Some("s@example.com"), &["z@x.org"]).unwrap();
+        assert_eq!(bare.head, b"From: s@example.com\nSubject: x\n");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let of = |text, to: &[&str]| raw(text, None, to).unwrap_err();
+        assert_eq!(of("To: a@b.c\r\n\r\n", &[]), Error::HeaderMissing { name: "From" });
+        assert_eq!(of("From: a@b.c\r\n\r\nTo: x@y.z", &[]), Error::HeaderMissing { name: "To" });
+        assert_eq!(of("\r\nFrom: a@b.c\r\n", &["a@b.c"]), Error::HeaderMissing { name: "From" });
+        assert_eq!(of(": x\r\nFrom: a@b.c\r\n\r\n", &["a@b.c"]), Error::EmptyHeaderName);
+        let many: Vec<String> = (0..51).map(|n| format!("u{n}@example.com")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(of("From: a@b.c\r\n\r\n", &many), Error::TooManyRecipients);
+        assert!(matches!(of("From: nobody\r\n\r\n", &["a@b.c"]), Error::Address(_)));
+    }
+
+    #[test]
+    fn a_mail_by_smtp_keeps_its_own_id() {
+        let draft = Draft::of_smtp(Bytes::from_static(RAW.as_bytes()), "", vec!["q@x.org".into()]);
+        let draft = draft.unwrap();
+        assert!(draft.has_id && !draft.has_date);
+        assert_eq!(draft.bcc, ["q@x.org"]);
+        assert!(!String::from_utf8_lossy(&draft.head).contains("c@x.org"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(raw in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            let bytes = Bytes::from(raw);
+            let _ = Draft::of_raw(bytes.clone(), None, &[]);
+            let draft = Draft::of_smtp(bytes.clone(), "a@b.c", vec!["a@b.c".into()]).unwrap();
+            proptest::prop_assert!(bytes.ends_with(&draft.body));
+        }
+
+        #[test]
+        fn no_header_panics(raw in "(From|To|Bcc|Date|Subject|X|)[:;]?[ -~é\r\n\t]{0,80}\r?\n\r?\n?[ -~]{0,20}") {
+            let bytes = Bytes::from(raw.into_bytes());
+            let _ = Draft::of_raw(bytes.clone(), Some("a@b.c"), &["b@c.d".to_owned()]);
+            let _ = Draft::of_smtp(bytes, "", vec![]);
+        }
+    }
+}

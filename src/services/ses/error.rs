@@ -1,0 +1,203 @@
+//! Why SES refuses, and in which words. v1 (awsQuery) says `InvalidParameterValue` where v2 says
+//! `BadRequestException`; the texts are the same.
+//!
+//! Source: recorded answers of AWS; <https://docs.aws.amazon.com/ses/latest/APIReference/CommonErrors.html>.
+
+use super::address::AddressFault;
+use super::limits::{RECIPIENTS_MAX, TAG_CHARS_MAX};
+use crate::services::ServiceError;
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// An address that is none.
+    Address(AddressFault),
+    /// An identity of that name exists.
+    AlreadyExists {
+        /// Its name.
+        identity: String,
+    },
+    /// `Data` of a raw message or an attachment is not base64.
+    Base64 {
+        /// The member.
+        member: &'static str,
+    },
+    /// Neither text nor HTML.
+    BodyMissing,
+    /// None or several of `Simple`, `Raw`, `Template`.
+    ContentAmbiguous,
+    /// A content type of an attachment that is none.
+    ContentType {
+        /// As sent.
+        text: String,
+    },
+    /// A header of a raw message has no name.
+    EmptyHeaderName,
+    /// A header that the sender may not set or that is malformed.
+    HeaderRefused {
+        /// Its name.
+        name: String,
+    },
+    /// Neither an address nor a domain.
+    IdentityInvalid {
+        /// As sent.
+        identity: String,
+    },
+    /// No such identity.
+    IdentityUnknown {
+        /// Its name.
+        identity: String,
+    },
+    /// A required member is absent.
+    MemberMissing {
+        /// Its name as AWS spells it in such texts (`source`).
+        member: &'static str,
+    },
+    /// A raw message lacks a header that it needs.
+    HeaderMissing {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A page token that this service did not hand out, or a page size out of bounds.
+    Paging {
+        /// What is wrong.
+        text: &'static str,
+    },
+    /// An attachment with no file name that SES takes, or other content that it refuses.
+    Content {
+        /// What is wrong.
+        text: &'static str,
+    },
+    /// The message tag's name is empty.
+    TagNameMissing,
+    /// The message tag's name holds other characters.
+    TagNameInvalid {
+        /// The name.
+        name: String,
+    },
+    /// The message tag's name is too long.
+    TagNameTooLong,
+    /// The message tag's value is empty.
+    TagValueMissing,
+    /// The message tag's value holds other characters.
+    TagValueInvalid {
+        /// The value.
+        value: String,
+    },
+    /// The message tag's value is too long.
+    TagValueTooLong,
+    /// Templates are not served yet.
+    TemplatesNotServed,
+    /// The mail is too big.
+    TooLong {
+        /// Its bytes.
+        bytes: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// More recipients than one mail may have.
+    TooManyRecipients,
+    /// More than the v2 API takes.
+    TooManyHeaders,
+    /// More identities asked for than one call may name.
+    TooManyIdentities,
+    /// Strict mode: senders that nobody verified.
+    Unverified {
+        /// Their addresses.
+        identities: Vec<String>,
+        /// In which region they were looked for.
+        region: String,
+    },
+}
+
+impl From<AddressFault> for Error {
+    fn from(fault: AddressFault) -> Self {
+        Error::Address(fault)
+    }
+}
+
+impl ServiceError for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Error::AlreadyExists { .. } => "AlreadyExistsException",
+            Error::IdentityUnknown { .. } => "NotFoundException",
+            Error::TemplatesNotServed => "NotImplemented",
+            Error::Unverified { .. } => "MessageRejected",
+            _ => "BadRequestException",
+        }
+    }
+
+    fn query_code(&self) -> Option<&'static str> {
+        match self {
+            Error::TemplatesNotServed | Error::Unverified { .. } => None,
+            Error::MemberMissing { .. } => Some("ValidationError"),
+            _ => Some("InvalidParameterValue"),
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Error::IdentityUnknown { .. } => 404,
+            Error::TemplatesNotServed => 501,
+            _ => 400,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Error::Address(fault) => fault.text().into(),
+            Error::AlreadyExists { identity } => {
+                format!("Email identity {identity} already exist.")
+            }
+            Error::Base64 { member } => format!("{member} is not valid base64."),
+            Error::BodyMissing => "The message body must have a Text or an Html part.".into(),
+            Error::ContentAmbiguous => {
+                "Content must have exactly one of Simple, Raw and Template.".into()
+            }
+            Error::ContentType { text } => format!("Invalid content type <{text}>."),
+            Error::EmptyHeaderName => "Empty header names are illegal.".into(),
+            Error::HeaderRefused { name } => format!("Invalid header <{name}>."),
+            Error::IdentityInvalid { identity } => {
+                format!("Invalid domain name or email address <{identity}>.")
+            }
+            Error::IdentityUnknown { identity } => {
+                format!("Email identity {identity} does not exist.")
+            }
+            Error::MemberMissing { member } => format!(
+                "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+            ),
+            Error::HeaderMissing { name } => format!("Missing required header '{name}'."),
+            Error::Paging { text } | Error::Content { text } => (*text).into(),
+            Error::TagNameMissing => "The tag name must be specified.".into(),
+            Error::TagNameInvalid { name } => format!(
+                "Invalid tag name <{name}>: only alphanumeric ASCII characters, '_',  '-' are allowed."
+            ),
+            Error::TagNameTooLong => format!("Tag name cannot exceed {TAG_CHARS_MAX} characters."),
+            Error::TagValueMissing => "The tag value must be specified.".into(),
+            Error::TagValueInvalid { value } => format!(
+                "Invalid tag value <{value}>: only alphanumeric ASCII characters, '_',  '-' , '.', '@' are allowed."
+            ),
+            Error::TagValueTooLong => {
+                format!("Tag value cannot exceed {TAG_CHARS_MAX} characters.")
+            }
+            Error::TemplatesNotServed => {
+                "devenv does not serve ses templates yet; see docs/ses.md".into()
+            }
+            Error::TooLong { bytes, max } => {
+                format!("Message length is more than {max} bytes long: '{bytes}'.")
+            }
+            Error::TooManyRecipients => format!("Recipient count exceeds {RECIPIENTS_MAX}."),
+            Error::TooManyHeaders => {
+                format!("A message may have at most {} headers.", super::limits::HEADERS_MAX)
+            }
+            Error::TooManyIdentities => {
+                format!("The number of identities exceeds {}.", super::limits::IDENTITIES_ASKED_MAX)
+            }
+            Error::Unverified { identities, region } => format!(
+                "Email address is not verified. The following identities failed the check in region {}: {}",
+                region.to_ascii_uppercase(),
+                identities.join(", ")
+            ),
+        }
+    }
+}

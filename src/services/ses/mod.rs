@@ -1,0 +1,27 @@
+//! Amazon Simple Email Service, v1 and v2, and the mailbox in which all that is sent ends up: nothing
+//! leaves this machine.
+//!
+//! Invariant: whichever way a mail comes (v1, v2, SMTP), it becomes a [`draft::Draft`], is accepted by
+//! [`ops::AcceptMail`], and its sender hears of success only after its row is committed. Memory holds
+//! identities and counters, never mails.
+//!
+//! <https://docs.aws.amazon.com/ses/latest/dg/Welcome.html>
+
+pub mod address;
+pub mod compose;
+pub mod draft;
+pub mod error;
+pub mod limits;
+pub mod mail;
+pub mod models;
+pub mod ops;
+pub mod state;
+mod store;
+pub mod view;
+mod wire;
+
+pub use error::Error;
+pub use mail::{Mail, Via};
+pub use state::{Mode, State};
+pub use store::SCHEMA;
+pub use wire::Ses;

@@ -1,0 +1,75 @@
+//! <https://docs.aws.amazon.com/ses/latest/APIReference/API_GetSendQuota.html>,
+//! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html>
+//!
+//! Strict mode answers as an account in the sandbox, lenient mode as one outside. Quotas are told, not enforced.
+
+use crate::base::{Caller, Millis};
+use crate::services::ses::limits::{QUOTA_PRODUCTION, QUOTA_SANDBOX};
+use crate::services::ses::state::{Mode, State};
+use serde::Serialize;
+
+/// `GetSendQuota` of v1.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetSendQuota {
+    max24_hour_send: f64,
+    max_send_rate: f64,
+    sent_last24_hours: f64,
+}
+
+impl GetSendQuota {
+    /// The caller's quota at `now`.
+    pub fn of(state: &State, caller: &Caller, now: Millis, mode: Mode) -> Self {
+        let (max24_hour_send, max_send_rate) =
+            if mode == Mode::Strict { QUOTA_SANDBOX } else { QUOTA_PRODUCTION };
+        let sent_last24_hours = state.sent_in_day(caller, now) as f64;
+        GetSendQuota { max24_hour_send, max_send_rate, sent_last24_hours }
+    }
+}
+
+/// `GetAccount` of v2.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetAccount {
+    dedicated_ip_auto_warmup_enabled: bool,
+    enforcement_status: &'static str,
+    production_access_enabled: bool,
+    send_quota: GetSendQuota,
+    sending_enabled: bool,
+    suppression_attributes: Suppression,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Suppression {
+    suppressed_reasons: [&'static str; 2],
+}
+
+impl GetAccount {
+    /// The caller's account at `now`.
+    pub fn of(state: &State, caller: &Caller, now: Millis, mode: Mode) -> Self {
+        GetAccount {
+            dedicated_ip_auto_warmup_enabled: false,
+            enforcement_status: "HEALTHY",
+            production_access_enabled: mode == Mode::Lenient,
+            send_quota: GetSendQuota::of(state, caller, now, mode),
+            sending_enabled: true,
+            suppression_attributes: Suppression { suppressed_reasons: ["BOUNCE", "COMPLAINT"] },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_members_are_spelled_as_aws_spells_them() {
+        let caller = Caller::internal("000000000000", "us-east-1", "");
+        let quota = GetSendQuota::of(&State::default(), &caller, Millis(0), Mode::Strict);
+        assert_eq!(
+            serde_json::to_string(&quota).unwrap(),
+            r#"{"Max24HourSend":200.0,"MaxSendRate":1.0,"SentLast24Hours":0.0}"#
+        );
+    }
+}
