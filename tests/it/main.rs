@@ -5,5 +5,6 @@ mod install;
 mod profile;
 mod runtime;
 mod secretsmanager;
+mod ses;
 mod support;
 mod tidy;

@@ -114,9 +114,9 @@ pub fn parse(text: &str) -> Result<Vec<Mailbox>, AddressFault> {
     }
     // What has neither a name nor a list is checked as it stands, so that the text fits the fault.
     let bare = text.trim();
-    if !bare.contains(['<', ',', '"', '(', ':', ';']) || !bare.contains('@') {
-        check(bare)?;
-        return Ok(vec![Mailbox { name: None, address: bare.to_owned() }]);
+    let checked = check(bare);
+    if checked.is_ok() || !bare.contains(['<', ',', '"', '(', ';']) || !bare.contains('@') {
+        return checked.map(|()| vec![Mailbox { name: None, address: bare.to_owned() }]);
     }
     let found = read_header(bare.as_bytes());
     if found.is_empty() {

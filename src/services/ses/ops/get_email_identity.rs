@@ -29,7 +29,7 @@ pub struct Tag {
 /// How mails of an identity are signed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DkimAttributes {
+pub(super) struct DkimAttributes {
     signing_enabled: bool,
     status: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -45,7 +45,7 @@ pub struct DkimAttributes {
 
 impl DkimAttributes {
     /// Of the identity called `name`.
-    pub fn of(name: &str, identity: &Identity) -> Self {
+    pub(super) fn of(name: &str, identity: &Identity) -> Self {
         let domain = is_domain(name);
         DkimAttributes {
             signing_enabled: domain,
@@ -60,7 +60,7 @@ impl DkimAttributes {
 }
 
 /// `EMAIL_ADDRESS` or `DOMAIN`.
-pub fn identity_type(name: &str) -> &'static str {
+pub(super) fn identity_type(name: &str) -> &'static str {
     if is_domain(name) { "DOMAIN" } else { "EMAIL_ADDRESS" }
 }
 

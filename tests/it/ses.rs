@@ -1,0 +1,138 @@
+//! SES and SMTP as clients meet them: boto3 and smtplib against a gateway in this process.
+
+use super::support::{Run, python, script};
+use devenv::edge::{Gateway, GatewayConfig};
+use devenv::services::ses::Mode;
+use std::path::Path;
+use std::process::Command;
+
+/// A gateway with its state in a directory that outlives it.
+struct Mailroom {
+    runtime: tokio::runtime::Runtime,
+    gateway: Option<Gateway>,
+}
+
+impl Mailroom {
+    fn open(state: &Path) -> Mailroom {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let config = GatewayConfig::new("127.0.0.1:0".parse().unwrap(), state.to_owned());
+        let gateway = runtime.block_on(Gateway::start(config)).unwrap();
+        Mailroom { runtime, gateway: Some(gateway) }
+    }
+
+    fn gateway(&self) -> &Gateway {
+        self.gateway.as_ref().unwrap()
+    }
+
+    /// Runs one function of a script; whatever it raises fails the test.
+    #[track_caller]
+    fn python(&self, name: &str, function: &str) {
+        let mut command = Command::new(python());
+        command
+            .arg(script(name))
+            .arg(function)
+            .env("ENDPOINT", format!("http://{}", self.gateway().address()))
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_DEFAULT_REGION", "us-east-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        Run::of(&mut command).success();
+    }
+}
+
+impl Drop for Mailroom {
+    fn drop(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            self.runtime.block_on(gateway.shutdown());
+        }
+    }
+}
+
+#[track_caller]
+fn api(function: &str) {
+    let state = tempfile::tempdir().unwrap();
+    Mailroom::open(state.path()).python("ses/api.py", function);
+}
+
+#[test]
+fn v1_sends_and_the_mail_is_seen() {
+    api("v1_send_email");
+}
+
+#[test]
+fn v1_raw_mail_keeps_its_bytes_but_for_what_ses_replaces() {
+    api("v1_send_raw_email");
+}
+
+#[test]
+fn v1_refuses_in_the_words_of_aws() {
+    api("v1_refusals");
+}
+
+#[test]
+fn v1_identities_come_and_go() {
+    api("v1_identities");
+}
+
+#[test]
+fn v1_counts_what_was_sent() {
+    api("v1_statistics");
+}
+
+#[test]
+fn v2_sends_simple_and_raw_mail() {
+    api("v2_send_email");
+}
+
+#[test]
+fn v2_refuses_in_the_words_of_aws() {
+    api("v2_refusals");
+}
+
+#[test]
+fn v2_identities_come_and_go() {
+    api("v2_identities");
+}
+
+#[test]
+fn the_awkward_content_arrives_as_it_was() {
+    api("awkward_content");
+}
+
+#[test]
+fn every_operation_of_the_models_is_served_or_says_that_it_is_not() {
+    api("every_operation");
+}
+
+#[test]
+fn mails_are_listed_in_pages_and_thrown_away() {
+    api("pages");
+}
+
+#[test]
+fn strict_mode_wants_verified_senders() {
+    let state = tempfile::tempdir().unwrap();
+    let mailroom = Mailroom::open(state.path());
+    mailroom.gateway().services().ses.set_mode(Mode::Strict);
+    mailroom.python("ses/api.py", "strict_mode");
+}
+
+#[test]
+fn mails_identities_and_counts_outlive_the_process() {
+    let state = tempfile::tempdir().unwrap();
+    Mailroom::open(state.path()).python("ses/api.py", "before_restart");
+    Mailroom::open(state.path()).python("ses/api.py", "after_restart");
+}
+
+#[test]
+fn the_seeder_may_verify_again_and_again() {
+    let state = tempfile::tempdir().unwrap();
+    let mailroom = Mailroom::open(state.path());
+    let ses = &mailroom.gateway().services().ses;
+    let caller = devenv::base::Caller::internal("000000000000", "us-east-1", "");
+    for identity in ["seed@example.com", "example.org", "seed@example.com"] {
+        mailroom.runtime.block_on(ses.verify_identity(&caller, identity)).unwrap();
+    }
+    assert!(mailroom.runtime.block_on(ses.verify_identity(&caller, "no body@x")).is_err());
+    mailroom.python("ses/api.py", "seeded");
+}
