@@ -6,5 +6,5 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = devenv::runtime::reexec_main(&args) {
         return code;
     }
-    std::process::ExitCode::SUCCESS
+    devenv::cli::run(args)
 }

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Messages that may wait for the loop; senders wait beyond that.
 const MESSAGES_MAX: usize = 256;
@@ -27,11 +27,23 @@ const LOG_LINES_SHOWN: usize = 8;
 /// How long the last words may take to reach those who follow.
 const LAST_WORDS: Duration = Duration::from_millis(20);
 
-/// Runs the environment until it is stopped; holds `lock` all the while.
-pub async fn run(boot: Boot, hub: Hub, lock: Lock) -> Result<(), Problem> {
+/// Runs the environment until it is stopped (by a signal, a client, or `stop`); holds `lock` all
+/// the while.
+pub async fn run(
+    boot: Boot,
+    hub: Hub,
+    lock: Lock,
+    stop: oneshot::Receiver<()>,
+) -> Result<(), Problem> {
     let home = boot.home.clone();
     let (sender, messages) = mpsc::channel(MESSAGES_MAX);
     let services = ServicesCell::default();
+    let stopping = sender.clone();
+    tokio::spawn(async move {
+        if stop.await.is_ok() {
+            let _ = stopping.send(Message::Stop).await;
+        }
+    });
     let result = match server::Server::bind(&home) {
         Ok(server) => {
             let serving = server.serve(Access {
@@ -260,7 +272,7 @@ impl Daemon {
             When::BeforeDown => ("before_down", hooks.before_down.clone()),
         };
         let place = Place {
-            project: self.plan.home.project.clone(),
+            project: self.plan.profile.project_dir.clone(),
             variables: self.plan.variables.clone(),
             dirs: self.plan.dirs.clone(),
         };

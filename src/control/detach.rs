@@ -3,7 +3,7 @@
 
 use super::client::Updates;
 use super::home::Home;
-use super::hub::Hub;
+use super::hub::Follower;
 use super::message::{EnvState, Update};
 use crate::base::Problem;
 use std::ffi::OsString;
@@ -53,8 +53,7 @@ pub fn leave_terminal() {
 }
 
 /// In the daemon: tells through the pipe that is stdout, and lets go of it when the boot is over.
-pub async fn tell_boot(hub: Hub) {
-    let mut follower = hub.follow();
+pub async fn tell_boot(mut follower: Follower) {
     while let Some(update) = follower.next().await {
         let over = match &update {
             Update::Failed(_) | Update::Held => true,

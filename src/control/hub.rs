@@ -75,6 +75,11 @@ impl Hub {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Tells those who follow that nothing more will come.
+    pub fn close(&self) {
+        self.tell(Update::Done);
+    }
+
     /// Follows from now on.
     pub fn follow(&self) -> Follower {
         let updates = self.updates.subscribe();

@@ -14,6 +14,7 @@ mod environment;
 pub mod home;
 mod hooks;
 pub mod hub;
+pub mod leftovers;
 pub mod message;
 mod parts;
 mod reserve;

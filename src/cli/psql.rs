@@ -1,0 +1,28 @@
+//! `devenv psql`: Postgres' own client, pointed at the environment.
+
+use super::choose;
+use super::env::variables;
+use super::exec;
+use super::outcome::Outcome;
+use crate::base::Problem;
+use std::ffi::OsString;
+
+/// Run psql, pointed at this environment
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  devenv psql -c 'select 1'")]
+pub(super) struct Psql {
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+impl Psql {
+    pub(super) fn run(self) -> Result<Outcome, Problem> {
+        let all = variables(&choose::home()?)?;
+        if !all.contains_key("PGPORT") {
+            return Err(exec::without("postgres"));
+        }
+        let remedy = "install it, for instance with `apt-get install postgresql-client`, or connect with the variables of `devenv env`";
+        Err(exec::client(&["psql"], None, &self.args, &all, remedy))
+    }
+}

@@ -1,0 +1,76 @@
+//! The short table of endpoints, and the long one of every service.
+
+use crate::control::{ServiceStatus, Status};
+use comfy_table::{Table, presets};
+
+/// Where everything is, a line a part.
+pub(super) fn endpoints(status: &Status) -> String {
+    let mut table = plain();
+    for row in super::progress::parts(status) {
+        let same: Vec<&str> = status
+            .services
+            .iter()
+            .filter(|s| s.part == row.part && s.name != row.part)
+            .map(|s| s.name.as_str())
+            .collect();
+        let address = match (&status.endpoint, same.is_empty()) {
+            (Some(endpoint), false) => endpoint.clone(),
+            _ => row.address.clone().unwrap_or_default(),
+        };
+        let what = if same.is_empty() { about(row) } else { same.join(" ") };
+        table.add_row([row.part.clone(), address, what]);
+    }
+    trimmed(&table)
+}
+
+/// Every service with its state.
+pub(super) fn services(status: &Status) -> String {
+    let mut table = plain();
+    table.set_header(["SERVICE", "KIND", "STATE", "ADDRESS", "PID", "SINCE", "RESTARTS", ""]);
+    for row in &status.services {
+        let detail = row.reason.clone().unwrap_or_else(|| about(row));
+        table.add_row([
+            row.name.clone(),
+            row.kind.clone(),
+            row.state.clone(),
+            row.address.clone().unwrap_or_default(),
+            row.pid.map(|p| p.to_string()).unwrap_or_default(),
+            row.since.clone(),
+            row.restarts.to_string(),
+            detail,
+        ]);
+    }
+    trimmed(&table)
+}
+
+/// Two columns or more, as they are.
+pub(super) fn columns(rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = plain();
+    rows.into_iter().for_each(|row| {
+        table.add_row(row);
+    });
+    trimmed(&table)
+}
+
+fn about(row: &ServiceStatus) -> String {
+    let version = row.version.clone().filter(|_| row.kind == "native").unwrap_or_default();
+    match &row.note {
+        Some(note) if version.is_empty() => note.clone(),
+        Some(note) => format!("{version} ({note})"),
+        None => version,
+    }
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table
+}
+
+/// Without spaces at the ends of lines, and without the space before the first column.
+fn trimmed(table: &Table) -> String {
+    let text = table.to_string();
+    let lines: Vec<&str> =
+        text.lines().map(|l| l.strip_prefix(' ').unwrap_or(l).trim_end()).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,334 @@
+//! `devenv up`: boots the environment, or joins the one that is already there.
+//!
+//! Three ways to the same end. In the foreground the daemon runs in this process. With `-d` it is
+//! this program again, detached. And where another `up` was first, this one attaches to its daemon.
+//! Each way gives a stream of updates, and one loop watches it until everything answers.
+
+use super::choose::{self, Choice};
+use super::duration;
+use super::outcome::Outcome;
+use super::printer::Printer;
+use super::progress::{View, parts};
+use super::{table, trace};
+use crate::base::{Exit, Problem};
+use crate::control::client::{self, Silence, Updates};
+use crate::control::daemon::{self, last_lines};
+use crate::control::home::Lock;
+use crate::control::hub::Hub;
+use crate::control::{Ask, Boot, EnvState, Home, Status, Update, detach};
+use crate::runtime::{Dirs, dirs::user_cache_dir};
+use serde_json::json;
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Between looks at whether the other daemon listens yet.
+const ATTACH_PACE: Duration = Duration::from_millis(3);
+/// Longest wait for the end of an environment that was not ready in time.
+const GIVE_UP_WAIT: Duration = Duration::from_secs(30);
+/// Threads of the daemon at the most: more would only cost memory.
+const THREADS_MAX: usize = 4;
+
+/// Boot everything; returns (with -d) or prints `ready` only when every part answers
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  devenv up -d --profile minimal")]
+pub(super) struct Up {
+    /// Leave it running in the background
+    #[arg(short, long)]
+    detach: bool,
+    /// A shipped profile's name, or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    profile: Option<String>,
+    /// How long everything may take until it answers
+    #[arg(long, value_parser = duration::parse, default_value = "60s")]
+    timeout: Duration,
+    /// Only these parts, and what they need
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    only: Vec<String>,
+    /// State in a temporary directory, removed at the end
+    #[arg(long)]
+    ephemeral: bool,
+    /// Ports from here on, the next free ones
+    #[arg(long, value_name = "N")]
+    port_base: Option<u16>,
+    /// This process is the detached daemon.
+    #[arg(long, hide = true)]
+    as_daemon: bool,
+}
+
+/// How watching a boot ended.
+enum Watched {
+    Ready(Box<Status>),
+    /// Another daemon has the directory.
+    Held,
+    /// The daemon ended before it was ready, without saying why.
+    Ended,
+}
+
+impl Up {
+    pub(super) fn run(self, printer: &Printer) -> Result<Outcome, Problem> {
+        let started = Instant::now();
+        let choice = choose::profile(self.profile.as_deref(), printer)?;
+        let home = choice.home.clone();
+        if self.as_daemon {
+            return self.be_daemon(choice, printer);
+        }
+        Dirs::create(&home.project)?;
+        let deadline = started + self.timeout;
+        loop {
+            if let Some(stream) = client::connect(&home)? {
+                if let Ok(updates) = client::send(stream, Ask::Follow)
+                    && let Some(outcome) = self.attach(&updates, &choice, deadline, printer)?
+                {
+                    return Ok(outcome);
+                }
+            } else if self.detach {
+                if let Watched::Ready(status) = self.boot_detached(&home, deadline, printer)? {
+                    self.announce(&status, started, printer);
+                    return Ok(Outcome::Done);
+                }
+            } else if let Some(lock) = home.try_lock()? {
+                return self.boot_here(choice, lock, started, printer);
+            }
+            if Instant::now() >= deadline {
+                let message = "another `devenv up` holds this directory and does not answer";
+                return Err(Problem::new(Exit::NotReady, "not-ready", message)
+                    .hint("`devenv logs daemon` may say why")
+                    .retryable());
+            }
+            std::thread::sleep(ATTACH_PACE);
+        }
+    }
+
+    /// Joins a running environment; `None` when it goes down, so that a new one is due.
+    fn attach(
+        &self,
+        updates: &Updates,
+        choice: &Choice,
+        deadline: Instant,
+        printer: &Printer,
+    ) -> Result<Option<Outcome>, Problem> {
+        let mut view = View::new(printer);
+        match watch(updates, Some(deadline), &mut view, self.timeout, &choice.home)? {
+            Watched::Ready(status) => {
+                if self.profile.is_some() && status.profile != choice.profile.name {
+                    let message = format!(
+                        "the environment of profile `{}` runs here, not `{}`",
+                        status.profile, choice.profile.name
+                    );
+                    return Err(Problem::in_the_way("other-profile", message)
+                        .hint("stop it first with `devenv down`"));
+                }
+                printer.say(format!("already running, daemon pid {}", status.pid));
+                self.print_ready(&status, printer);
+                Ok(Some(Outcome::Done))
+            }
+            Watched::Held | Watched::Ended => Ok(None),
+        }
+    }
+
+    fn boot_detached(
+        &self,
+        home: &Home,
+        deadline: Instant,
+        printer: &Printer,
+    ) -> Result<Watched, Problem> {
+        let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
+        args.push("--as-daemon".into());
+        let updates = detach::spawn(home, &args)?;
+        let mut view = View::new(printer);
+        match watch(&updates, Some(deadline), &mut view, self.timeout, home) {
+            Ok(Watched::Ended) => Err(died_early(home)),
+            Err(problem) if problem.code == "not-ready" => {
+                // What this command has started and cannot vouch for does not stay.
+                if let Ok(updates) = client::ask(home, Ask::Down) {
+                    let limit = Instant::now() + GIVE_UP_WAIT;
+                    while updates.next(Some(limit)).is_ok() {}
+                }
+                Err(problem)
+            }
+            other => other,
+        }
+    }
+
+    /// The daemon in this process, in the foreground.
+    fn boot_here(
+        &self,
+        choice: Choice,
+        lock: Lock,
+        started: Instant,
+        printer: &Printer,
+    ) -> Result<Outcome, Problem> {
+        let home = choice.home.clone();
+        let hub = Hub::default();
+        let (sender, receiver) = mpsc::channel();
+        let (stop, stopped) = oneshot::channel();
+        let runtime = runtime()?;
+        trace::to_log(&Dirs::at(&home.dir, user_cache_dir()?), printer.verbose);
+        let mut follower = hub.follow();
+        runtime.spawn(async move {
+            while let Some(update) = follower.next().await {
+                let over = update == Update::Done;
+                if sender.send(update).is_err() || over {
+                    return;
+                }
+            }
+        });
+        let boot = self.boot(choice);
+        let ended = runtime.spawn(async move {
+            let result = daemon::run(boot, hub.clone(), lock, stopped).await;
+            hub.close();
+            result
+        });
+        let updates = Updates::from_channel(receiver);
+        let mut view = View::new(printer);
+        let deadline = Some(started + self.timeout);
+        let mut problem = None;
+        match watch(&updates, deadline, &mut view, self.timeout, &home) {
+            Ok(Watched::Ready(status)) => {
+                self.announce(&status, started, printer);
+                printer.say("stop it with Ctrl-C, or with `devenv down` from elsewhere");
+            }
+            Ok(Watched::Held | Watched::Ended) => {}
+            Err(met) => {
+                problem = Some(met);
+                let _ = stop.send(());
+            }
+        }
+        while let Ok(update) = updates.next(None) {
+            view.show(&update);
+        }
+        view.clear();
+        let ended = runtime.block_on(ended).unwrap_or_else(|e| {
+            Err(Problem::failed("daemon-panicked", format!("the daemon failed: {e}")))
+        });
+        runtime.shutdown_timeout(Duration::from_millis(100));
+        match problem.map_or(ended, Err) {
+            Ok(()) => Ok(Outcome::Done),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// The detached daemon's whole life.
+    fn be_daemon(self, choice: Choice, printer: &Printer) -> Result<Outcome, Problem> {
+        detach::leave_terminal();
+        let Some(lock) = choice.home.try_lock()? else {
+            let _ = detach::tell(&Update::Held);
+            return Ok(Outcome::Done);
+        };
+        trace::to_log(&Dirs::at(&choice.home.dir, user_cache_dir()?), printer.verbose);
+        let runtime = runtime()?;
+        let hub = Hub::default();
+        let result = runtime.block_on(async {
+            let telling = tokio::spawn(detach::tell_boot(hub.follow()));
+            let (_stop, stopped) = oneshot::channel();
+            let result = daemon::run(self.boot(choice), hub, lock, stopped).await;
+            if result.is_err() {
+                // The last word has to be out before the process is gone.
+                let _ = tokio::time::timeout(Duration::from_secs(1), telling).await;
+            }
+            result
+        });
+        runtime.shutdown_timeout(Duration::from_millis(100));
+        // The parent has printed it; the log has it too.
+        Ok(result.map_or_else(|p| Outcome::Code(p.exit.code()), |()| Outcome::Done))
+    }
+
+    fn boot(&self, choice: Choice) -> Boot {
+        Boot {
+            profile: choice.profile,
+            home: choice.home,
+            only: self.only.clone(),
+            ephemeral: self.ephemeral,
+            port_base: self.port_base,
+        }
+    }
+
+    fn announce(&self, status: &Status, started: Instant, printer: &Printer) {
+        printer.say(format!("{} is up after {}", status.profile, duration::say(started.elapsed())));
+        self.print_ready(status, printer);
+    }
+
+    fn print_ready(&self, status: &Status, printer: &Printer) {
+        if printer.json {
+            return printer.object(&json!(status));
+        }
+        printer.out(table::endpoints(status));
+        printer.out("ready");
+    }
+}
+
+/// Shows updates until everything answers, time is up, or it has failed.
+fn watch(
+    updates: &Updates,
+    deadline: Option<Instant>,
+    view: &mut View,
+    timeout: Duration,
+    home: &Home,
+) -> Result<Watched, Problem> {
+    let mut last: Option<Status> = None;
+    let result = loop {
+        match updates.next(deadline) {
+            Ok(Update::Failed(told)) => break Err(told.into()),
+            Ok(Update::Held) => break Ok(Watched::Held),
+            Ok(update) => {
+                view.show(&update);
+                let Update::Status(status) = update else { continue };
+                if matches!(status.state, EnvState::Ready | EnvState::Degraded) {
+                    break Ok(Watched::Ready(Box::new(status)));
+                }
+                last = Some(status);
+            }
+            Err(Silence::Closed) => break Ok(Watched::Ended),
+            Err(Silence::TimedOut) => break Err(not_ready(last.as_ref(), timeout, home)),
+        }
+    };
+    view.clear();
+    result
+}
+
+/// Not ready in time: which part, its last log lines, and the failing probe's own answer.
+fn not_ready(status: Option<&Status>, timeout: Duration, home: &Home) -> Problem {
+    let mut message = format!("not ready after {}", duration::say(timeout));
+    let rows = status.map(parts).unwrap_or_default();
+    let late = rows.into_iter().find(|row| row.state != "healthy");
+    let state_dir = status.map_or(home.dir.as_path(), |s| Path::new(&s.state_dir));
+    let dirs = user_cache_dir().map(|cache| Dirs::at(state_dir, cache));
+    let log = late.map_or("hooks", |row| row.part.as_str());
+    match late {
+        Some(row) => {
+            let reason = row.reason.clone().unwrap_or_else(|| "no probe was made yet".to_owned());
+            message.push_str(&format!(": {} is {}: {reason}", row.part, row.state));
+        }
+        None if status.is_some() => message.push_str(": a hook still runs"),
+        None => message.push_str(": the daemon has not said anything yet"),
+    }
+    if let Ok(dirs) = dirs {
+        message.push_str(&last_lines(&dirs, log));
+    }
+    Problem::new(Exit::NotReady, "not-ready", message)
+        .hint(format!("`devenv logs {log}` has the whole log; `--timeout` gives it longer"))
+        .retryable()
+}
+
+/// The detached daemon ended without a word: its stderr is in its log.
+fn died_early(home: &Home) -> Problem {
+    let path = home.dir.join("logs").join(format!("{}.log", detach::LOG));
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().rev().take(5).collect();
+    let mut message = "the daemon ended before it was ready".to_owned();
+    lines.iter().rev().for_each(|line| message.push_str(&format!("\n  {line}")));
+    Problem::failed("daemon-gone", message).hint(format!("its log is {}", path.display()))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(THREADS_MAX))
+        .thread_name("devenv")
+        .enable_all()
+        .build()
+        .map_err(|e| Problem::failed("threads", format!("cannot start threads: {e}")))
+}
