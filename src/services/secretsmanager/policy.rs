@@ -10,10 +10,9 @@ pub fn read(text: &str) -> Result<Value, Error> {
     let malformed = |what: &str| Error::MalformedPolicy(what.to_owned());
     let policy: Value = serde_json::from_str(text).map_err(|e| malformed(&e.to_string()))?;
     let members = policy.as_object().ok_or_else(|| malformed("the policy is not an object"))?;
-    if let Some(version) = members.get("Version") {
-        if !matches!(version.as_str(), Some("2012-10-17" | "2008-10-17")) {
-            return Err(malformed("Version must be 2012-10-17 or 2008-10-17"));
-        }
+    let known = |version: &Value| matches!(version.as_str(), Some("2012-10-17" | "2008-10-17"));
+    if !members.get("Version").is_none_or(known) {
+        return Err(malformed("Version must be 2012-10-17 or 2008-10-17"));
     }
     let statements = statements(&policy);
     if statements.is_empty() {

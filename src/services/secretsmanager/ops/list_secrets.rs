@@ -90,6 +90,9 @@ fn not_in(at: &'static str, value: &str, set: &str) -> Error {
     Error::Constraint { at, value: Some(value.to_owned()), rule }
 }
 
+/// Secrets by name, and the token of the page after them.
+pub(super) type Page<'a> = (Vec<(&'a str, &'a Secret)>, Option<String>);
+
 /// A page of a shelf: what passes `keep`, in `order`, after `token`; and the token of the next page.
 pub(super) fn page<'a>(
     shelf: Option<&'a Shelf>,
@@ -97,7 +100,7 @@ pub(super) fn page<'a>(
     order: Order,
     token: Option<&str>,
     size: usize,
-) -> Result<(Vec<(&'a str, &'a Secret)>, Option<String>), Error> {
+) -> Result<Page<'a>, Error> {
     let after = token.map(|t| read_token(t).ok_or(Error::InvalidNextToken)).transpose()?;
     let mut found: Vec<(i64, &str, &Secret)> = shelf
         .into_iter()
