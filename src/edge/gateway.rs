@@ -71,6 +71,7 @@ impl Gateway {
 
     /// Stops accepting, lets requests under way finish for a moment, and closes the state file.
     pub async fn shutdown(self) {
+        self.services.all().iter().for_each(|service| service.stopping());
         let _ = self.stop.send(true);
         let _ = self.serving.await;
         let storage = self.storage;

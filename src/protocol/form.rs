@@ -57,6 +57,13 @@ impl Form {
         self.pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// With another pair.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Form {
+        self.pairs.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// All pairs, in their order.
     pub fn into_pairs(self) -> Vec<(String, String)> {
         self.pairs

@@ -66,8 +66,10 @@ fn write_member(names: &QueryNames, name: &str, value: &Value, out: &mut String)
             out.push_str(&format!("</{name}>"));
         }
         (Value::Object(entries), Some(element)) => {
+            // Tags are the one map whose keys AWS does not call names.
+            let name = if element == "Tag" { "Key" } else { "Name" };
             for (key, value) in entries {
-                out.push_str(&format!("<{element}><Name>{}</Name>", text(key)));
+                out.push_str(&format!("<{element}><{name}>{}</{name}>", text(key)));
                 write_element(names, "Value", value, out);
                 out.push_str(&format!("</{element}>"));
             }

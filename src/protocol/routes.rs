@@ -82,6 +82,13 @@ impl<P: Protocol> Routes<P> {
         Routes { service, names, entries: Vec::new(), _protocol: PhantomData }
     }
 
+    /// From here on operations are written with these names.
+    #[must_use]
+    pub fn named(mut self, names: Names) -> Self {
+        self.names = names;
+        self
+    }
+
     /// With the operation `name`.
     #[must_use]
     pub fn add<I, O, F, Fut>(mut self, name: &'static str, handler: F) -> Self

@@ -7,13 +7,16 @@ use crate::protocol::Failure;
 use crate::storage::rusqlite::{self, Connection, Transaction};
 use crate::storage::{Schema, Storage, StorageError, Ticket};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// The virtual clock that all services share: the machine's time moved by an offset.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     offset_ms: Arc<AtomicI64>,
+    moved: Arc<Notify>,
 }
 
 impl Clock {
@@ -26,6 +29,13 @@ impl Clock {
     /// Moves the clock.
     pub fn advance(&self, by_ms: i64) {
         self.offset_ms.fetch_add(by_ms, Ordering::Relaxed);
+        self.moved.notify_waiters();
+    }
+
+    /// Resolves when the clock is moved after this call: whoever sleeps until a virtual instant
+    /// looks again.
+    pub fn moved(&self) -> Notified<'_> {
+        self.moved.notified()
     }
 }
 
@@ -44,6 +54,9 @@ pub trait Domain: Default + Send + 'static {
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()>;
 }
 
+/// Told of an operation's changes and its instant.
+type Watcher<C> = Box<dyn Fn(&[C], Millis) + Send + Sync>;
+
 struct Owned<D> {
     state: D,
     ids: Ids,
@@ -58,6 +71,7 @@ pub struct Host<D: Domain> {
     clock: Clock,
     /// Submitted but perhaps not yet durable changes, so that readers wait for what they saw.
     in_flight: Arc<AtomicI64>,
+    watcher: OnceLock<Watcher<D::Change>>,
 }
 
 impl<D: Domain> Host<D> {
@@ -69,7 +83,16 @@ impl<D: Domain> Host<D> {
         })?;
         let owned = Mutex::new(Owned { state, ids: Ids::seeded(entropy()), epoch });
         let in_flight = Arc::default();
-        Ok(Arc::new(Host { owned, storage: storage.clone(), clock: clock.clone(), in_flight }))
+        let (storage, clock, watcher) = (storage.clone(), clock.clone(), OnceLock::new());
+        Ok(Arc::new(Host { owned, storage, clock, in_flight, watcher }))
+    }
+
+    /// Has `watcher` told of all changes from now on, in their order, as soon as they are in memory:
+    /// what an operation does upon hearing of them is committed behind them. It must not call back.
+    pub fn watch(&self, watcher: impl Fn(&[D::Change], Millis) + Send + Sync + 'static) {
+        // There is one watcher, set when the service opens; a second would be a mistake of ours.
+        let first = self.watcher.set(Box::new(watcher)).is_ok();
+        debug_assert!(first, "a host has one watcher");
     }
 
     /// The clock.
@@ -126,10 +149,14 @@ impl<D: Domain> Host<D> {
         let mut owned = self.fresh()?;
         let owned = &mut *owned;
         let mut changes = Vec::new();
-        let mut context = Context { now: self.clock.now(), ids: &mut owned.ids, caller };
+        let now = self.clock.now();
+        let mut context = Context { now, ids: &mut owned.ids, caller };
         let output = operation
             .apply(&mut owned.state, &mut context, &mut changes)
             .map_err(|error| failure(&error))?;
+        if let Some(watcher) = self.watcher.get().filter(|_| !changes.is_empty()) {
+            watcher(&changes, now);
+        }
         let must_wait = !changes.is_empty() || self.in_flight.load(Ordering::Acquire) > 0;
         // A reader that may have seen what is not yet durable waits behind it with an empty commit.
         let ticket = must_wait.then(|| self.submit(owned.epoch, changes));

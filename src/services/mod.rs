@@ -7,6 +7,7 @@ mod host;
 mod registry;
 pub mod secretsmanager;
 pub mod ses;
+pub mod sqs;
 pub mod sts;
 
 pub use host::{Clock, Domain, Host, failure, unavailable};
@@ -37,6 +38,9 @@ pub trait Service: Send + Sync + 'static {
     fn pages(&self) -> &'static [&'static str] {
         &[]
     }
+
+    /// The gateway is about to stop: requests that wait for something answer now.
+    fn stopping(&self) {}
 
     /// Forgets everything, durably.
     fn reset(&self) -> Pending<'_, Result<(), Problem>>;

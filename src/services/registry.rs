@@ -1,6 +1,6 @@
 //! The list of services: a new one is a folder and its lines here.
 
-use super::{Clock, Domain, Service, secretsmanager, ses, sts};
+use super::{Clock, Domain, Service, secretsmanager, ses, sqs, sts};
 use crate::base::Problem;
 use crate::storage::{Schema, Storage};
 use http_body_util::BodyExt;
@@ -14,6 +14,8 @@ pub struct Services {
     pub secretsmanager: Arc<secretsmanager::SecretsManager>,
     /// Mail.
     pub ses: Arc<ses::Ses>,
+    /// Queues.
+    pub sqs: Arc<sqs::Sqs>,
     /// Who a caller is.
     pub sts: Arc<sts::Sts>,
 }
@@ -23,18 +25,19 @@ impl Services {
     pub fn open(storage: &Storage, clock: &Clock, _state_dir: &Path) -> Result<Self, Problem> {
         let secretsmanager = Arc::new(secretsmanager::SecretsManager::open(storage, clock)?);
         let ses = Arc::new(ses::Ses::open(storage, clock)?);
-        Ok(Services { secretsmanager, ses, sts: Arc::new(sts::Sts::open()) })
+        let sqs = Arc::new(sqs::Sqs::open(storage, clock)?);
+        Ok(Services { secretsmanager, ses, sqs, sts: Arc::new(sts::Sts::open()) })
     }
 
     /// The services as the edge calls them.
     pub fn all(&self) -> Vec<Arc<dyn Service>> {
-        vec![self.secretsmanager.clone(), self.ses.clone(), self.sts.clone()]
+        vec![self.secretsmanager.clone(), self.ses.clone(), self.sqs.clone(), self.sts.clone()]
     }
 }
 
 /// The tables of all services.
 pub fn schemas() -> Vec<Schema> {
-    vec![secretsmanager::state::State::SCHEMA, ses::SCHEMA]
+    vec![secretsmanager::state::State::SCHEMA, ses::SCHEMA, sqs::State::SCHEMA]
 }
 
 /// A request whose bounded body the edge has read already, as the routers take it.

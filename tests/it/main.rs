@@ -6,5 +6,6 @@ mod profile;
 mod runtime;
 mod secretsmanager;
 mod ses;
+mod sqs;
 mod support;
 mod tidy;

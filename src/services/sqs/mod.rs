@@ -1,0 +1,27 @@
+//! Amazon Simple Queue Service.
+//!
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html>
+//!
+//! Invariant: an operation is a function of state, time and ids; waiting (long polls) is in `wire`
+//! alone, and rows are in `store` alone.
+
+mod dedup;
+mod error;
+pub mod limits;
+mod message;
+pub mod ops;
+mod queue;
+mod receipt;
+mod redrive;
+mod settings;
+mod state;
+mod store;
+mod wire;
+
+pub use error::Error;
+pub use message::{AttributeValue, Attributes, Message, Place};
+pub use queue::{Counts, Queue, QueueRecord};
+pub use redrive::{QueueArn, Redrive, RedriveAllow};
+pub use settings::{RawAttributes, Settings};
+pub use state::{Change, State};
+pub use wire::Sqs;

@@ -1,0 +1,434 @@
+//! One queue and its messages.
+//!
+//! Invariant: each message is in exactly one of three places. `Ready`: in a standard queue its
+//! position is in `ready`; in a FIFO queue only the first message of a group is, and only while it is
+//! ready. `Delayed` and `InFlight`: its deadline is in the ordered set of that name. So a receive
+//! takes the first of `ready`, time moves by popping due deadlines, and counts are lengths: nothing
+//! ever scans the backlog.
+
+use super::dedup::{Deduplication, Remembered};
+use super::limits;
+use super::message::{Content, Delivery, Message, Place};
+use super::receipt::Receipt;
+use super::settings::Settings;
+use super::state::Change;
+use crate::base::Millis;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Bits of a row that hold the position; the queue's id stands above them.
+const POSITION_BITS: u32 = 40;
+
+/// A message's row: queue and position in one integer, so that a queue's rows lie together on disk.
+pub(super) fn row(queue: u64, position: u64) -> u64 {
+    queue << POSITION_BITS | position
+}
+
+/// The queue that a row belongs to.
+pub(super) fn queue_of(row: u64) -> u64 {
+    row >> POSITION_BITS
+}
+
+/// The position within its queue.
+pub(super) fn position_of(row: u64) -> u64 {
+    row & ((1 << POSITION_BITS) - 1)
+}
+
+/// What identifies a queue and can be set on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueRecord {
+    /// Number of the queue on disk.
+    pub id: u64,
+    /// Owner.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Name.
+    pub name: String,
+    /// `CreatedTimestamp`.
+    pub created: Millis,
+    /// `LastModifiedTimestamp`.
+    pub modified: Millis,
+    /// Attributes.
+    pub settings: Settings,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// The last purge.
+    pub purged: Option<Millis>,
+}
+
+/// A queue.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    /// What is known of it without its messages.
+    pub record: QueueRecord,
+    next: u64,
+    reserved: u64,
+    messages: BTreeMap<u64, Message>,
+    ready: BTreeSet<u64>,
+    delayed: BTreeSet<(Millis, u64)>,
+    in_flight: BTreeSet<(Millis, u64)>,
+    /// Messages older than one before them: they came from another queue.
+    older: BTreeSet<(Millis, u64)>,
+    newest_sent: Millis,
+    groups: HashMap<Arc<str>, BTreeSet<u64>>,
+    /// Deduplication of FIFO sends.
+    pub deduplication: Deduplication,
+    attempts: HashMap<String, (Millis, Vec<Receipt>)>,
+}
+
+/// How many messages wait where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// `ApproximateNumberOfMessages`.
+    pub ready: usize,
+    /// `ApproximateNumberOfMessagesDelayed`.
+    pub delayed: usize,
+    /// `ApproximateNumberOfMessagesNotVisible`.
+    pub in_flight: usize,
+}
+
+/// What a receive asks of a queue.
+#[derive(Debug, Clone, Copy)]
+pub struct Want {
+    /// Messages at the most.
+    pub messages_max: usize,
+    /// How long they are hidden.
+    pub visibility_s: u32,
+    /// Receives after which a message is dead.
+    pub receives_max: Option<u32>,
+}
+
+impl Queue {
+    /// An empty queue.
+    pub fn new(record: QueueRecord) -> Self {
+        Queue {
+            record,
+            next: 1,
+            reserved: 1,
+            messages: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            delayed: BTreeSet::new(),
+            in_flight: BTreeSet::new(),
+            older: BTreeSet::new(),
+            newest_sent: Millis(i64::MIN),
+            groups: HashMap::new(),
+            deduplication: Deduplication::default(),
+            attempts: HashMap::new(),
+        }
+    }
+
+    /// Whether it is a FIFO queue.
+    pub fn is_fifo(&self) -> bool {
+        self.record.settings.fifo.is_some()
+    }
+
+    /// `arn:aws:sqs:region:account:name`
+    pub fn arn(&self) -> String {
+        let QueueRecord { account, region, name, .. } = &self.record;
+        format!("arn:aws:sqs:{region}:{account}:{name}")
+    }
+
+    /// How many messages wait where, as of the last [`Queue::settle`].
+    pub fn counts(&self) -> Counts {
+        let (delayed, in_flight) = (self.delayed.len(), self.in_flight.len());
+        Counts { ready: self.messages.len() - delayed - in_flight, delayed, in_flight }
+    }
+
+    /// Messages in order, for pages that show them.
+    pub fn messages(&self) -> impl Iterator<Item = (u64, &Message)> {
+        self.messages.iter().map(|(position, message)| (*position, message))
+    }
+
+    /// The message at `position`.
+    pub fn message(&self, position: u64) -> Option<&Message> {
+        self.messages.get(&position)
+    }
+
+    /// When the next message becomes visible by itself.
+    pub fn next_due(&self) -> Option<Millis> {
+        let first = |set: &BTreeSet<(Millis, u64)>| set.first().map(|(due, _)| *due);
+        [first(&self.delayed), first(&self.in_flight)].into_iter().flatten().min()
+    }
+
+    /// The next message's position; positions are set aside on disk in advance, so that none is
+    /// given out twice, not even when the messages that had them are gone.
+    pub fn next_position(&mut self, changes: &mut Vec<Change>) -> u64 {
+        let position = self.next;
+        self.next += 1;
+        if self.next > self.reserved {
+            self.reserved = self.next + limits::SEQUENCES_RESERVED;
+            changes.push(Change::Reserved { queue: self.record.id, positions: self.reserved });
+        }
+        position
+    }
+
+    /// Takes up counting where the disk says.
+    pub fn resume_at(&mut self, reserved: u64) {
+        self.next = self.next.max(reserved);
+        self.reserved = self.reserved.max(self.next);
+    }
+
+    /// Puts a message in its place.
+    pub fn insert(&mut self, position: u64, message: Message) {
+        let Message { content, delivery, place } = &message;
+        if content.sent < self.newest_sent {
+            self.older.insert((content.sent, position));
+        }
+        self.newest_sent = self.newest_sent.max(content.sent);
+        match place {
+            Place::Delayed(until) => drop(self.delayed.insert((*until, position))),
+            Place::InFlight => drop(self.in_flight.insert((delivery.until, position))),
+            Place::Ready => {}
+        }
+        let is_ready = *place == Place::Ready;
+        let group = self.is_fifo().then(|| content.group.clone()).flatten();
+        self.messages.insert(position, message);
+        match group {
+            Some(group) => {
+                self.groups.entry(group.clone()).or_default().insert(position);
+                self.lead(&group);
+            }
+            None if is_ready => drop(self.ready.insert(position)),
+            None => {}
+        }
+    }
+
+    /// Takes a message out.
+    pub fn remove(&mut self, position: u64) -> Option<Message> {
+        let message = self.messages.remove(&position)?;
+        match message.place {
+            Place::Delayed(until) => drop(self.delayed.remove(&(until, position))),
+            Place::InFlight => drop(self.in_flight.remove(&(message.delivery.until, position))),
+            Place::Ready => drop(self.ready.remove(&position)),
+        }
+        if !self.older.is_empty() {
+            self.older.remove(&(message.content.sent, position));
+        }
+        if let Some(group) = message.content.group.as_ref().filter(|_| self.is_fifo()) {
+            if let Some(members) = self.groups.get_mut(group) {
+                members.remove(&position);
+                if members.is_empty() {
+                    self.groups.remove(group);
+                }
+            }
+            self.lead(group);
+        }
+        Some(message)
+    }
+
+    /// Lets time pass: what is due becomes visible, what is too old goes.
+    pub fn settle(&mut self, now: Millis, changes: &mut Vec<Change>) {
+        while let Some((_, position)) = self.delayed.first().copied().filter(|(due, _)| *due <= now)
+        {
+            self.put(position, Place::Ready);
+        }
+        while let Some((_, position)) =
+            self.in_flight.first().copied().filter(|(due, _)| *due <= now)
+        {
+            self.put(position, Place::Ready);
+        }
+        let age = i64::from(self.record.settings.retention_s);
+        let expired = |sent: Millis| sent.plus_seconds(age) <= now;
+        loop {
+            let first = self.messages.first_key_value().map(|(p, m)| (m.content.sent, *p));
+            let oldest = [first, self.older.first().copied()].into_iter().flatten().min();
+            let Some((_, position)) = oldest.filter(|(sent, _)| expired(*sent)) else { break };
+            self.remove(position);
+            changes.push(Change::Deleted { row: row(self.record.id, position), frees: true });
+        }
+        while let Some(row) = self.deduplication.forget_one(now) {
+            changes.push(Change::Forgotten { row });
+        }
+    }
+
+    /// Whether as many messages are in flight as may be, now that due ones no longer are.
+    pub fn is_over_limit(&self, now: Millis) -> bool {
+        let limit = if self.is_fifo() {
+            limits::IN_FLIGHT_FIFO_MAX
+        } else {
+            limits::IN_FLIGHT_STANDARD_MAX
+        };
+        self.in_flight.len() >= limit && self.in_flight.first().is_some_and(|(due, _)| *due > now)
+    }
+
+    /// Takes messages in flight. Hands back them and those that have been received too often, which
+    /// are out of the queue already.
+    pub fn receive(
+        &mut self,
+        now: Millis,
+        want: Want,
+        mut nonce: impl FnMut() -> u64,
+        changes: &mut Vec<Change>,
+    ) -> (Vec<u64>, Vec<Message>) {
+        let (mut taken, mut dead) = (Vec::with_capacity(want.messages_max), Vec::new());
+        while taken.len() < want.messages_max && dead.len() < limits::REDRIVEN_MAX {
+            let Some(position) = self.next_ready(taken.last().copied()) else { break };
+            let receives = self.messages.get(&position).map_or(0, |m| m.delivery.receives);
+            if want.receives_max.is_some_and(|max| receives >= max) {
+                dead.extend(self.remove(position));
+                changes.push(Change::Deleted { row: row(self.record.id, position), frees: false });
+                continue;
+            }
+            self.deliver(position, now, want.visibility_s, nonce(), changes);
+            taken.push(position);
+        }
+        (taken, dead)
+    }
+
+    /// The next message to hand out: in a FIFO queue the one behind the last, if it is of the same
+    /// group and ready, before other groups have their turn.
+    fn next_ready(&self, last: Option<u64>) -> Option<u64> {
+        let group = last.filter(|_| self.is_fifo()).and_then(|p| self.messages.get(&p));
+        if let (Some(last), Some(group)) = (last, group.and_then(|m| m.content.group.as_ref())) {
+            let behind = self.groups.get(group).and_then(|g| g.range(last + 1..).next());
+            let ready =
+                behind.filter(|p| self.messages.get(p).is_some_and(|m| m.place == Place::Ready));
+            if let Some(position) = ready {
+                return Some(*position);
+            }
+        }
+        self.ready.first().copied()
+    }
+
+    fn deliver(
+        &mut self,
+        position: u64,
+        now: Millis,
+        visibility_s: u32,
+        nonce: u64,
+        changes: &mut Vec<Change>,
+    ) {
+        let Some(message) = self.messages.get(&position) else { return };
+        let before = message.delivery;
+        let delivery = Delivery {
+            receives: before.receives + 1,
+            first_received: if before.receives == 0 { now } else { before.first_received },
+            received: now,
+            until: now.plus_seconds(i64::from(visibility_s)),
+            nonce,
+            released: false,
+        };
+        self.redeliver(position, delivery, changes);
+    }
+
+    /// Gives a message in flight, or about to be, another deadline.
+    pub fn redeliver(&mut self, position: u64, delivery: Delivery, changes: &mut Vec<Change>) {
+        self.take_from_place(position);
+        if let Some(message) = self.messages.get_mut(&position) {
+            message.delivery = delivery;
+        }
+        self.put(position, if delivery.released { Place::Ready } else { Place::InFlight });
+        changes.push(Change::Delivered { row: row(self.record.id, position), delivery });
+    }
+
+    /// Removes every message.
+    pub fn purge(&mut self, now: Millis) {
+        let deduplication = std::mem::take(&mut self.deduplication);
+        let attempts = std::mem::take(&mut self.attempts);
+        let (next, reserved) = (self.next, self.reserved);
+        let record = QueueRecord { purged: Some(now), ..self.record.clone() };
+        *self = Queue { next, reserved, deduplication, attempts, ..Queue::new(record) };
+    }
+
+    /// Remembers a FIFO send.
+    pub fn remember(&mut self, sent: Remembered, changes: &mut Vec<Change>) {
+        changes.push(Change::Remembered { sent: sent.clone() });
+        self.deduplication.remember(sent);
+    }
+
+    /// The receipts of the receive that was made under `attempt`, if all its messages are still as it
+    /// left them.
+    pub fn attempt(&self, attempt: &str, now: Millis) -> Option<Vec<Receipt>> {
+        let (made, receipts) = self.attempts.get(attempt)?;
+        let fresh = made.plus_seconds(limits::ATTEMPT_SECONDS) > now;
+        let untouched = receipts.iter().all(|r| {
+            let message = self.messages.get(&position_of(r.row));
+            message.is_some_and(|m| m.place == Place::InFlight && m.delivery.nonce == r.nonce)
+        });
+        (fresh && untouched).then(|| receipts.clone())
+    }
+
+    /// Remembers a receive under its attempt id.
+    pub fn remember_attempt(&mut self, attempt: String, now: Millis, receipts: Vec<Receipt>) {
+        if self.attempts.len() >= limits::ATTEMPTS_MAX {
+            self.attempts.retain(|_, (made, _)| made.plus_seconds(limits::ATTEMPT_SECONDS) > now);
+        }
+        if self.attempts.len() < limits::ATTEMPTS_MAX {
+            self.attempts.insert(attempt, (now, receipts));
+        }
+    }
+
+    fn take_from_place(&mut self, position: u64) {
+        let Some(message) = self.messages.get(&position) else { return };
+        match message.place {
+            Place::Delayed(until) => drop(self.delayed.remove(&(until, position))),
+            Place::InFlight => drop(self.in_flight.remove(&(message.delivery.until, position))),
+            Place::Ready => drop(self.ready.remove(&position)),
+        }
+    }
+
+    /// Moves a message to `place`, whose deadline its delivery holds.
+    fn put(&mut self, position: u64, place: Place) {
+        self.take_from_place(position);
+        let Some(message) = self.messages.get_mut(&position) else { return };
+        message.place = place;
+        match place {
+            Place::Delayed(until) => drop(self.delayed.insert((until, position))),
+            Place::InFlight => drop(self.in_flight.insert((message.delivery.until, position))),
+            Place::Ready if self.record.settings.fifo.is_none() => {
+                self.ready.insert(position);
+            }
+            Place::Ready => {}
+        }
+        if self.record.settings.fifo.is_some()
+            && let Some(group) = message.content.group.clone()
+        {
+            self.lead(&group);
+        }
+    }
+
+    /// Sees to it that a group's first message is to be had if it is ready.
+    fn lead(&mut self, group: &Arc<str>) {
+        let first = self.groups.get(group).and_then(|members| members.first());
+        if let Some(first) = first.copied()
+            && self.messages.get(&first).is_some_and(|m| m.place == Place::Ready)
+        {
+            self.ready.insert(first);
+        }
+    }
+
+    /// Checks the invariant above; for tests.
+    pub fn check(&self) -> Result<(), String> {
+        for (position, message) in &self.messages {
+            let (delayed, in_flight) = (
+                self.delayed.iter().any(|(_, p)| p == position),
+                self.in_flight.iter().any(|(_, p)| p == position),
+            );
+            let group = message.content.group.as_ref().filter(|_| self.is_fifo());
+            let leads =
+                group.is_none_or(|g| self.groups.get(g).and_then(|m| m.first()) == Some(position));
+            let ready = message.place == Place::Ready;
+            let wanted = (
+                matches!(message.place, Place::Delayed(_)),
+                message.place == Place::InFlight,
+                ready && leads,
+            );
+            if (delayed, in_flight, self.ready.contains(position)) != wanted {
+                return Err(format!("message {position} {:?} is misplaced", message.place));
+            }
+        }
+        let known = self.ready.iter().chain(self.delayed.iter().map(|(_, p)| p));
+        let mut known = known.chain(self.in_flight.iter().map(|(_, p)| p));
+        match known.find(|p| !self.messages.contains_key(p)) {
+            Some(stray) => Err(format!("{stray} is waited for and gone")),
+            None => Ok(()),
+        }
+    }
+
+    /// A message that was just sent, as it is before any receive.
+    pub fn fresh(content: Arc<Content>, available: Millis, now: Millis) -> Message {
+        let place = if available > now { Place::Delayed(available) } else { Place::Ready };
+        Message { content, delivery: Delivery::default(), place }
+    }
+}

@@ -1,0 +1,290 @@
+//! SQS on disk: what rows each change becomes, and the state from the rows.
+//!
+//! A message's content and its delivery are two rows, so that a receive rewrites a few integers and
+//! never a body. Rows of a queue lie together (`queue << 40 | position`), so inserts append and a queue
+//! goes by one range.
+
+use super::dedup::Remembered;
+use super::message::{Attributes, Content, Delivery, Message, Place, md5_of};
+use super::queue::{Queue, QueueRecord, position_of, queue_of, row};
+use super::state::{Change, State};
+use crate::base::Millis;
+use crate::services::Domain;
+use crate::storage::Schema;
+use crate::storage::rusqlite::{self, Connection, Row, Transaction, params};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+const TABLES: &str = "
+    CREATE TABLE sqs_queue(
+      id INTEGER PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
+      created INTEGER NOT NULL, modified INTEGER NOT NULL, settings TEXT NOT NULL,
+      tags TEXT NOT NULL, purged INTEGER, positions INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE sqs_message(
+      row INTEGER PRIMARY KEY, message_id BLOB NOT NULL, body TEXT NOT NULL, attributes TEXT,
+      trace TEXT, sender TEXT NOT NULL, sent INTEGER NOT NULL, available INTEGER NOT NULL,
+      message_group TEXT, deduplication TEXT, sequence INTEGER NOT NULL, source TEXT);
+    CREATE TABLE sqs_delivery(
+      row INTEGER PRIMARY KEY, receives INTEGER NOT NULL, first_received INTEGER NOT NULL,
+      received INTEGER NOT NULL, until INTEGER NOT NULL, nonce INTEGER NOT NULL,
+      released INTEGER NOT NULL);
+    CREATE TABLE sqs_deduplication(
+      row INTEGER PRIMARY KEY, message_group TEXT, id TEXT NOT NULL, sent INTEGER NOT NULL,
+      message_id BLOB NOT NULL, sequence INTEGER NOT NULL);";
+
+impl Domain for State {
+    type Change = Change;
+    const SCHEMA: Schema = Schema { name: "sqs", scripts: &[TABLES] };
+
+    fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut queues = load_queues(connection)?;
+        load_messages(connection, &mut queues)?;
+        load_deduplication(connection, &mut queues)?;
+        let mut state = State::default();
+        queues.into_values().for_each(|queue| state.insert(queue));
+        Ok(state)
+    }
+
+    fn write(change: &Change, to: &Transaction<'_>) -> rusqlite::Result<()> {
+        match change {
+            Change::QueuePut { record } => put_queue(record, to),
+            Change::QueueDeleted { queue } => {
+                delete_messages(*queue, to)?;
+                delete_range("sqs_deduplication", *queue, to)?;
+                to.execute("DELETE FROM sqs_queue WHERE id=?1", [*queue as i64]).map(drop)
+            }
+            Change::Purged { queue } => delete_messages(*queue, to),
+            Change::Reserved { queue, positions } => to
+                .prepare_cached("UPDATE sqs_queue SET positions=?2 WHERE id=?1")?
+                .execute(params![*queue as i64, *positions as i64])
+                .map(drop),
+            Change::Sent { row, content, available } => put_message(*row, content, *available, to),
+            Change::Delivered { row, delivery } => put_delivery(*row, delivery, to),
+            Change::Deleted { row, frees: _ } => {
+                let row = *row as i64;
+                to.prepare_cached("DELETE FROM sqs_message WHERE row=?1")?.execute([row])?;
+                to.prepare_cached("DELETE FROM sqs_delivery WHERE row=?1")?.execute([row]).map(drop)
+            }
+            Change::Remembered { sent } => put_deduplication(sent, to),
+            Change::Forgotten { row } => to
+                .prepare_cached("DELETE FROM sqs_deduplication WHERE row=?1")?
+                .execute([*row as i64])
+                .map(drop),
+        }
+    }
+
+    fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        transaction.execute_batch(
+            "DELETE FROM sqs_queue; DELETE FROM sqs_message; DELETE FROM sqs_delivery;
+             DELETE FROM sqs_deduplication;",
+        )
+    }
+}
+
+fn put_queue(record: &QueueRecord, to: &Transaction<'_>) -> rusqlite::Result<()> {
+    let QueueRecord { id, account, region, name, created, modified, settings, tags, purged } =
+        record;
+    to.prepare_cached(
+        "INSERT INTO sqs_queue(id,account,region,name,created,modified,settings,tags,purged)
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)
+         ON CONFLICT(id) DO UPDATE SET modified=?6, settings=?7, tags=?8, purged=?9",
+    )?
+    .execute(params![
+        *id as i64,
+        account,
+        region,
+        name,
+        created.0,
+        modified.0,
+        json(settings)?,
+        json(tags)?,
+        purged.map(|p| p.0)
+    ])
+    .map(drop)
+}
+
+fn put_message(
+    row: u64,
+    content: &Content,
+    available: Millis,
+    to: &Transaction<'_>,
+) -> rusqlite::Result<()> {
+    let attributes = (!content.attributes.is_empty()).then(|| json(&content.attributes));
+    to.prepare_cached("INSERT INTO sqs_message VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")?
+        .execute(params![
+            row as i64,
+            content.message_id.to_be_bytes(),
+            content.body,
+            attributes.transpose()?,
+            content.trace,
+            content.sender,
+            content.sent.0,
+            available.0,
+            content.group,
+            content.deduplication,
+            content.sequence as i64,
+            content.source
+        ])
+        .map(drop)
+}
+
+fn put_delivery(row: u64, delivery: &Delivery, to: &Transaction<'_>) -> rusqlite::Result<()> {
+    to.prepare_cached("INSERT OR REPLACE INTO sqs_delivery VALUES (?1,?2,?3,?4,?5,?6,?7)")?
+        .execute(params![
+            row as i64,
+            delivery.receives,
+            delivery.first_received.0,
+            delivery.received.0,
+            delivery.until.0,
+            delivery.nonce as i64,
+            delivery.released
+        ])
+        .map(drop)
+}
+
+fn put_deduplication(sent: &Remembered, to: &Transaction<'_>) -> rusqlite::Result<()> {
+    to.prepare_cached("INSERT INTO sqs_deduplication VALUES (?1,?2,?3,?4,?5,?6)")?
+        .execute(params![
+            sent.row as i64,
+            sent.group,
+            sent.id,
+            sent.sent.0,
+            sent.message_id.to_be_bytes(),
+            sent.sequence as i64
+        ])
+        .map(drop)
+}
+
+fn delete_messages(queue: u64, to: &Transaction<'_>) -> rusqlite::Result<()> {
+    delete_range("sqs_message", queue, to)?;
+    delete_range("sqs_delivery", queue, to)
+}
+
+fn delete_range(table: &str, queue: u64, to: &Transaction<'_>) -> rusqlite::Result<()> {
+    let range = [row(queue, 0) as i64, row(queue + 1, 0) as i64];
+    to.execute(&format!("DELETE FROM {table} WHERE row>=?1 AND row<?2"), range).map(drop)
+}
+
+fn load_queues(connection: &Connection) -> rusqlite::Result<HashMap<u64, Queue>> {
+    let mut rows = connection.prepare(
+        "SELECT id,account,region,name,created,modified,settings,tags,purged,positions FROM sqs_queue",
+    )?;
+    let queues = rows.query_map([], |r| {
+        let record = QueueRecord {
+            id: number(r, 0)?,
+            account: r.get(1)?,
+            region: r.get(2)?,
+            name: r.get(3)?,
+            created: Millis(r.get(4)?),
+            modified: Millis(r.get(5)?),
+            settings: from_json(r, 6)?,
+            tags: from_json(r, 7)?,
+            purged: r.get::<_, Option<i64>>(8)?.map(Millis),
+        };
+        let mut queue = Queue::new(record);
+        queue.resume_at(number(r, 9)?);
+        Ok((queue.record.id, queue))
+    })?;
+    queues.collect()
+}
+
+fn load_messages(
+    connection: &Connection,
+    queues: &mut HashMap<u64, Queue>,
+) -> rusqlite::Result<()> {
+    let mut rows = connection.prepare(
+        "SELECT m.row, m.message_id, m.body, m.attributes, m.trace, m.sender, m.sent, m.available,
+                m.message_group, m.deduplication, m.sequence, m.source,
+                d.receives, d.first_received, d.received, d.until, d.nonce, d.released
+         FROM sqs_message m LEFT JOIN sqs_delivery d ON d.row = m.row ORDER BY m.row",
+    )?;
+    let mut rows = rows.query([])?;
+    // Senders are few and messages many: they share their text.
+    let mut senders: HashMap<String, Arc<str>> = HashMap::new();
+    while let Some(r) = rows.next()? {
+        let row = number(r, 0)?;
+        let sender: String = r.get(5)?;
+        let sender =
+            senders.entry(sender).or_insert_with_key(|sender| sender.as_str().into()).clone();
+        let message = read_message(r, sender)?;
+        if let Some(queue) = queues.get_mut(&queue_of(row)) {
+            queue.insert(position_of(row), message);
+        }
+    }
+    Ok(())
+}
+
+fn read_message(r: &Row<'_>, sender: Arc<str>) -> rusqlite::Result<Message> {
+    let body: String = r.get(2)?;
+    let has_attributes = r.get_ref(3)? != rusqlite::types::ValueRef::Null;
+    let available = Millis(r.get(7)?);
+    let content = Content {
+        message_id: u128::from_be_bytes(r.get(1)?),
+        md5: md5_of(&body),
+        body: body.into(),
+        attributes: if has_attributes { from_json(r, 3)? } else { Attributes::new() },
+        trace: r.get(4)?,
+        sender,
+        sent: Millis(r.get(6)?),
+        group: r.get(8)?,
+        deduplication: r.get(9)?,
+        sequence: number(r, 10)?,
+        source: r.get(11)?,
+    };
+    let Some(receives) = r.get(12)? else {
+        let delayed = available > content.sent;
+        let place = if delayed { Place::Delayed(available) } else { Place::Ready };
+        return Ok(Message { content: content.into(), delivery: Delivery::default(), place });
+    };
+    let delivery = Delivery {
+        receives,
+        first_received: Millis(r.get(13)?),
+        received: Millis(r.get(14)?),
+        until: Millis(r.get(15)?),
+        nonce: number(r, 16)?,
+        released: r.get(17)?,
+    };
+    let place = if delivery.released { Place::Ready } else { Place::InFlight };
+    Ok(Message { content: content.into(), delivery, place })
+}
+
+fn load_deduplication(
+    connection: &Connection,
+    queues: &mut HashMap<u64, Queue>,
+) -> rusqlite::Result<()> {
+    let mut rows = connection.prepare(
+        "SELECT row, message_group, id, sent, message_id, sequence
+         FROM sqs_deduplication ORDER BY sent, row",
+    )?;
+    let mut rows = rows.query([])?;
+    while let Some(r) = rows.next()? {
+        let sent = Remembered {
+            row: number(r, 0)?,
+            group: r.get(1)?,
+            id: r.get(2)?,
+            sent: Millis(r.get(3)?),
+            message_id: u128::from_be_bytes(r.get(4)?),
+            sequence: number(r, 5)?,
+        };
+        if let Some(queue) = queues.get_mut(&queue_of(sent.row)) {
+            queue.deduplication.remember(sent);
+        }
+    }
+    Ok(())
+}
+
+/// SQLite's integers are signed; rows and nonces are stored as the same 64 bits.
+fn number(r: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    r.get::<_, i64>(column).map(|n| n as u64)
+}
+
+fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(r: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text: String = r.get(column)?;
+    let text_type = rusqlite::types::Type::Text;
+    serde_json::from_str(&text)
+        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, text_type, e.into()))
+}
