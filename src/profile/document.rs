@@ -69,6 +69,8 @@ impl Files {
 
     /// Reports syntax errors; those that only follow from a bracket never closed are left out.
     fn syntax(&mut self, file: usize, errors: &[toml::de::Error]) {
+        // Texts of toml's parser; `a_bracket_never_closed_is_one_mistake` notices if they change.
+        let text = |m: &str| m.starts_with("invalid multi-line");
         let unclosed =
             |m: &str| m.starts_with("unclosed array") || m.starts_with("unclosed inline");
         let inside = |m: &str| {
@@ -77,19 +79,22 @@ impl Files {
                 || m.contains("in array")
                 || m.contains("inline table")
         };
-        let swallowed = errors.iter().any(|e| unclosed(e.message()));
+        let swallowed = errors.iter().any(|e| unclosed(e.message()) || text(e.message()));
         self.swallowed |= swallowed;
         for error in errors {
             let span = error.span().unwrap_or(0..0);
-            let last = swallowed && inside(error.message());
-            let hint = if last { "; a `[` or `{` before this is not closed" } else { "" };
-            self.mistake(
-                At { file, start: span.start, end: span.end },
-                format!("{NOT_TOML}: {}{hint}", error.message()),
-            );
-            if let Some(mistake) = self.mistakes.pop() {
-                self.mistakes.push(mistake.syntax());
-            }
+            let message = error.message();
+            let last = swallowed && (inside(message) || text(message));
+            let hint = match last {
+                true if text(message) => "; a text of several lines before this is not closed",
+                true => "; a `[` or `{` before this is not closed",
+                false => "",
+            };
+            let at = At { file, start: span.start, end: span.end };
+            let before = self.mistakes.len();
+            self.mistake(at, format!("{NOT_TOML}: {message}{hint}"));
+            let told = self.mistakes.drain(before..).map(Mistake::syntax).collect::<Vec<_>>();
+            self.mistakes.extend(told);
             if last {
                 break;
             }

@@ -113,7 +113,7 @@ fn follow(target: &str, place: &Path, at: At, files: &mut Files) -> Option<Link>
     }
     let found = shipped::find(target);
     if found.is_none() {
-        let hint = if place.with_file_name(target).exists() {
+        let hint = if !target.is_empty() && place.with_file_name(target).is_file() {
             "; a file is written with `./`"
         } else {
             ""

@@ -141,7 +141,12 @@ pub struct Bucket {
     pub public: bool,
     /// Object lock enabled at creation.
     pub object_lock: bool,
-    /// All other settings (encryption, lifecycle, cors, notifications, replication, seed), by key.
+    /// All other settings by key, in the shapes of `docs/profile.md` with short forms written out:
+    /// `encryption` is `{algorithm, key?, bucket_key?}`, `lifecycle` a list of `{id?, prefix?, tags?,
+    /// enabled?, transitions?: [{days, storage_class}], expire_days?, …}`, `cors` a list of `{origins,
+    /// methods, headers?, expose?, max_age?}` with `max_age` in seconds, `notifications` a list of
+    /// `{queue, events, prefix?, suffix?}`, `replication` `{bucket, prefix?, storage_class?,
+    /// delete_markers?}`, `object_lock` `{mode, days | years}`, `seed` a list of paths, `tags` a table.
     pub settings: BTreeMap<String, Value>,
 }
 

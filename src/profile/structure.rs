@@ -4,6 +4,7 @@
 //! Understands the part of JSON Schema that `schema` produces, no more.
 
 use crate::profile::document::{At, Files, Node, Value};
+use crate::profile::resolve::ATTRIBUTES;
 use crate::profile::schema;
 use crate::profile::words;
 use serde_json::{Map, Value as Json};
@@ -196,16 +197,44 @@ impl Walk<'_> {
         } else {
             format!(" in `{}`", words::path(parent))
         };
-        let top = schema::built().pointer("/properties").and_then(|p| p.get(name)).is_some();
-        let suggestion = match words::nearest(name, known.iter().copied()) {
-            None if top => "; it belongs above the first `[section]`".to_owned(),
-            _ => words::suggestion(name, &known, "known keys"),
-        };
+        let suggestion =
+            match words::nearest(name, known.iter().copied()).or(attribute(name, &known)) {
+                Some(meant) => format!("; did you mean `{meant}`?"),
+                None => match elsewhere(name, parent.is_empty()) {
+                    Some(hint) => hint,
+                    None => words::suggestion(name, &known, "known keys"),
+                },
+            };
         self.files.mistake(
             at,
             format!("unknown key `{}`{place}{suggestion}", words::path(&[name.to_owned()])),
         );
     }
+}
+
+/// The key that is this attribute of SQS's, for people who know AWS's names.
+fn attribute<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let (key, _) = ATTRIBUTES.iter().find(|(_, aws)| aws.eq_ignore_ascii_case(name))?;
+    known.iter().copied().find(|k| k == key)
+}
+
+/// Where a key would be known: at the top, or (from the top) one table down, as `s3.buckets`.
+fn elsewhere(name: &str, at_top: bool) -> Option<String> {
+    let root = schema::built().get("properties")?.as_object()?;
+    if !at_top {
+        return root
+            .contains_key(name)
+            .then(|| "; it belongs above the first `[section]`".to_owned());
+    }
+    let mut below = root.iter().filter_map(|(section, schema)| {
+        let mut leaves = Vec::new();
+        alternatives(schema, &mut leaves);
+        let keys =
+            leaves.into_iter().filter_map(|l| l.get("properties")).filter_map(Json::as_object);
+        let meant = words::nearest(name, keys.flat_map(|p| p.keys()).map(String::as_str))?;
+        Some(format!("; did you mean `{section}.{meant}`?"))
+    });
+    below.next()
 }
 
 /// The alternatives of a schema, references followed.

@@ -41,10 +41,17 @@ impl Declared {
             kept.map(|(name, _)| name.clone()).collect()
         };
         let part = |name: &str| document.get(&[name]).is_some_and(|node| !gone(node));
+        let mut kms_keys = names(&["kms", "keys"]);
+        for name in kms_keys.clone() {
+            let alias = document.get(&["kms", "keys", &name, "alias"]);
+            if let Some(Node { value: Value::Text(alias), .. }) = alias {
+                kms_keys.push(alias.strip_prefix("alias/").unwrap_or(alias).to_owned());
+            }
+        }
         Declared {
             buckets: names(&["s3", "buckets"]),
             queues: names(&["sqs", "queues"]),
-            kms_keys: names(&["kms", "keys"]),
+            kms_keys,
             postgres: part("postgres"),
             redis: part("redis"),
         }

@@ -72,6 +72,13 @@ fn a_bracket_never_closed_is_one_mistake() {
     assert!(
         lines[0].starts_with("devenv.toml:3:1: not TOML:") && lines[0].ends_with("is not closed")
     );
+    let text = "[sqs.queues.a]\ndead_letter = { queue = \"b\", max_receive_count = 3 }\n\
+        [secrets.x]\nvalue = \"\"\"abc\n[sqs.queues.b]\n";
+    only(
+        text,
+        "devenv.toml:6:1: not TOML: invalid multi-line basic string, expected `\"`; \
+         a text of several lines before this is not closed",
+    );
 }
 
 #[test]
@@ -80,6 +87,11 @@ fn structure_is_checked_with_the_likely_cure() {
         "[redis]\naccount = \"1\"\n",
         "devenv.toml:2:1: unknown key `account` in `redis`; it belongs above the first `[section]`",
     );
+    let hint = |toml: &str, end: &str| assert!(lines(toml)[0].ends_with(end), "{:?}", lines(toml));
+    hint("[buckets.uploads]\n", "unknown key `buckets`; did you mean `s3.buckets`?");
+    hint("[queue.jobs]\n", "unknown key `queue`; did you mean `sqs.queues`?");
+    hint("[sqs.queues.a]\nMessageRetentionPeriod = 60\n", "did you mean `retention`?");
+    hint("extends = \"\"\n", "shipped profiles: `minimal`, `default`, `epicenter`");
     only(
         "account = 12\n",
         "devenv.toml:1:11: `account` must be a string, not an integer; write it in quotes",
