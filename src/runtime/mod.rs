@@ -22,3 +22,10 @@ pub use launch::{Launch, Probe, StopSignal};
 pub use process::{ExitReport, Running, adopt, spawn};
 pub use progress::{Progress, Silent};
 pub use runas::{RunAs, reexec_main};
+
+/// `provider = "docker"` where only native servers are served.
+pub(crate) fn no_docker(part: &str) -> crate::base::Problem {
+    let message = format!("`{part}.provider = \"docker\"` is not served yet");
+    crate::base::Problem::in_the_way("docker-not-served", message)
+        .hint("set `provider = \"auto\"`: a native server is found or fetched")
+}

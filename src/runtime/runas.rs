@@ -23,6 +23,9 @@ const MARK: &str = "__devenv-in-namespace";
 /// Exit code of the helper when the namespace could not be entered.
 const REFUSED: u8 = 125;
 
+/// Set, it keeps root from using user namespaces.
+const NO_NAMESPACE_VARIABLE: &str = "DEVENV_NO_USER_NAMESPACE";
+
 /// An identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunAs {
@@ -140,6 +143,7 @@ pub(crate) fn namespaces_work() -> bool {
     static ANSWER: OnceLock<bool> = OnceLock::new();
     *ANSWER.get_or_init(|| {
         cfg!(target_os = "linux")
+            && std::env::var_os(NO_NAMESPACE_VARIABLE).is_none()
             && Command::new(helper())
                 .args([MARK, "1000", "1000"])
                 .stdin(Stdio::null())

@@ -3,6 +3,7 @@
 //! Archives come from the public registries once, into a cache below `target/`.
 
 mod process;
+mod root;
 mod servers;
 mod settings;
 

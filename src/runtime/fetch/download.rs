@@ -227,6 +227,15 @@ fn agent() -> ureq::Agent {
         .new_agent()
 }
 
+/// Whether a registry answers at all; any status will do.
+pub(crate) fn reachable(address: &Address, wait: Duration) -> Result<(), String> {
+    if let Ok(path) = address.url.to_file_path() {
+        return path.metadata().map(drop).map_err(|error| error.to_string());
+    }
+    let request = agent().head(address.url.as_str()).config().timeout_global(Some(wait)).build();
+    request.call().map(drop).map_err(|error| error.to_string())
+}
+
 fn passing(error: &ureq::Error) -> Failure {
     match error {
         ureq::Error::HostNotFound => Failure::Passing("its host is unknown".into()),

@@ -28,6 +28,36 @@ const LINKS_FILE: &str = "pg-symlinks.json";
 /// Directories of a server that are unpacked.
 const PARTS: [&str; 3] = ["bin", "lib", "share"];
 
+/// What is pinned for a major on this machine, and where it is unpacked.
+struct Pinned {
+    server: &'static Pin,
+    donor: Option<&'static Pin>,
+    own_donor: Option<Own>,
+    home: PathBuf,
+}
+
+impl Pinned {
+    fn of(major: u32, cache: &Path) -> Result<Pinned, Problem> {
+        let platform = pins::Platform::here();
+        let server = platform.and_then(|platform| pins::postgres(platform, major));
+        let server = server.ok_or_else(|| not_built(major))?;
+        let donor = platform.and_then(|platform| pins::pgvector(platform, major));
+        let own_donor = own_archive(VECTOR_VARIABLE)?;
+        let with = match (&own_donor, donor) {
+            (Some(own), _) => own.key.clone(),
+            (None, Some(pin)) => pin.short(),
+            (None, None) => "plain".into(),
+        };
+        let home = cache.join("postgres").join(format!("{major}-{}-{with}", server.short()));
+        Ok(Pinned { server, donor, own_donor, home })
+    }
+}
+
+/// The pinned server of `major`, if it is unpacked already.
+pub(super) fn cached(major: u32, cache: &Path) -> Option<Binaries> {
+    installed(&Pinned::of(major, cache).ok()?.home)
+}
+
 /// The pinned server of `major`, with pgvector.
 pub(super) fn provide(
     major: u32,
@@ -35,18 +65,7 @@ pub(super) fn provide(
     cache: &Path,
     progress: &dyn Progress,
 ) -> Result<Binaries, Problem> {
-    let platform = pins::Platform::here();
-    let server = platform
-        .and_then(|platform| pins::postgres(platform, major))
-        .ok_or_else(|| not_built(major))?;
-    let donor = platform.and_then(|platform| pins::pgvector(platform, major));
-    let own_donor = own_archive(VECTOR_VARIABLE)?;
-    let with = own_donor
-        .as_ref()
-        .map(|own| own.key.clone())
-        .or_else(|| donor.map(Pin::short))
-        .unwrap_or_else(|| "plain".into());
-    let home = cache.join("postgres").join(format!("{major}-{}-{with}", server.short()));
+    let Pinned { server, donor, own_donor, home } = Pinned::of(major, cache)?;
     if let Some(found) = installed(&home) {
         return Ok(found);
     }
@@ -131,7 +150,7 @@ fn no_vector(major: u32) -> Problem {
         format!("no pgvector for Postgres {major} is built for {}", pins::Platform::described()),
     )
     .hint(format!(
-        "accept another major with `version = {{ prefer = {major}, accept = [17] }}`, name an archive with pgvector in {VECTOR_VARIABLE}, or set `provider = \"docker\"`"
+        "accept another major with `version = {{ prefer = {major}, accept = [17] }}`, or name an archive with pgvector in {VECTOR_VARIABLE}"
     ))
 }
 
@@ -183,8 +202,11 @@ impl Work {
     fn finish(self, home: &Path, whole: bool) -> Result<Binaries, Problem> {
         let bin = self.dir.join("bin");
         let version = version_of(&bin).map_err(|why| {
-            Problem::in_the_way("binary-unusable", format!("the fetched Postgres does not start here: {why}"))
-                .hint("install PostgreSQL with pgvector from your system's packages, or set `provider = \"docker\"`")
+            Problem::in_the_way(
+                "binary-unusable",
+                format!("the fetched Postgres does not start here: {why}"),
+            )
+            .hint("install PostgreSQL with pgvector from your system's packages")
         })?;
         let marker = self.dir.join(VERSION_FILE);
         fs::write(&marker, format!("{version}\n")).map_err(|error| unwritable(&marker, &error))?;

@@ -9,6 +9,7 @@ use super::{archive, system};
 use crate::base::Problem;
 use crate::profile;
 use crate::runtime::dirs::Dirs;
+use crate::runtime::doctor::{self, Origin};
 use crate::runtime::fetch::{own_archive, pins};
 use crate::runtime::progress::Progress;
 use std::path::{Path, PathBuf};
@@ -61,6 +62,43 @@ pub(super) fn provide(
     Err(first.unwrap_or_else(|| {
         Problem::in_the_way("binary-missing", "the profile accepts no Postgres at all")
     }))
+}
+
+/// Where a server would come from now; for the doctor, which fetches nothing.
+pub(crate) fn origin(settings: &profile::Postgres, dirs: &Dirs) -> Origin {
+    let needs_vector = settings.extensions.iter().any(|name| name == "vector");
+    let here = |found: Binaries| Origin::Here {
+        version: match &found.vector {
+            Some(vector) => format!("{} with pgvector {vector}", found.version),
+            None => format!("{} without pgvector", found.version),
+        },
+        place: found.bin.join("postgres"),
+    };
+    let mut nowhere = None;
+    for major in majors(&settings.version) {
+        let installed = system::find(major);
+        if let Some(found) = installed.iter().find(|found| found.vector.is_some()) {
+            return here(found.clone());
+        }
+        if let Some(found) = archive::cached(major, &dirs.cache) {
+            return here(found);
+        }
+        let platform = pins::Platform::here();
+        let server = platform.and_then(|platform| pins::postgres(platform, major));
+        let vector = platform.and_then(|platform| pins::pgvector(platform, major));
+        match (server, installed.into_iter().next()) {
+            (Some(_), _) if needs_vector && vector.is_none() => {}
+            (Some(pin), _) => {
+                let version = pin.version.split('-').next().unwrap_or(pin.version);
+                let what = format!("Postgres {}", version.trim_end_matches(".0"));
+                return Origin::Fetched { what, bytes: doctor::bytes_of(&[server, vector]) };
+            }
+            (None, Some(found)) if !needs_vector => return here(found),
+            (None, _) => {}
+        }
+        nowhere = nowhere.or_else(|| Some(not_built(major)));
+    }
+    Origin::Nowhere(nowhere.unwrap_or_else(|| not_built(settings.version.prefer)))
 }
 
 fn majors(version: &profile::PgVersion) -> Vec<u32> {
@@ -193,7 +231,7 @@ pub(super) fn not_built(major: u32) -> Problem {
     };
     Problem::in_the_way(if known { "platform-unsupported" } else { "binary-missing" }, format!("{why}, and no Postgres {major} with pgvector is installed"))
         .hint(format!(
-            "install PostgreSQL {major} with pgvector from your system's packages (or name its bin directory in {BIN_VARIABLE}), or set `provider = \"docker\"`"
+            "install PostgreSQL {major} with pgvector from your system's packages, or name its bin directory in {BIN_VARIABLE}"
         ))
 }
 

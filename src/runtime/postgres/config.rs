@@ -10,7 +10,7 @@ use super::binaries::Binaries;
 use crate::base::{Exit, Problem};
 use crate::profile;
 use crate::runtime::dirs::{Dirs, private_dir, unwritable};
-use crate::runtime::runas::RunAs;
+use crate::runtime::runas::{RunAs, enterable};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -193,17 +193,20 @@ fn refused(complaint: &str) -> Problem {
 
 /// A directory for the Unix socket whose path is short enough, owned by whoever runs the server.
 pub(super) fn socket_dir(dirs: &Dirs, run_as: RunAs) -> Result<PathBuf, Problem> {
+    let usable = |dir: &Path, room: usize| {
+        dir.as_os_str().len() + room <= SOCKET_DIR_BYTES_MAX
+            && run_as.owner().is_none_or(|(uid, gid)| enterable(dir, uid, gid))
+    };
     let near = dirs.run.join("pg");
-    let dir = if near.as_os_str().len() <= SOCKET_DIR_BYTES_MAX {
+    let dir = if usable(&dirs.run, "/pg".len()) {
         near
     } else {
         let name = hex::encode(&Sha256::digest(dirs.state.as_os_str().as_encoded_bytes())[..6]);
-        let base = std::env::var_os("XDG_RUNTIME_DIR")
-            .map(PathBuf::from)
-            .filter(|dir| dir.is_absolute() && dir.is_dir());
-        base.filter(|dir| dir.as_os_str().len() + 20 <= SOCKET_DIR_BYTES_MAX)
-            .unwrap_or_else(|| "/tmp".into())
-            .join(format!("devenv-{name}"))
+        let name = format!("devenv-{name}");
+        let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let base = base.filter(|dir| dir.is_absolute() && dir.is_dir());
+        let base = base.filter(|dir| usable(dir, name.len() + 1));
+        base.unwrap_or_else(|| "/tmp".into()).join(name)
     };
     private_dir(&dir)?;
     if let Some((uid, gid)) = run_as.owner() {

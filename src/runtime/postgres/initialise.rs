@@ -78,7 +78,7 @@ async fn extension_problem(
     let similar: Vec<String> =
         known.iter().take(SUGGESTIONS_MAX).map(|name| format!("`{name}`")).collect();
     Problem { code: "extension-missing", exit: crate::base::Exit::InTheWay, ..problem }.hint(format!(
-        "this Postgres has no extension `{name}`; similar ones: {}; `provider = \"docker\"` with an image that has it is another way",
+        "this Postgres has no extension `{name}`; similar ones: {}; a Postgres of your own that has it can be named in DEVENV_POSTGRES_BIN",
         similar.join(", ")
     ))
 }

@@ -16,6 +16,7 @@ use crate::runtime::dirs::{Dirs, unwritable};
 use crate::runtime::launch::{Launch, Probe, StopSignal};
 use crate::runtime::progress::Progress;
 use crate::runtime::runas;
+pub(crate) use binaries::origin;
 pub use initialise::initialise;
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ pub fn prepare(
     dirs: &Dirs,
     progress: &dyn Progress,
 ) -> Result<Launch, Problem> {
+    if settings.provider == profile::Provider::Docker {
+        return Err(super::no_docker("postgres"));
+    }
     let (run_as, dirs) = &runas::place(dirs)?;
     let run_as = *run_as;
     let binaries = binaries::provide(settings, dirs, progress)?;

@@ -4,12 +4,15 @@
 //! Invariant: a template and a data directory appear under their names by rename, complete; a
 //! template whose files are not as its manifest says is made anew, never copied.
 
+use super::STOP_GRACE_S;
 use super::binaries::Binaries;
 use super::config;
 use crate::base::Problem;
 use crate::profile;
 use crate::runtime::dirs::{Dirs, private_dir, unwritable};
 use crate::runtime::fetch::{Lock, remove_tree};
+use crate::runtime::launch::StopSignal;
+use crate::runtime::process;
 use crate::runtime::progress::Progress;
 use crate::runtime::runas::{self, RunAs};
 use sha2::{Digest, Sha256};
@@ -18,6 +21,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 /// Changes when what `initialise_template` does changes: old templates are then left alone.
 const RECIPE: &str = "1";
@@ -40,7 +44,7 @@ pub(super) fn data_dir(
     progress: &dyn Progress,
 ) -> Result<(), Problem> {
     if data.exists() {
-        return existing(binaries, settings, data, run_as);
+        return existing(binaries, settings, data, run_as, dirs);
     }
     let template = dirs.cache.join("templates").join(key(binaries, settings));
     let _lock = Lock::take(&dirs.cache, &key(binaries, settings))?;
@@ -80,6 +84,7 @@ fn existing(
     settings: &profile::Postgres,
     data: &Path,
     run_as: RunAs,
+    dirs: &Dirs,
 ) -> Result<(), Problem> {
     let version = fs::read_to_string(data.join("PG_VERSION")).unwrap_or_default();
     if version.trim() != binaries.major.to_string() {
@@ -102,10 +107,8 @@ fn existing(
     if fs::read_to_string(data.join(OWNER)).is_ok_and(|there| there == owner) {
         return Ok(());
     }
-    if data.join("postmaster.pid").exists() {
-        // It may be running; a wrong password is then said by `initialise`.
-        return Ok(());
-    }
+    // What a killed daemon left running knows the former user only: it ends before the change.
+    process::clean_up("postgres", dirs, StopSignal::Interrupt, Duration::from_secs(STOP_GRACE_S))?;
     change_owner(binaries, settings, data, run_as)?;
     put(&data.join(OWNER), &owner, run_as.owner())
 }

@@ -3,6 +3,7 @@
 
 use crate::base::Problem;
 use crate::runtime::dirs::{Dirs, unwritable};
+use crate::runtime::doctor::Origin;
 use crate::runtime::fetch::{
     Fetcher, Limits, Lock, Member, own_archive, pins, remove_tree, unpack,
 };
@@ -38,14 +39,8 @@ pub(super) fn provide(dirs: &Dirs, progress: &dyn Progress) -> Result<Binary, Pr
     if let Some(binary) = system(&std::env::var_os("PATH").unwrap_or_default()) {
         return Ok(binary);
     }
-    let pin = pins::Platform::here().and_then(pins::redis).ok_or_else(|| {
-        Problem::in_the_way(
-            "platform-unsupported",
-            format!("no Valkey archive is built for {}, and neither redis-server nor valkey-server is on PATH", pins::Platform::described()),
-        )
-        .hint("install Redis or Valkey from your system's packages, or set `provider = \"docker\"`")
-    })?;
-    let home = dirs.cache.join("redis").join(format!("valkey-{}-{}", pin.version, pin.short()));
+    let (pin, home) = pinned()?;
+    let home = dirs.cache.join(home);
     if let Some(binary) = in_home(&home) {
         return Ok(Binary { version: format!("valkey {}", pin.version), program: binary });
     }
@@ -56,6 +51,34 @@ pub(super) fn provide(dirs: &Dirs, progress: &dyn Progress) -> Result<Binary, Pr
     // Unpacked: the archive is not needed again. If it could not be, it is fetched anew.
     let _ = fs::remove_file(archive);
     binary
+}
+
+/// Where a server would come from now; for the doctor, which fetches nothing.
+pub(crate) fn origin(dirs: &Dirs) -> Origin {
+    if let Some(binary) = system(&std::env::var_os("PATH").unwrap_or_default()) {
+        return Origin::Here { version: binary.version, place: binary.program };
+    }
+    match pinned() {
+        Ok((pin, home)) => match in_home(&dirs.cache.join(home)) {
+            Some(place) => Origin::Here { version: format!("valkey {}", pin.version), place },
+            None => Origin::Fetched { what: format!("Valkey {}", pin.version), bytes: pin.bytes },
+        },
+        Err(problem) => Origin::Nowhere(problem),
+    }
+}
+
+/// The pinned server and its directory in the cache.
+fn pinned() -> Result<(&'static pins::Pin, PathBuf), Problem> {
+    let pin = pins::Platform::here().and_then(pins::redis).ok_or_else(|| {
+        let machine = pins::Platform::described();
+        Problem::in_the_way(
+            "platform-unsupported",
+            format!("no Valkey is built for {machine}, and neither redis-server nor valkey-server is on PATH"),
+        )
+        .hint("install Redis or Valkey from your system's packages")
+    })?;
+    let home = PathBuf::from("redis").join(format!("valkey-{}-{}", pin.version, pin.short()));
+    Ok((pin, home))
 }
 
 fn in_home(home: &Path) -> Option<PathBuf> {
@@ -93,9 +116,7 @@ fn unpacked(archive: &Path, home: &Path, cache: &Path) -> Result<Binary, Problem
             "binary-unusable",
             format!("the server in {} does not start here", archive.display()),
         )
-        .hint(
-            "install Redis or Valkey from your system's packages, or set `provider = \"docker\"`",
-        ));
+        .hint("install Redis or Valkey from your system's packages"));
     }
     remove_tree(home)?;
     fs::rename(&new, home).map_err(|error| unwritable(home, &error))?;

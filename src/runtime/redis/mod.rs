@@ -10,6 +10,7 @@ use crate::runtime::dirs::{Dirs, private_dir};
 use crate::runtime::launch::{Launch, Probe, StopSignal};
 use crate::runtime::progress::Progress;
 use crate::runtime::runas::RunAs;
+pub(crate) use binary::origin;
 use std::time::Duration;
 
 /// Where it listens. Never elsewhere.
@@ -29,6 +30,9 @@ pub fn prepare(
     dirs: &Dirs,
     progress: &dyn Progress,
 ) -> Result<Launch, Problem> {
+    if settings.provider == profile::Provider::Docker {
+        return Err(super::no_docker("redis"));
+    }
     let binary = binary::provide(dirs, progress)?;
     let data = dirs.data.join("redis");
     private_dir(&data)?;
