@@ -1,4 +1,5 @@
 //! The gateway: listeners, guards, and which service a request is for. The only layer that names axum.
+//! Beside it the SMTP listener.
 
 mod classify;
 mod dispatch;
@@ -6,5 +7,6 @@ mod gateway;
 mod guard;
 mod pages;
 mod serve;
+pub mod smtp;
 
 pub use gateway::{Gateway, GatewayConfig};
