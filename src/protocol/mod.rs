@@ -9,7 +9,7 @@ mod form;
 mod markers;
 pub mod query_xml;
 mod routes;
-mod sigv4;
+pub mod sigv4;
 
 pub use failure::Failure;
 pub use form::{Form, FormError};

@@ -1,6 +1,6 @@
-//! Who signed a request: the credential of Signature Version 4, in the header or in a presigned query.
+//! The credential of a signature: whose key, and for which day, region and service.
 //!
-//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
+//! Read from the header or from a presigned query, whether the signature is right or not.
 
 /// The scope of a SigV4 signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,11 @@ impl Credential {
             region: region.to_owned(),
             service: service.to_owned(),
         })
+    }
+
+    /// `20261121/us-east-1/s3/aws4_request`.
+    pub fn scope(&self) -> String {
+        format!("{}/{}/{}/aws4_request", self.date, self.region, self.service)
     }
 
     /// From an `Authorization: AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…` header.
