@@ -4,7 +4,7 @@ use super::boot::{GATEWAY, POSTGRES, Plan, REDIS};
 use super::drive::{Info, Native, Order, Run, native};
 use super::environment;
 use crate::base::Problem;
-use crate::edge::{Gateway, GatewayConfig};
+use crate::edge::{Gateway, GatewayConfig, check_auth};
 use crate::profile;
 use crate::runtime::{self, Launch, Probe};
 use crate::services::Services;
@@ -121,7 +121,8 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
 async fn open(run: &Run) -> Result<Gateway, Problem> {
     let plan = &run.plan;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(plan, GATEWAY)));
-    let config = GatewayConfig { listen, state_dir: plan.dirs.state.clone() };
+    let auth = check_auth(plan.profile.auth)?;
+    let config = GatewayConfig { listen, state_dir: plan.dirs.state.clone(), auth };
     let gateway = Gateway::start(config).await?;
     match seed(plan, gateway.services()).await {
         Ok(()) => Ok(gateway),

@@ -1,10 +1,11 @@
 //! From an HTTP request to the service that answers it: guard, caller, service, bounded body.
 
+use super::auth::Gate;
 use super::classify::{self, Target};
 use super::guard;
 use crate::base::{Caller, DEFAULT_REGION, Ids, account_of};
 use crate::protocol::{
-    Answer, AwsJson10, AwsQuery, Credential, Failure, Form, Incoming, Names, Protocol, body,
+    Answer, AwsJson10, AwsQuery, Credential, Failure, Form, Incoming, Names, Protocol, body, sigv4,
 };
 use crate::services::Service;
 use axum::body::Body as AxumBody;
@@ -23,11 +24,12 @@ const FORM_BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Clone)]
 pub(super) struct Dispatch {
     services: Arc<HashMap<&'static str, Arc<dyn Service>>>,
+    gate: Gate,
 }
 
 impl Dispatch {
-    pub(super) fn new(services: Vec<Arc<dyn Service>>) -> Self {
-        Dispatch { services: Arc::new(services.into_iter().map(|s| (s.name(), s)).collect()) }
+    pub(super) fn new(services: Vec<Arc<dyn Service>>, gate: Gate) -> Self {
+        Dispatch { services: Arc::new(services.into_iter().map(|s| (s.name(), s)).collect()), gate }
     }
 
     pub(super) fn services(&self) -> impl Iterator<Item = &Arc<dyn Service>> {
@@ -63,9 +65,9 @@ impl Dispatch {
         caller: Arc<Caller>,
     ) -> Result<Answer, Answer> {
         parts.extensions.insert(caller.clone());
-        let known = self
-            .by_page(parts.uri.path())
-            .or_else(|| classify::by_head(&parts, credential.as_ref()));
+        let page = self.by_page(parts.uri.path());
+        let is_page = page.is_some();
+        let known = page.or_else(|| classify::by_head(&parts, credential.as_ref()));
         let limit = known.as_ref().and_then(|t| self.services.get(t.service.as_str()));
         let limit = match (&known, limit) {
             (Some(_), Some(service)) => service.body_limit(),
@@ -74,13 +76,33 @@ impl Dispatch {
         let Some(limit) = limit else {
             // The service reads the body itself, as it arrives.
             let target = known.ok_or_else(|| unknown_form(&caller))?;
+            if !is_page {
+                self.admit(&mut parts, sigv4::Body::Arriving, &target, &caller)?;
+            }
             let body = body.map_err(Into::into).boxed_unsync();
             return self.call(&target, Request::from_parts(parts, body), &caller).await;
         };
         let bytes = collect(body, limit).await.map_err(|f| fail(known.as_ref(), &f, &caller))?;
         let target = self.with_form(known, &mut parts, &bytes, &caller)?;
+        if !is_page {
+            self.admit(&mut parts, sigv4::Body::Whole(&bytes), &target, &caller)?;
+        }
         let body: Incoming = Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
         self.call(&target, Request::from_parts(parts, body), &caller).await
+    }
+
+    fn admit(
+        &self,
+        parts: &mut Parts,
+        body: sigv4::Body<'_>,
+        target: &Target,
+        caller: &Caller,
+    ) -> Result<(), Answer> {
+        let admitted = self.gate.admit(parts, body, target);
+        admitted.map_err(|failure| {
+            tracing::debug!(code = %failure.code, service = target.service, "signature refused");
+            fail(Some(target), &failure, caller)
+        })
     }
 
     /// The service whose own page a path is.
@@ -177,15 +199,26 @@ fn fail(target: Option<&Target>, failure: &Failure, caller: &Caller) -> Answer {
     let failure = failure.clone().of_request(&caller.request_id);
     match target {
         Some(target) if target.service == "s3" => s3_error(&failure),
-        Some(target) if !target.query => AwsJson10::fail(Names::PLAIN, &failure),
+        Some(target) if !target.query => {
+            let query_compatible = target.service == "sqs";
+            AwsJson10::fail(Names { query_compatible, ..Names::PLAIN }, &failure)
+        }
         _ => AwsQuery::fail(Names::PLAIN, &failure),
     }
 }
 
 fn s3_error(failure: &Failure) -> Answer {
     let text = crate::protocol::query_xml::text;
+    let members: String = failure
+        .members
+        .iter()
+        .map(|(name, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            format!("<{name}>{}</{name}>", text(&value))
+        })
+        .collect();
     let document = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message><RequestId>{}</RequestId></Error>",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>{members}<RequestId>{}</RequestId></Error>",
         text(&failure.code),
         text(&failure.message),
         failure.request_id
@@ -212,6 +245,10 @@ fn credential_of(parts: &Parts) -> Option<Credential> {
     header
         .and_then(Credential::from_authorization)
         .or_else(|| parts.uri.query().and_then(Credential::from_query))
+        .or_else(|| {
+            let legacy = parts.uri.query().and_then(sigv4::LegacyQuery::from_query)?;
+            Some(legacy.credential())
+        })
 }
 
 fn caller_of(parts: &Parts, credential: Option<&Credential>) -> Caller {

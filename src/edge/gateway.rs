@@ -1,5 +1,6 @@
 //! The gateway as one thing to start and stop: state file, services, listeners.
 
+use super::auth::{Auth, Gate};
 use super::dispatch::{Dispatch, guarded};
 use super::{pages, serve};
 use crate::base::Problem;
@@ -26,12 +27,14 @@ pub struct GatewayConfig {
     pub listen: SocketAddr,
     /// The directory of `state.db` and `blobs/`, made if it is missing (mode 0700).
     pub state_dir: PathBuf,
+    /// How far requests are authenticated.
+    pub auth: Auth,
 }
 
 impl GatewayConfig {
     /// A gateway at `listen` with its state in `state_dir` and the defaults for all else.
     pub fn new(listen: SocketAddr, state_dir: PathBuf) -> Self {
-        GatewayConfig { listen, state_dir }
+        GatewayConfig { listen, state_dir, auth: Auth::default() }
     }
 }
 
@@ -52,8 +55,9 @@ impl Gateway {
             listener.local_addr().map_err(|e| Problem::failed("listen", e.to_string()))?;
         make_private_dir(&config.state_dir)?;
         let storage = Storage::open(&config.state_dir.join("state.db"), &schemas())?;
-        let services = Services::open(&storage, &Clock::default(), &config.state_dir)?;
-        let dispatch = Dispatch::new(services.all());
+        let clock = Clock::default();
+        let services = Services::open(&storage, &clock, &config.state_dir)?;
+        let dispatch = Dispatch::new(services.all(), Gate::new(config.auth, clock));
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve::serve(listener, router(dispatch), stopped));
         Ok(Gateway { address, services, storage, stop, serving })

@@ -1,6 +1,7 @@
 //! The gateway: listeners, guards, and which service a request is for. The only layer that names axum.
 //! Beside it the SMTP listener.
 
+mod auth;
 mod classify;
 mod dispatch;
 mod gateway;
@@ -9,4 +10,5 @@ mod pages;
 mod serve;
 pub mod smtp;
 
+pub use auth::{Auth, check_auth};
 pub use gateway::{Gateway, GatewayConfig};

@@ -22,8 +22,13 @@ pub struct Clock {
 impl Clock {
     /// The virtual instant.
     pub fn now(&self) -> Millis {
+        Millis(self.real().0 + self.offset_ms.load(Ordering::Relaxed))
+    }
+
+    /// The machine's own instant, by which clients sign.
+    pub fn real(&self) -> Millis {
         let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Millis(real.as_millis() as i64 + self.offset_ms.load(Ordering::Relaxed))
+        Millis(real.as_millis() as i64)
     }
 
     /// Moves the clock.

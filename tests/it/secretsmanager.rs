@@ -2,7 +2,7 @@
 
 use crate::support::{Run, python, script};
 use devenv::base::Caller;
-use devenv::edge::{Gateway, GatewayConfig};
+use devenv::edge::{Auth, Gateway, GatewayConfig};
 use devenv::services::secretsmanager::Provisioned;
 use std::path::Path;
 use std::process::Command;
@@ -29,6 +29,18 @@ fn boto3_finds_what_it_put_and_finds_it_again_after_a_restart() {
         run(name, &gateway);
         runtime.block_on(gateway.shutdown());
     }
+}
+
+#[test]
+fn under_strict_auth_only_right_signatures_get_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let free = "127.0.0.1:0".parse().unwrap();
+    let config =
+        GatewayConfig { auth: Auth::Strict, ..GatewayConfig::new(free, dir.path().to_owned()) };
+    let gateway = runtime.block_on(Gateway::start(config)).unwrap();
+    run("secretsmanager/strict.py", &gateway);
+    runtime.block_on(gateway.shutdown());
 }
 
 #[test]

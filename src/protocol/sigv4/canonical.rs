@@ -4,8 +4,7 @@ use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// What stays as it is: RFC 3986's unreserved characters.
-const RESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The same in a path, whose slashes stay.
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
@@ -19,12 +18,7 @@ pub(super) enum PathRule {
 }
 
 /// The canonical request over `headers`, with `payload` as its last line.
-pub(super) fn request(
-    parts: &Parts,
-    rule: PathRule,
-    headers: &[String],
-    payload: &str,
-) -> String {
+pub(super) fn request(parts: &Parts, rule: PathRule, headers: &[String], payload: &str) -> String {
     let mut text = String::with_capacity(512);
     for line in [parts.method.as_str(), &path(parts.uri.path(), rule), &query(parts)] {
         text.push_str(line);
@@ -81,7 +75,8 @@ fn query(parts: &Parts) -> String {
         .map(|(name, value)| (encode(name), encode(value)))
         .collect();
     pairs.sort_unstable();
-    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<String> =
+        pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join("&")
 }
 

@@ -13,13 +13,41 @@ use std::collections::BTreeMap;
 
 /// Query parameters that name what is asked for, and so are signed.
 const SUBRESOURCES: &[&str] = &[
-    "accelerate", "acl", "analytics", "cors", "defaultObjectAcl", "delete", "inventory",
-    "lifecycle", "location", "logging", "metrics", "notification", "object-lock", "partNumber",
-    "policy", "replication", "requestPayment", "response-cache-control",
-    "response-content-disposition", "response-content-encoding", "response-content-language",
-    "response-content-type", "response-expires", "restore", "select", "select-type",
-    "storageClass", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning",
-    "versions", "website",
+    "accelerate",
+    "acl",
+    "analytics",
+    "cors",
+    "defaultObjectAcl",
+    "delete",
+    "inventory",
+    "lifecycle",
+    "location",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "partNumber",
+    "policy",
+    "replication",
+    "requestPayment",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+    "restore",
+    "select",
+    "select-type",
+    "storageClass",
+    "tagging",
+    "torrent",
+    "uploadId",
+    "uploads",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
 ];
 
 /// The signature of a Version 2 presigned URL.
@@ -112,9 +140,11 @@ impl LegacyQuery {
         let named: Vec<String> = SUBRESOURCES
             .iter()
             .filter_map(|name| query.get_key_value(*name))
-            .map(|(name, value)| {
-                if value.is_empty() { name.clone() } else { format!("{name}={value}") }
-            })
+            .map(
+                |(name, value)| {
+                    if value.is_empty() { name.clone() } else { format!("{name}={value}") }
+                },
+            )
             .collect();
         let tail = if named.is_empty() { String::new() } else { format!("?{}", named.join("&")) };
         let head = format!(

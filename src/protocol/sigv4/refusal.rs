@@ -156,7 +156,10 @@ impl Refusal {
             Refusal::UnknownKey(_) => ("UnrecognizedClientException", NO_SUCH_TOKEN.to_owned()),
             Refusal::Unsigned(names) => (
                 "InvalidSignatureException",
-                format!("'{}' must be a 'SignedHeader' in the AWS Authorization.", names.join("', '")),
+                format!(
+                    "'{}' must be a 'SignedHeader' in the AWS Authorization.",
+                    names.join("', '")
+                ),
             ),
             Refusal::Mismatch { .. } => ("InvalidSignatureException", MISMATCH.to_owned()),
             Refusal::Skewed { signed, now } => {

@@ -150,9 +150,9 @@ fn from_header(parts: &Parts, text: &str) -> Result<Claim, Refusal> {
     };
     let field = |name: &str| {
         let found = fields.split(',').find_map(|f| f.trim().strip_prefix(name)?.strip_prefix('='));
-        found.filter(|f| !f.is_empty()).ok_or_else(|| {
-            malformed(format!("Authorization header requires '{name}' parameter."))
-        })
+        found
+            .filter(|f| !f.is_empty())
+            .ok_or_else(|| malformed(format!("Authorization header requires '{name}' parameter.")))
     };
     let credential = Credential::parse(field("Credential")?).ok_or_else(|| {
         malformed("the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".".into())
@@ -163,7 +163,10 @@ fn from_header(parts: &Parts, text: &str) -> Result<Claim, Refusal> {
         None => header(parts, http::header::DATE.as_str()).and_then(time::date_header),
     };
     let at = at.ok_or_else(|| {
-        malformed("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.".into())
+        malformed(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+                .into(),
+        )
     })?;
     Ok(Claim {
         credential,
@@ -201,7 +204,9 @@ fn from_query(parts: &Parts) -> Result<Claim, Refusal> {
         return Err(malformed("X-Amz-Expires must be non-negative"));
     }
     if expires > EXPIRES_SECONDS_MAX {
-        return Err(malformed("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds"));
+        return Err(malformed(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds",
+        ));
     }
     Ok(Claim {
         credential,

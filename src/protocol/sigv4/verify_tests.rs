@@ -30,7 +30,12 @@ fn at(timestamp: &str) -> Instants {
     Instants { real: now, virtual_now: now }
 }
 
-fn s3(method: &str, uri: &str, extra: &[(&str, &str)], signature: &str) -> Result<Verified, Refusal> {
+fn s3(
+    method: &str,
+    uri: &str,
+    extra: &[(&str, &str)],
+    signature: &str,
+) -> Result<Verified, Refusal> {
     let mut headers = vec![("host", "examplebucket.s3.amazonaws.com"), ("x-amz-date", DAY)];
     headers.extend(extra);
     if !extra.iter().any(|(name, _)| *name == "x-amz-content-sha256") {
@@ -77,7 +82,10 @@ fn s3s_published_stream_is_right_from_its_seed_on() {
         ("content-encoding", "aws-chunked"),
         ("x-amz-decoded-content-length", "66560"),
         ("content-length", "66824"),
-        ("authorization", "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class,Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"),
+        (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class,Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9",
+        ),
     ];
     let parts = parts("PUT", "/examplebucket/chunkObject.txt", &headers);
     let verified = verify(&parts, Body::Arriving, "s3", &Example, at(DAY)).unwrap();

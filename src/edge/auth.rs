@@ -1,0 +1,106 @@
+//! Who may call: anyone (`lenient`), or who signs with a key's right secret (`strict`).
+
+use super::classify::Target;
+use crate::base::Problem;
+use crate::profile;
+use crate::protocol::Failure;
+use crate::protocol::sigv4::{
+    self, Body, Credentials, Instants, LegacyQuery, Refusal, TestCredentials,
+};
+use crate::services::Clock;
+use http::request::Parts;
+use std::sync::Arc;
+
+/// How far requests are authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Auth {
+    /// Any credentials will do, and none.
+    #[default]
+    Lenient,
+    /// Signatures are verified; unsigned requests are refused.
+    Strict,
+}
+
+/// The gateway's mode for a profile's `auth`. What is not there yet is refused, never left out silently.
+pub fn check_auth(wanted: profile::Auth) -> Result<Auth, Problem> {
+    match wanted {
+        profile::Auth::Lenient => Ok(Auth::Lenient),
+        profile::Auth::Strict => Ok(Auth::Strict),
+        profile::Auth::Enforce => Err(Problem::new(
+            crate::base::Exit::Usage,
+            "auth-enforce",
+            "the profile sets `auth = \"enforce\"`, but policies are not evaluated yet",
+        )
+        .hint("set `auth = \"strict\"` to have signatures verified, or leave `auth` out")),
+    }
+}
+
+/// The gate that every AWS request passes.
+#[derive(Clone)]
+pub(super) struct Gate {
+    mode: Auth,
+    credentials: Arc<dyn Credentials>,
+    clock: Clock,
+}
+
+impl Gate {
+    pub(super) fn new(mode: Auth, clock: Clock) -> Self {
+        Gate { mode, credentials: Arc::new(TestCredentials), clock }
+    }
+
+    /// Lets a request through or says why not. What is left to check of its body goes into its
+    /// extensions as [`sigv4::Verified`].
+    pub(super) fn admit(
+        &self,
+        parts: &mut Parts,
+        body: Body<'_>,
+        target: &Target,
+    ) -> Result<(), Failure> {
+        if self.mode == Auth::Lenient {
+            return Ok(());
+        }
+        let s3 = target.service == "s3";
+        // Browsers never sign what they ask before a cross-origin request.
+        if s3 && parts.method == http::Method::OPTIONS {
+            return Ok(());
+        }
+        let now = Instants { real: self.clock.real(), virtual_now: self.clock.now() };
+        let legacy = parts.uri.query().filter(|_| s3).and_then(LegacyQuery::from_query);
+        let credentials = self.credentials.as_ref();
+        let refusal = match legacy {
+            Some(legacy) => legacy.verify(parts, credentials, now).err(),
+            None => match sigv4::verify(parts, body, &target.service, credentials, now) {
+                Ok(verified) => {
+                    parts.extensions.insert(verified);
+                    None
+                }
+                Err(refusal) => Some(refusal),
+            },
+        };
+        refusal.map_or(Ok(()), |refusal| Err(in_words_of(target, parts, &refusal)))
+    }
+}
+
+fn in_words_of(target: &Target, parts: &Parts, refusal: &Refusal) -> Failure {
+    let rest = parts.uri.path().starts_with("/v2/");
+    match target.service.as_str() {
+        "s3" => refusal.for_s3(),
+        _ if target.query => refusal.for_query(),
+        "sqs" => refusal.for_json(403),
+        _ if rest => refusal.for_json(403),
+        _ => refusal.for_json(400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enforcement_is_refused_while_it_does_not_exist() {
+        assert_eq!(check_auth(profile::Auth::Strict), Ok(Auth::Strict));
+        let problem = check_auth(profile::Auth::Enforce).unwrap_err();
+        assert_eq!((problem.code, problem.exit.code()), ("auth-enforce", 2));
+        assert!(problem.hint.unwrap().contains("strict"));
+    }
+}
