@@ -54,5 +54,3 @@ pub(crate) const SECRET_NAME_MAX: usize = 512;
 pub(crate) const SECRET_VALUE_BYTES_MAX: usize = 65_536;
 /// Characters of a generated password unless said otherwise.
 pub(crate) const GENERATED_DEFAULT: u32 = 32;
-/// Days between two rotations.
-pub(crate) const ROTATION_DAYS: std::ops::RangeInclusive<u64> = 1..=1_000;

@@ -145,8 +145,11 @@ pub(super) fn postgres(raw: &raw::Postgres, checks: &mut Checks<'_>) -> Postgres
         checks.value(&["postgres", "user"], "must not start with `pg_`, which Postgres reserves");
     }
     let password = raw.password.clone().unwrap_or_else(|| "postgres".to_owned());
-    if password.is_empty() || password.chars().any(char::is_control) {
-        checks.value(&["postgres", "password"], "must not be empty or hold control characters");
+    // It is put into connection addresses and into the JSON of secrets as it stands.
+    let awkward = |c: char| c.is_control() || matches!(c, '"' | '\\');
+    if password.is_empty() || password.chars().any(awkward) {
+        let path = ["postgres", "password"];
+        checks.value(&path, "must not be empty or hold quotes, backslashes or control characters");
     }
     Postgres {
         provider: provider(raw.provider),

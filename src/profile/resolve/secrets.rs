@@ -2,9 +2,8 @@
 //! Source: Secrets Manager API reference, `CreateSecret`.
 
 use super::Checks;
-use crate::profile::limits::{
-    GENERATED_DEFAULT, ROTATION_DAYS, SECRET_NAME_MAX, SECRET_VALUE_BYTES_MAX,
-};
+use crate::profile::document::shown;
+use crate::profile::limits::{GENERATED_DEFAULT, SECRET_NAME_MAX, SECRET_VALUE_BYTES_MAX};
 use crate::profile::raw::{self, Generate, RawProfile, SecretValue};
 use crate::profile::resolved::{Secret, SecretSource};
 use crate::profile::words;
@@ -85,45 +84,85 @@ fn source(path: &[&str], secret: &raw::Secret, checks: &mut Checks<'_>) -> Optio
 /// The value as text, its placeholders checked.
 fn text(path: &[&str], value: &SecretValue, checks: &mut Checks<'_>) -> String {
     let place = [path, &["value"]].concat();
+    let mut leaves = Vec::new();
     let text = match value {
         SecretValue::Text(text) => {
-            placeholders(&place, text, checks);
+            leaves.push((Vec::new(), text.as_str()));
             text.clone()
         }
         SecretValue::Table(table) => {
+            let mut inside = Vec::new();
             for (key, value) in table {
-                if let Value::String(text) = value {
-                    placeholders(&[&place[..], &[key]].concat(), text, checks);
-                }
+                inside.push(key.clone());
+                texts(value, &mut inside, &mut leaves);
+                inside.pop();
             }
             Value::Object(table.clone()).to_string()
         }
     };
+    // One missing part is one mistake, however many of its fields are named.
+    let mut absent: Vec<&str> = Vec::new();
+    for (inside, text) in leaves {
+        let inside: Vec<&str> = inside.iter().map(String::as_str).collect();
+        placeholders(&[&place[..], &inside].concat(), text, &mut absent, checks);
+    }
     if text.is_empty() || text.len() > SECRET_VALUE_BYTES_MAX {
         checks.value(&place, format!("must have 1 to {SECRET_VALUE_BYTES_MAX} bytes"));
     }
     text
 }
 
-/// Every `${part.field}` of one of devenv's parts can be filled; other `${…}` are the value's own.
-fn placeholders(path: &[&str], text: &str, checks: &mut Checks<'_>) {
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        rest = &rest[start + 2..];
-        let Some(end) = rest.find('}') else { return };
-        let (name, after) = (&rest[..end], &rest[end + 1..]);
-        rest = after;
-        let part = name.split('.').next().unwrap_or_default();
-        if !name.contains('.') || !matches!(part, "postgres" | "redis" | "gateway") {
-            continue;
+/// All texts in a value, each with its path.
+fn texts<'a>(value: &'a Value, path: &mut Vec<String>, into: &mut Vec<(Vec<String>, &'a str)>) {
+    match value {
+        Value::String(text) => into.push((path.clone(), text)),
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                path.push(format!("\0{i}"));
+                texts(item, path, into);
+                path.pop();
+            }
         }
+        Value::Object(object) => {
+            for (key, item) in object {
+                path.push(key.clone());
+                texts(item, path, into);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Every `${part.field}` of one of devenv's parts can be filled; other `${…}` are the value's own.
+fn placeholders<'a>(
+    path: &[&str],
+    text: &'a str,
+    absent: &mut Vec<&'a str>,
+    checks: &mut Checks<'_>,
+) {
+    for piece in text.split("${").skip(1) {
+        let Some((name, _)) = piece.split_once('}') else { continue };
+        let Some((part, _)) = name.split_once('.') else { continue };
+        let runs = match part {
+            "postgres" => checks.declared.postgres,
+            "redis" => checks.declared.redis,
+            "gateway" => true,
+            _ => continue,
+        };
         if !PLACEHOLDERS.contains(&name) {
             let suggestion = words::suggestion(name, &PLACEHOLDERS, "placeholders");
             checks.value(path, format!("holds `${{{name}}}`, which nothing fills in{suggestion}"));
-        } else if (part == "postgres" && !checks.declared.postgres)
-            || (part == "redis" && !checks.declared.redis)
-        {
-            checks.value(path, format!("holds `${{{name}}}`, but this profile has no `[{part}]`"));
+        } else if !runs && !absent.contains(&part) {
+            absent.push(part);
+            // A file that cannot be edited here: say how to be rid of what it declares.
+            let inherited = checks.document.value_at(path).file != 0;
+            let cure = match inherited {
+                true => format!("; if it is not wanted, write `{} = false`", shown(&path[..2])),
+                false => String::new(),
+            };
+            let what = format!("holds `${{{name}}}`, but this profile has no `[{part}]`{cure}");
+            checks.value(path, what);
         }
     }
 }
@@ -146,6 +185,6 @@ fn rotation(path: &[&str], secret: &raw::Secret, checks: &mut Checks<'_>) {
                 );
             }
         }
-        (None, Some(days)) => debug_assert!(ROTATION_DAYS.contains(&u64::from(days))),
+        (None, Some(_)) => {}
     }
 }

@@ -76,3 +76,13 @@ fn chains_that_lead_nowhere_are_told_where_they_start() {
     let unknown = load(&Source::named("epicentre", dir.path())).unwrap_err().to_string();
     assert_eq!(unknown, "epicentre: no profile of this name is shipped; did you mean `epicenter`?");
 }
+
+#[test]
+fn what_needs_a_removed_part_says_how_to_be_rid_of_it() {
+    let removed = lines("extends = \"default\"\npostgres = false\n");
+    assert_eq!(removed.len(), 1, "{removed:#?}");
+    let cure = "but this profile has no `[postgres]`; if it is not wanted, write `secrets.\"app/database\" = false`";
+    assert!(removed[0].starts_with("profiles/default.toml:") && removed[0].ends_with(cure));
+    let rid = "extends = \"default\"\npostgres = false\nsecrets.\"app/database\" = false\n";
+    assert!(good(rid).postgres.is_none());
+}

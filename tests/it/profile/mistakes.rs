@@ -341,6 +341,11 @@ fn mail_secrets_and_the_rest() {
         "devenv.toml:2:1: unknown key `valu` in `secrets.a`; did you mean `value`?",
     );
     only(
+        "[secrets.a.value]\nk = { l = [\"x\", \"${gateway.endpont}\"] }\n",
+        "devenv.toml:2:17: `secrets.a.value.k.l[1]` holds `${gateway.endpont}`, \
+         which nothing fills in; did you mean `gateway.endpoint`?",
+    );
+    only(
         "[secrets.a]\ngenerate = 5000\n",
         "devenv.toml:2:12: `secrets.a.generate` must be between 1 and 4096, not 5000",
     );
