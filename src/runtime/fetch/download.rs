@@ -1,6 +1,7 @@
 //! Downloads: streamed to a partial file that a later attempt resumes, checked against the pin,
 //! then renamed. Nothing is unpacked that has another checksum, whoever serves it.
 
+use super::lock::Lock;
 use super::pins::{Checksum, Pin, Registry};
 use super::source::{Address, Sources, in_index};
 use crate::base::Problem;
@@ -34,6 +35,25 @@ pub(crate) struct Fetcher<'a> {
     progress: &'a dyn Progress,
 }
 
+/// A verified archive, nobody else's until dropped.
+#[derive(Debug)]
+pub(crate) struct Archive {
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl Archive {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes it: it is unpacked, or cannot be.
+    pub(crate) fn discard(self) {
+        // A leftover costs space, nothing else.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
 /// Why an attempt failed.
 enum Failure {
     /// Another attempt may succeed.
@@ -58,8 +78,14 @@ impl<'a> Fetcher<'a> {
         Fetcher { sources, agent: agent(), cache, progress }
     }
 
-    /// The verified archive's path. The caller holds the lock of what it makes from it, and removes it.
-    pub(crate) fn fetch(&self, pin: &Pin, label: &str) -> Result<PathBuf, Problem> {
+    /// The verified archive. Several majors may need the same one, so it has a lock of its own.
+    pub(crate) fn fetch(&self, pin: &Pin, label: &str) -> Result<Archive, Problem> {
+        let _lock = Lock::take(self.cache, &format!("download-{}", pin.short()))?;
+        let path = self.fetched(pin, label)?;
+        Ok(Archive { path, _lock })
+    }
+
+    fn fetched(&self, pin: &Pin, label: &str) -> Result<PathBuf, Problem> {
         let dir = self.cache.join("downloads");
         fs::create_dir_all(&dir).map_err(|error| unwritable(&dir, &error))?;
         let whole = dir.join(format!("{}-{}", pin.short(), pin.file_name()));

@@ -72,8 +72,8 @@ fn whole() -> Vec<u8> {
 
 fn fetch(registry: &str, checksum: Checksum) -> (tempfile::TempDir, Result<PathBuf, Problem>) {
     let cache = tempfile::tempdir().expect("temporary directory");
-    let result =
-        Fetcher::with(sources(registry), cache.path(), &Silent).fetch(&pin(checksum), "test");
+    let fetcher = Fetcher::with(sources(registry), cache.path(), &Silent);
+    let result = fetcher.fetch(&pin(checksum), "test").map(|archive| archive.path().to_owned());
     (cache, result)
 }
 
@@ -83,7 +83,8 @@ fn what_has_the_checksum_is_kept_and_not_fetched_twice() {
     let (cache, result) = fetch(&address, RIGHT);
     let path = result.expect("fetched");
     assert_eq!(fs::read(&path).expect("file"), BODY);
-    let again = Fetcher::with(sources(&address), cache.path(), &Silent).fetch(&pin(RIGHT), "test");
+    let fetcher = Fetcher::with(sources(&address), cache.path(), &Silent);
+    let again = fetcher.fetch(&pin(RIGHT), "test").map(|archive| archive.path().to_owned());
     assert_eq!((again, count.load(Ordering::SeqCst)), (Ok(path), 1));
 }
 

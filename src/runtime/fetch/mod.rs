@@ -10,6 +10,6 @@ pub(crate) mod source;
 
 pub(crate) use archive::{Limits, Member, stays_inside, unpack};
 pub(crate) use download::{Fetcher, reachable};
-pub(crate) use lock::{Lock, remove_tree};
+pub(crate) use lock::{Lock, Workshop, remove_tree};
 pub(crate) use own::{Own, own_archive};
 pub(crate) use pins::Pin;

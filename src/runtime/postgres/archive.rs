@@ -11,7 +11,7 @@ use super::system::vector_version;
 use crate::base::Problem;
 use crate::runtime::dirs::unwritable;
 use crate::runtime::fetch::{
-    Fetcher, Limits, Lock, Member, Own, Pin, own_archive, pins, stays_inside, unpack,
+    Fetcher, Limits, Lock, Member, Own, Pin, Workshop, own_archive, pins, stays_inside, unpack,
 };
 use crate::runtime::progress::Progress;
 use serde::Deserialize;
@@ -76,16 +76,15 @@ pub(super) fn provide(
     if let Some(found) = installed(&home) {
         return Ok(found);
     }
-    let work = Work::new(&home)?;
+    let work = Work::new(&home, &major.to_string())?;
     let fetcher = Fetcher::new(cache, progress);
     let label =
         format!("Postgres {}", server.version.split("-beta").next().unwrap_or(server.version));
     let archive = fetcher.fetch(server, &label)?;
-    unpack_server(&archive, &work.dir, Some(server.inside), progress)?;
-    let vector = match (&own_donor, donor) {
-        (Some(own), _) => Some((own.path.clone(), None)),
-        (None, Some(pin)) => match fetcher.fetch(pin, &format!("pgvector {}", pin.version)) {
-            Ok(path) => Some((path, Some(pin.inside))),
+    unpack_server(archive.path(), &work.dir, Some(server.inside), progress)?;
+    let vector = match donor.filter(|_| own_donor.is_none()) {
+        Some(pin) => match fetcher.fetch(pin, &format!("pgvector {}", pin.version)) {
+            Ok(vector) => Some((vector, pin.inside)),
             Err(problem) if needs_vector || problem.code == "checksum-refused" => {
                 return Err(problem);
             }
@@ -94,19 +93,18 @@ pub(super) fn provide(
                 None
             }
         },
-        (None, None) => None,
+        None => None,
     };
-    let whole = vector.is_some() || (donor.is_none() && own_donor.is_none());
-    if let Some((path, inside)) = &vector {
-        unpack_vector(path, &work.dir, *inside)?;
+    if let Some(own) = &own_donor {
+        unpack_vector(&own.path, &work.dir, None)?;
+    } else if let Some((vector, inside)) = &vector {
+        unpack_vector(vector.path(), &work.dir, Some(inside))?;
     }
+    let whole = vector.is_some() || own_donor.is_some() || donor.is_none();
     let done = work.finish(&home, whole)?;
-    for file in [Some(archive), vector.filter(|_| own_donor.is_none()).map(|(path, _)| path)]
-        .into_iter()
-        .flatten()
-    {
-        // Unpacked: the archive is not needed again.
-        let _ = fs::remove_file(file);
+    archive.discard();
+    if let Some((vector, _)) = vector {
+        vector.discard();
     }
     drop(lock);
     Ok(done)
@@ -136,7 +134,7 @@ pub(super) fn from_own(
     if let Some(found) = installed(&home) {
         return Ok(found);
     }
-    let work = Work::new(&home)?;
+    let work = Work::new(&home, &own.key)?;
     unpack_server(&own.path, &work.dir, None, progress)?;
     if let Some(donor) = &donor {
         unpack_vector(&donor.path, &work.dir, None)?;
@@ -178,23 +176,18 @@ fn extension_dir(home: &Path) -> Option<PathBuf> {
 /// A directory beside the final one, removed unless it is finished.
 struct Work {
     dir: PathBuf,
-    _temporary: tempfile::TempDir,
+    _workshop: Workshop,
 }
 
 impl Work {
-    fn new(home: &Path) -> Result<Work, Problem> {
-        let parent = home.parent().unwrap_or(home);
-        fs::create_dir_all(parent).map_err(|error| unwritable(parent, &error))?;
-        let temporary = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempdir_in(parent)
-            .map_err(|error| unwritable(parent, &error))?;
-        let dir = temporary.path().join("home");
+    fn new(home: &Path, name: &str) -> Result<Work, Problem> {
+        let workshop = Workshop::open(home.parent().unwrap_or(home), name)?;
+        let dir = workshop.path().join("home");
         fs::create_dir(&dir).map_err(|error| unwritable(&dir, &error))?;
         // The service's account must be able to enter, whoever unpacked.
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))
             .map_err(|error| unwritable(&dir, &error))?;
-        Ok(Work { dir, _temporary: temporary })
+        Ok(Work { dir, _workshop: workshop })
     }
 
     /// Tries the server, and gives the installation its name. One that lacks pgvector only because

@@ -96,6 +96,9 @@ async fn connect(
         .password(&settings.password)
         .dbname(database)
         .application_name("devenv")
+        // What a crash takes back is made again at the next start; applications' own sessions wait
+        // for the disk.
+        .options("-c synchronous_commit=off")
         .connect_timeout(Duration::from_secs(CONNECT_WAIT_S));
     let (client, connection) = config
         .connect(NoTls)

@@ -10,7 +10,7 @@ use super::config;
 use crate::base::Problem;
 use crate::profile;
 use crate::runtime::dirs::{Dirs, private_dir, unwritable};
-use crate::runtime::fetch::{Lock, remove_tree};
+use crate::runtime::fetch::{Lock, Workshop, remove_tree};
 use crate::runtime::launch::StopSignal;
 use crate::runtime::process;
 use crate::runtime::progress::Progress;
@@ -187,11 +187,7 @@ fn initialise_template(
     run_as: RunAs,
 ) -> Result<(), Problem> {
     let parent = template.parent().unwrap_or(template);
-    fs::create_dir_all(parent).map_err(|error| unwritable(parent, &error))?;
-    let work = tempfile::Builder::new()
-        .prefix(".new-")
-        .tempdir_in(parent)
-        .map_err(|error| unwritable(parent, &error))?;
+    let work = Workshop::open(parent, &name_of(template))?;
     let data = work.path().join("data");
     let password = work.path().join("password");
     let who = identity(run_as);
@@ -289,11 +285,7 @@ fn copy_to(
     let manifest = fs::read_to_string(template.join(MANIFEST))
         .map_err(|error| corrupt(format!("has no manifest: {error}")))?;
     let parent = data.parent().unwrap_or(data);
-    fs::create_dir_all(parent).map_err(|error| unwritable(parent, &error))?;
-    let work = tempfile::Builder::new()
-        .prefix(".new-")
-        .tempdir_in(parent)
-        .map_err(|error| unwritable(parent, &error))?;
+    let work = Workshop::open(parent, &name_of(data))?;
     let new = work.path().join("data");
     give(work.path(), run_as.owner()).map_err(|error| unwritable(work.path(), &error))?;
     let (files, bytes) =
@@ -307,6 +299,10 @@ fn copy_to(
     }
     put(&new.join(OWNER), &owner_line(settings), run_as.owner())?;
     fs::rename(&new, data).map_err(|error| unwritable(data, &error))
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Copies a directory; returns number and bytes of its files, the manifest left out.

@@ -5,7 +5,7 @@ use crate::base::Problem;
 use crate::runtime::dirs::{Dirs, unwritable};
 use crate::runtime::doctor::Origin;
 use crate::runtime::fetch::{
-    Fetcher, Limits, Lock, Member, own_archive, pins, remove_tree, unpack,
+    Fetcher, Limits, Lock, Member, Workshop, own_archive, pins, remove_tree, unpack,
 };
 use crate::runtime::progress::Progress;
 use std::ffi::OsStr;
@@ -34,6 +34,7 @@ pub(super) fn provide(dirs: &Dirs, progress: &dyn Progress) -> Result<Binary, Pr
             return Ok(binary);
         }
         let home = dirs.cache.join("redis").join(format!("own-{}", own.key));
+        let _lock = Lock::take(&dirs.cache, "redis")?;
         return unpacked(&own.path, &home, &dirs.cache);
     }
     if let Some(binary) = system(&std::env::var_os("PATH").unwrap_or_default()) {
@@ -47,9 +48,8 @@ pub(super) fn provide(dirs: &Dirs, progress: &dyn Progress) -> Result<Binary, Pr
     let _lock = Lock::take(&dirs.cache, "redis")?;
     let archive =
         Fetcher::new(&dirs.cache, progress).fetch(pin, &format!("Valkey {}", pin.version))?;
-    let binary = unpacked(&archive, &home, &dirs.cache);
-    // Unpacked: the archive is not needed again. If it could not be, it is fetched anew.
-    let _ = fs::remove_file(archive);
+    let binary = unpacked(archive.path(), &home, &dirs.cache);
+    archive.discard();
     binary
 }
 
@@ -91,11 +91,7 @@ fn unpacked(archive: &Path, home: &Path, cache: &Path) -> Result<Binary, Problem
         return Ok(binary);
     }
     let parent = home.parent().unwrap_or(cache);
-    fs::create_dir_all(parent).map_err(|error| unwritable(parent, &error))?;
-    let work = tempfile::Builder::new()
-        .prefix(".new-")
-        .tempdir_in(parent)
-        .map_err(|error| unwritable(parent, &error))?;
+    let work = Workshop::open(parent, "server")?;
     let new = work.path().join("home");
     let select = |path: &Path| {
         let name = path.file_name()?;
