@@ -228,18 +228,23 @@ impl Queue {
         {
             self.put(position, Place::Ready);
         }
-        let age = i64::from(self.record.settings.retention_s);
-        let expired = |sent: Millis| sent.plus_seconds(age) <= now;
         loop {
             let first = self.messages.first_key_value().map(|(p, m)| (m.content.sent, *p));
             let oldest = [first, self.older.first().copied()].into_iter().flatten().min();
-            let Some((_, position)) = oldest.filter(|(sent, _)| expired(*sent)) else { break };
+            let Some((_, position)) = oldest.filter(|(sent, _)| self.is_expired(*sent, now)) else {
+                break;
+            };
             self.remove(position);
             changes.push(Change::Deleted { row: row(self.record.id, position), frees: true });
         }
         while let Some(row) = self.deduplication.forget_one(now) {
             changes.push(Change::Forgotten { row });
         }
+    }
+
+    /// Whether a message that was sent then is too old.
+    pub fn is_expired(&self, sent: Millis, now: Millis) -> bool {
+        sent.plus_seconds(i64::from(self.record.settings.retention_s)) <= now
     }
 
     /// Whether as many messages are in flight as may be, now that due ones no longer are.

@@ -56,7 +56,8 @@ pub(super) fn change(
         return Err(Error::parameter(name, seconds, reason));
     }
     let position = position_of(receipt.row);
-    let last = queue.message(position).map(|m| m.delivery);
+    let last = queue.message(position).filter(|m| !queue.is_expired(m.content.sent, now));
+    let last = last.map(|m| m.delivery);
     let Some(mut delivery) = last.filter(|d| d.nonce == receipt.nonce) else {
         let reason = "Message does not exist or is not available for visibility timeout change.";
         return Err(Error::parameter("ReceiptHandle", handle, reason));

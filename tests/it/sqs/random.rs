@@ -1,0 +1,265 @@
+//! Random operations with steps of time against a model that scans a list: what is received, when and in
+//! which order; that nothing is lost or doubled; and that a restart changes nothing of it.
+
+use super::script::Core;
+use devenv::base::Millis;
+use devenv::services::sqs::ops::*;
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Send { group: u8, deduplication: u8, delay_s: i64 },
+    Receive { max: i64, visibility_s: i64 },
+    Delete { handle: usize },
+    Hide { handle: usize, seconds: i64 },
+    Pass { ms: i64 },
+    Purge,
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..3u8, 0..40u8, prop_oneof![3 => Just(0i64), 1 => 1..20i64])
+            .prop_map(|(group, deduplication, delay_s)| Step::Send { group, deduplication, delay_s }),
+        6 => (1..=10i64, 0..30i64)
+            .prop_map(|(max, visibility_s)| Step::Receive { max, visibility_s }),
+        4 => (0..64usize).prop_map(|handle| Step::Delete { handle }),
+        2 => (0..64usize, 0..60i64).prop_map(|(handle, seconds)| Step::Hide { handle, seconds }),
+        4 => prop_oneof![4 => 1..20_000i64, 1 => 20_000..200_000i64].prop_map(|ms| Step::Pass { ms }),
+        1 => Just(Step::Purge),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// A message as the model sees it.
+#[derive(Debug, Clone)]
+struct Sent {
+    id: String,
+    group: u8,
+    hidden_until: Millis,
+    expires: Millis,
+    receives: u32,
+    handle: Option<String>,
+    released: bool,
+}
+
+struct Model {
+    fifo: bool,
+    alive: Vec<Sent>,
+    remembered: HashMap<u8, (Millis, String)>,
+}
+
+impl Model {
+    fn visible(&self, at: usize, now: Millis) -> bool {
+        self.alive[at].hidden_until <= now
+    }
+
+    /// Indexes of what a receive gives, by looking at every message.
+    fn receive(&mut self, max: usize, now: Millis) -> Vec<usize> {
+        let mut taken: Vec<usize> = Vec::new();
+        while taken.len() < max {
+            let next = if self.fifo { self.next_fifo(&taken, now) } else { self.next(&taken, now) };
+            let Some(next) = next else { break };
+            taken.push(next);
+        }
+        taken
+    }
+
+    fn next(&self, taken: &[usize], now: Millis) -> Option<usize> {
+        (0..self.alive.len()).find(|at| self.visible(*at, now) && !taken.contains(at))
+    }
+
+    fn next_fifo(&self, taken: &[usize], now: Millis) -> Option<usize> {
+        if let Some(last) = taken.last() {
+            let group = self.alive[*last].group;
+            let behind = (last + 1..self.alive.len()).find(|at| self.alive[*at].group == group);
+            if let Some(behind) = behind.filter(|at| self.visible(*at, now)) {
+                return Some(behind);
+            }
+        }
+        let leads =
+            |at: &usize| !self.alive[..*at].iter().any(|m| m.group == self.alive[*at].group);
+        (0..self.alive.len()).filter(leads).find(|at| self.visible(*at, now) && !taken.contains(at))
+    }
+}
+
+const RETENTION_S: i64 = 120;
+
+fn play(fifo: bool, steps: Vec<Step>) {
+    let mut core = Core::new();
+    let name = if fifo { "q.fifo" } else { "q" };
+    let mut attributes = vec![("MessageRetentionPeriod".to_owned(), RETENTION_S.to_string())];
+    if fifo {
+        attributes.push(("FifoQueue".to_owned(), "true".to_owned()));
+    }
+    let attributes = attributes.into_iter().collect();
+    core.apply(CreateQueue { queue_name: name.into(), attributes, ..Default::default() }).unwrap();
+    let mut model = Model { fifo, alive: Vec::new(), remembered: HashMap::new() };
+    let mut handles: Vec<String> = Vec::new();
+    for step in steps {
+        let now = core.now;
+        model.alive.retain(|m| m.expires > now);
+        match step {
+            Step::Send { group, deduplication, delay_s } => {
+                send(&mut core, &mut model, name, group, deduplication, delay_s);
+            }
+            Step::Receive { max, visibility_s } => {
+                receive(&mut core, &mut model, name, &mut handles, (max, visibility_s));
+            }
+            Step::Delete { handle } if !handles.is_empty() => {
+                let handle = handles[handle % handles.len()].clone();
+                delete(&mut core, &mut model, name, handle);
+            }
+            Step::Hide { handle, seconds } if !handles.is_empty() => {
+                let handle = handles[handle % handles.len()].clone();
+                hide(&mut core, &mut model, name, handle, seconds);
+            }
+            Step::Pass { ms } => core.now = Millis(now.0 + ms),
+            Step::Purge => {
+                core.apply(PurgeQueue { queue_url: name.into() }).unwrap();
+                model.alive.clear();
+            }
+            Step::Restart => core.restart(),
+            Step::Delete { .. } | Step::Hide { .. } => {}
+        }
+    }
+    let names = vec!["All".to_owned()];
+    let now = core.now;
+    model.alive.retain(|m| m.expires > now);
+    let shown = core
+        .apply(GetQueueAttributes { queue_url: name.into(), attribute_names: names })
+        .unwrap()
+        .attributes;
+    let count = |suffix: &str| {
+        shown[format!("ApproximateNumberOfMessages{suffix}").as_str()].parse::<usize>().unwrap()
+    };
+    let visible = (0..model.alive.len()).filter(|at| model.visible(*at, now)).count();
+    assert_eq!(count(""), visible);
+    assert_eq!(count("NotVisible") + count("Delayed"), model.alive.len() - visible);
+}
+
+fn send(
+    core: &mut Core,
+    model: &mut Model,
+    name: &str,
+    group: u8,
+    deduplication: u8,
+    delay_s: i64,
+) {
+    let now = core.now;
+    let sent = core
+        .apply(SendMessage {
+            queue_url: name.into(),
+            message_body: format!("{group}"),
+            message_group_id: model.fifo.then(|| format!("g{group}")),
+            message_deduplication_id: model.fifo.then(|| format!("d{deduplication}")),
+            delay_seconds: (!model.fifo).then_some(delay_s),
+            ..Default::default()
+        })
+        .unwrap();
+    if model.fifo {
+        model.remembered.retain(|_, (at, _)| at.plus_seconds(300) > now);
+        if let Some((_, first)) = model.remembered.get(&deduplication) {
+            assert_eq!(*first, sent.message_id);
+            return;
+        }
+        model.remembered.insert(deduplication, (now, sent.message_id.clone()));
+    }
+    let delay_s = if model.fifo { 0 } else { delay_s };
+    model.alive.push(Sent {
+        id: sent.message_id,
+        group,
+        hidden_until: now.plus_seconds(delay_s),
+        expires: now.plus_seconds(RETENTION_S),
+        receives: 0,
+        handle: None,
+        released: false,
+    });
+}
+
+fn receive(
+    core: &mut Core,
+    model: &mut Model,
+    name: &str,
+    handles: &mut Vec<String>,
+    (max, visibility_s): (i64, i64),
+) {
+    let now = core.now;
+    let expected = model.receive(max as usize, now);
+    let received = core
+        .apply(ReceiveMessage {
+            queue_url: name.into(),
+            max_number_of_messages: Some(max),
+            visibility_timeout: Some(visibility_s),
+            attribute_names: vec!["ApproximateReceiveCount".into()],
+            ..Default::default()
+        })
+        .unwrap()
+        .messages;
+    let ids: Vec<&str> = received.iter().map(|m| m.message_id.as_str()).collect();
+    let wanted: Vec<&str> = expected.iter().map(|at| model.alive[*at].id.as_str()).collect();
+    assert_eq!(ids, wanted);
+    for (at, message) in expected.into_iter().zip(&received) {
+        let sent = &mut model.alive[at];
+        sent.receives += 1;
+        sent.released = false;
+        sent.hidden_until = now.plus_seconds(visibility_s);
+        sent.handle = Some(message.receipt_handle.clone());
+        assert_eq!(message.attributes["ApproximateReceiveCount"], sent.receives.to_string());
+        handles.push(message.receipt_handle.clone());
+    }
+}
+
+fn delete(core: &mut Core, model: &mut Model, name: &str, handle: String) {
+    let now = core.now;
+    let last = model.alive.iter().position(|m| m.handle.as_ref() == Some(&handle));
+    let done = core.apply(DeleteMessage { queue_url: name.into(), receipt_handle: handle });
+    match last {
+        Some(at) if !model.fifo || model.hidden(at, now) => {
+            done.unwrap();
+            model.alive.remove(at);
+        }
+        Some(_) => assert!(done.is_err(), "a FIFO handle dies with its timeout"),
+        // An older handle, or one whose message is gone.
+        None => assert!(done.is_ok() || model.fifo),
+    }
+}
+
+impl Model {
+    fn hidden(&self, at: usize, now: Millis) -> bool {
+        self.alive[at].hidden_until > now
+    }
+}
+
+fn hide(core: &mut Core, model: &mut Model, name: &str, handle: String, seconds: i64) {
+    let now = core.now;
+    let last = model.alive.iter().position(|m| m.handle.as_ref() == Some(&handle));
+    let done = core.apply(ChangeMessageVisibility {
+        queue_url: name.into(),
+        receipt_handle: handle,
+        visibility_timeout: Some(seconds),
+    });
+    match last {
+        Some(at) if !model.alive[at].released && (!model.fifo || model.hidden(at, now)) => {
+            done.unwrap();
+            model.alive[at].hidden_until = now.plus_seconds(seconds);
+            model.alive[at].released = seconds == 0;
+        }
+        _ => assert!(done.is_err()),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_standard_queue_does_what_a_plain_list_would(steps in prop::collection::vec(step(), 1..120)) {
+        play(false, steps);
+    }
+
+    #[test]
+    fn a_fifo_queue_does_what_a_plain_list_would(steps in prop::collection::vec(step(), 1..120)) {
+        play(true, steps);
+    }
+}
