@@ -1,6 +1,7 @@
 //! SES and SMTP as clients meet them: boto3 and smtplib against a gateway in this process.
 
 use super::support::{Run, python, script};
+use devenv::edge::smtp::Smtp;
 use devenv::edge::{Gateway, GatewayConfig};
 use devenv::services::ses::Mode;
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::process::Command;
 struct Mailroom {
     runtime: tokio::runtime::Runtime,
     gateway: Option<Gateway>,
+    smtp: Option<Smtp>,
 }
 
 impl Mailroom {
@@ -17,7 +19,10 @@ impl Mailroom {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let config = GatewayConfig::new("127.0.0.1:0".parse().unwrap(), state.to_owned());
         let gateway = runtime.block_on(Gateway::start(config)).unwrap();
-        Mailroom { runtime, gateway: Some(gateway) }
+        let smtp = runtime.block_on(async {
+            Smtp::start("127.0.0.1:0".parse().unwrap(), gateway.services().ses.clone()).unwrap()
+        });
+        Mailroom { runtime, gateway: Some(gateway), smtp: Some(smtp) }
     }
 
     fn gateway(&self) -> &Gateway {
@@ -32,6 +37,7 @@ impl Mailroom {
             .arg(script(name))
             .arg(function)
             .env("ENDPOINT", format!("http://{}", self.gateway().address()))
+            .env("SMTP_PORT", self.smtp.as_ref().unwrap().address().port().to_string())
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_DEFAULT_REGION", "us-east-1")
@@ -42,6 +48,9 @@ impl Mailroom {
 
 impl Drop for Mailroom {
     fn drop(&mut self) {
+        if let Some(smtp) = self.smtp.take() {
+            self.runtime.block_on(smtp.shutdown());
+        }
         if let Some(gateway) = self.gateway.take() {
             self.runtime.block_on(gateway.shutdown());
         }
@@ -135,4 +144,79 @@ fn the_seeder_may_verify_again_and_again() {
     }
     assert!(mailroom.runtime.block_on(ses.verify_identity(&caller, "no body@x")).is_err());
     mailroom.python("ses/api.py", "seeded");
+}
+
+#[track_caller]
+fn smtp(function: &str) {
+    let state = tempfile::tempdir().unwrap();
+    Mailroom::open(state.path()).python("ses/smtp.py", function);
+}
+
+#[test]
+fn smtp_mail_lands_in_the_same_store() {
+    smtp("sends");
+}
+
+#[test]
+fn smtp_blind_copies_stay_in_the_envelope() {
+    smtp("blind_copies");
+}
+
+#[test]
+fn smtp_takes_addresses_and_headers_beyond_ascii() {
+    smtp("utf8");
+}
+
+#[test]
+fn smtp_commands_may_come_in_one_piece() {
+    smtp("pipelining");
+}
+
+#[test]
+fn smtp_refuses_what_is_too_big_and_goes_on() {
+    smtp("sizes");
+}
+
+#[test]
+fn smtp_refuses_too_many_recipients_and_browsers() {
+    smtp("refusals");
+}
+
+#[test]
+fn smtp_acknowledges_nothing_that_is_not_there() {
+    smtp("many");
+}
+
+#[test]
+fn smtp_in_strict_mode_wants_verified_senders() {
+    let state = tempfile::tempdir().unwrap();
+    let mailroom = Mailroom::open(state.path());
+    mailroom.gateway().services().ses.set_mode(Mode::Strict);
+    mailroom.python("ses/smtp.py", "strict_mode");
+}
+
+#[test]
+fn a_taken_smtp_port_is_a_problem_with_a_hint() {
+    let state = tempfile::tempdir().unwrap();
+    let mailroom = Mailroom::open(state.path());
+    let taken = mailroom.smtp.as_ref().unwrap().address();
+    let ses = mailroom.gateway().services().ses.clone();
+    let problem = mailroom.runtime.block_on(async { Smtp::start(taken, ses) }).err().unwrap();
+    assert_eq!(problem.code, "port-taken");
+    assert!(problem.message.contains(&taken.to_string()) && problem.hint.is_some());
+}
+
+#[test]
+fn a_client_that_waits_hears_when_smtp_stops() {
+    use std::io::Read;
+    let state = tempfile::tempdir().unwrap();
+    let mailroom = Mailroom::open(state.path());
+    let mut client =
+        std::net::TcpStream::connect(mailroom.smtp.as_ref().unwrap().address()).unwrap();
+    let mut greeting = [0; 18];
+    client.read_exact(&mut greeting).unwrap();
+    drop(mailroom);
+    let mut last = String::new();
+    client.read_to_string(&mut last).unwrap();
+    assert_eq!(last, "421 4.3.2 devenv is stopping\r\n");
 }

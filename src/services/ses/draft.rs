@@ -151,28 +151,32 @@ struct Split<'a> {
 
 impl<'a> Split<'a> {
     fn new(raw: &'a [u8]) -> Self {
-        let (mut fields, mut at) = (Vec::new(), 0);
         let first = raw.iter().position(|b| *b == b'\n');
         let crlf = first.is_none_or(|n| n > 0 && raw[n - 1] == b'\r');
-        let mut start = 0;
-        while at < raw.len() {
+        let mut split =
+            Split { fields: Vec::new(), body_at: 0, line_end: if crlf { "\r\n" } else { "\n" } };
+        let mut field_at = 0;
+        while split.body_at < raw.len() {
+            let at = split.body_at;
             let end = raw[at..].iter().position(|b| *b == b'\n').map_or(raw.len(), |n| at + n + 1);
             let line = &raw[at..end];
             let folded = line.starts_with(b" ") || line.starts_with(b"\t");
-            if !folded && at > start {
-                fields.push(Field::of(&raw[start..at]));
-                start = at;
-            }
-            at = end;
+            let mbox = at == 0 && line.starts_with(b"From ");
             if line == b"\r\n" || line == b"\n" {
-                start = end;
+                split.body_at = end;
+                break;
+            } else if folded && let Some(field) = split.fields.last_mut() {
+                field.whole = &raw[field_at..end];
+            } else if let Some(name) = field_name(line) {
+                split.fields.push(Field { name, whole: line });
+                field_at = at;
+            } else if !mbox {
+                // No field, no continuation: the body has begun without an empty line.
                 break;
             }
+            split.body_at = end;
         }
-        if at > start {
-            fields.push(Field::of(&raw[start..at]));
-        }
-        Split { fields, body_at: at, line_end: if crlf { "\r\n" } else { "\n" } }
+        split
     }
 
     fn drop_fields(&mut self, names: &[&str]) {
@@ -216,12 +220,11 @@ impl<'a> Split<'a> {
     }
 }
 
-impl<'a> Field<'a> {
-    fn of(whole: &'a [u8]) -> Self {
-        let colon = whole.iter().position(|b| *b == b':').unwrap_or(0);
-        let name = String::from_utf8_lossy(&whole[..colon]).trim().to_ascii_lowercase();
-        Field { name, whole }
-    }
+/// The name before the colon, in lower case; empty if the line begins with the colon.
+fn field_name(line: &[u8]) -> Option<String> {
+    let colon = line.iter().position(|b| *b == b':')?;
+    let name = std::str::from_utf8(&line[..colon]).ok()?.trim_end();
+    name.bytes().all(|b| b.is_ascii_graphic()).then(|| name.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -271,6 +274,18 @@ mod tests {
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert_eq!(of("From: a@b.c\r\n\r\n", &many), Error::TooManyRecipients);
         assert!(matches!(of("From: nobody\r\n\r\n", &["a@b.c"]), Error::Address(_)));
+    }
+
+    #[test]
+    fn a_body_without_a_header_stays_a_body() {
+        for text in ["just text\r\n", ".first\r\nBcc: a@b.c\r\n", " folded: x\r\n"] {
+            let raw = Bytes::from_static(text.as_bytes());
+            let draft = Draft::of_smtp(raw.clone(), "", vec![]).unwrap();
+            assert_eq!((draft.head.len(), draft.body), (0, raw));
+        }
+        let mbox = b"From a@b.c Mon Nov 23 10:00:00 2026\nSubject : s\n\nx";
+        let draft = Draft::of_smtp(Bytes::from_static(mbox), "", vec![]).unwrap();
+        assert_eq!((&draft.head[..], &draft.body[..]), (&b"Subject : s\n"[..], &b"x"[..]));
     }
 
     #[test]
