@@ -73,7 +73,7 @@ fn stop(home: &Home, printer: &Printer) -> Result<bool, Problem> {
     let Some(stream) = client::connect(home)? else { return Ok(false) };
     let Ok(updates) = client::send(stream, Ask::Down) else { return Ok(false) };
     let deadline = Instant::now() + DOWN_WAIT;
-    let mut view = View::new(printer);
+    let mut view = View::joining(printer);
     let mut stopping = false;
     loop {
         match updates.next(Some(deadline)) {

@@ -78,16 +78,11 @@ pub(super) fn without(part: &str) -> Problem {
 }
 
 /// The first file of this name on PATH that may be run.
-pub(super) fn on_path(name: &str) -> Option<PathBuf> {
-    all_on_path(name).into_iter().next()
-}
-
-/// Every file of this name on PATH that may be run, in order.
-pub(super) fn all_on_path(name: &str) -> Vec<PathBuf> {
+fn on_path(name: &str) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let is_program = |file: &PathBuf| {
         file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
     };
-    std::env::split_paths(&path).map(|dir| dir.join(name)).filter(is_program).collect()
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(is_program)
 }

@@ -16,6 +16,8 @@ pub(super) struct View {
     works: BTreeMap<String, ProgressBar>,
     spinner: Option<ProgressBar>,
     states: BTreeMap<String, String>,
+    /// The first status is how things stood before; it is no news.
+    joined: bool,
 }
 
 impl View {
@@ -27,12 +29,23 @@ impl View {
             works: BTreeMap::new(),
             spinner: None,
             states: BTreeMap::new(),
+            joined: false,
         }
+    }
+
+    /// For an environment that is there already: shows only what changes from now on.
+    pub(super) fn joining(printer: &Printer) -> View {
+        View { joined: true, ..View::new(printer) }
     }
 
     /// Shows one update.
     pub(super) fn show(&mut self, update: &Update) {
         match update {
+            Update::Status(status) if self.joined => {
+                self.joined = false;
+                let states = parts(status).into_iter().map(|r| (r.part.clone(), r.state.clone()));
+                self.states = states.collect();
+            }
             Update::Status(status) => self.status(status),
             Update::Note(text) => self.note(text),
             Update::Begin { id, label, total } => self.begin(id, label, *total),

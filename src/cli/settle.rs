@@ -58,7 +58,7 @@ pub(super) fn to(
     printer: &Printer,
 ) -> Result<Status, Problem> {
     let updates = client::ask(home, ask)?;
-    let mut view = View::new(printer);
+    let mut view = View::joining(printer);
     let result = follow(&updates, names, goal, timeout, &mut view);
     view.clear();
     result
@@ -78,7 +78,14 @@ fn follow(
             Ok(Update::Failed(told)) => return Err(told.into()),
             Ok(Update::Status(status)) => {
                 view.show(&Update::Status(status.clone()));
-                let rows = chosen(&status, names)?;
+                let rows = match chosen(&status, names) {
+                    // Which services the gateway has is known when it has started.
+                    Err(_) if status.services.iter().any(|s| s.name == "gateway") => {
+                        last = Some(status);
+                        continue;
+                    }
+                    rows => rows?,
+                };
                 if rows.iter().all(|row| goal.is_met(row)) {
                     return Ok(status);
                 }

@@ -214,6 +214,8 @@ impl Up {
     /// The detached daemon's whole life.
     fn be_daemon(self, choice: Choice, printer: &Printer) -> Result<Outcome, Problem> {
         detach::leave_terminal();
+        // So that whoever looks at the process sees whose it is, and no other directory is held.
+        let _ = std::env::set_current_dir(&choice.home.project);
         let Some(lock) = choice.home.try_lock()? else {
             let _ = detach::tell(&Update::Held);
             return Ok(Outcome::Done);

@@ -197,8 +197,11 @@ impl Daemon {
         {
             return;
         }
+        if let Event::Run { part, run, report } = &event {
+            tracing::info!(part, run, ?report);
+        }
         for action in self.supervisor.apply(event, self.now()) {
-            tracing::debug!(?action);
+            tracing::info!(?action);
             self.act(action);
         }
     }

@@ -7,6 +7,7 @@ use crate::base::Problem;
 use crate::runtime::{ExitReport, Launch, Running, adopt, spawn};
 use crate::supervisor::{Event, Report};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -116,18 +117,34 @@ pub(super) async fn native<N: Native>(
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
     let part = Arc::new(part);
-    let work = tokio::task::spawn_blocking({
-        let (part, run) = (part.clone(), run.clone());
-        move || start(&*part, &run)
+    let gate = Arc::new(Gate::default());
+    let mut work = tokio::task::spawn_blocking({
+        let (part, run, gate) = (part.clone(), run.clone(), gate.clone());
+        move || start(&*part, &run, &gate)
     });
-    // A preparation cannot be broken off: an order that comes meanwhile is carried out after it.
-    let started = work.await.unwrap_or_else(|e| {
-        Err(Problem::failed("start-failed", format!("starting {} failed: {e}", run.part)))
-    });
-    let (launch, mut running) = match started {
-        Ok(started) => started,
-        Err(problem) => return run.give_up(problem).await,
+    let (started, order) = tokio::select! {
+        started = &mut work => (started, None),
+        order = orders.recv() => {
+            // A download cannot be broken off, but nothing waits for it, and nothing starts after it.
+            if gate.close() {
+                return run.stopped_early().await;
+            }
+            (work.await, order)
+        }
     };
+    let (launch, mut running) = match started {
+        Ok(Ok(started)) => started,
+        Ok(Err(problem)) => return run.give_up(problem).await,
+        Err(e) => {
+            let message = format!("starting {} failed: {e}", run.part);
+            return run.give_up(Problem::failed("start-failed", message)).await;
+        }
+    };
+    match order {
+        Some(Order::Stop) => running.signal(launch.stop),
+        Some(Order::Kill) => running.kill(),
+        None => {}
+    }
     run.info(Info {
         pid: Some(running.pid()),
         address: Some(launch.address.clone()),
@@ -152,14 +169,36 @@ pub(super) async fn native<N: Native>(
     }
 }
 
-fn start<N: Native>(part: &N, run: &Run) -> Result<(Launch, Running), Problem> {
+fn start<N: Native>(part: &N, run: &Run, gate: &Gate) -> Result<(Launch, Running), Problem> {
     let launch = part.prepare(run)?;
+    if !gate.pass() {
+        return Err(Problem::failed("stopped", format!("{} was stopped early", run.part)));
+    }
     let dirs = &run.plan.dirs;
     let running = match adopt(&launch, dirs)? {
         Some(running) => running,
         None => spawn(&launch, dirs)?,
     };
     Ok((launch, running))
+}
+
+/// Stands between a preparation and the process that follows it: passed or closed, never both.
+#[derive(Debug, Default)]
+struct Gate(AtomicU8);
+
+impl Gate {
+    const PASSED: u8 = 1;
+    const CLOSED: u8 = 2;
+
+    /// Whether the process may start; from then on it cannot be closed.
+    fn pass(&self) -> bool {
+        self.0.compare_exchange(0, Self::PASSED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Whether no process will start.
+    fn close(&self) -> bool {
+        self.0.compare_exchange(0, Self::CLOSED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
 }
 
 /// Probes and obeys until the process ends; `Err` when its first work on the server fails.
@@ -253,6 +292,14 @@ impl Pulse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gate_is_passed_or_closed() {
+        let gate = Gate::default();
+        assert!(gate.pass() && !gate.close());
+        let gate = Gate::default();
+        assert!(gate.close() && !gate.pass());
+    }
 
     #[test]
     fn a_pulse_reports_changes_only() {
