@@ -5,7 +5,7 @@ use super::outcome::Outcome;
 use super::printer::{Printer, SCHEMA};
 use crate::base::{Exit, Problem};
 use crate::control::home::PROFILE_FILE;
-use crate::profile::{shipped, template};
+use crate::profile::{nearest, shipped, template};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -58,9 +58,9 @@ pub(super) fn known(name: &str) -> Result<(), Problem> {
         return Ok(());
     }
     let names: Vec<String> = shipped().iter().map(|p| format!("`{}`", p.name)).collect();
-    let near = shipped().iter().find(|p| strsim::damerau_levenshtein(p.name, name) <= 3);
+    let near = nearest(name, shipped().iter().map(|p| p.name));
     let hint = match near {
-        Some(near) => format!("did you mean `{}`? Shipped: {}", near.name, names.join(", ")),
+        Some(near) => format!("did you mean `{}`? Shipped: {}", near, names.join(", ")),
         None => format!("shipped: {}", names.join(", ")),
     };
     let message = format!("devenv ships no profile `{name}`");

@@ -8,6 +8,7 @@ use crate::base::{Exit, Problem};
 use crate::control::client::{self, Silence, Updates};
 use crate::control::daemon::last_lines;
 use crate::control::{Ask, Home, ServiceStatus, Status, Update};
+use crate::profile::nearest;
 use crate::runtime::{Dirs, dirs::user_cache_dir};
 use serde_json::json;
 use std::path::Path;
@@ -121,7 +122,7 @@ fn chosen<'a>(status: &'a Status, names: &[String]) -> Result<Vec<&'a ServiceSta
 
 fn unknown(name: &str, status: &Status) -> Problem {
     let names: Vec<&str> = status.services.iter().map(|s| s.name.as_str()).collect();
-    let near = names.iter().find(|n| strsim::damerau_levenshtein(n, name) <= 2);
+    let near = nearest(name, names.iter().copied());
     let list = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
     let hint = match near {
         Some(near) => format!("did you mean `{near}`? It has {list}"),

@@ -110,7 +110,7 @@ impl Up {
         deadline: Instant,
         printer: &Printer,
     ) -> Result<Option<Outcome>, Problem> {
-        let mut view = View::new(printer);
+        let mut view = View::joining(printer);
         match watch(updates, Some(deadline), &mut view, self.timeout, &choice.home)? {
             Watched::Ready(status) => {
                 if self.profile.is_some() && status.profile != choice.profile.name {
@@ -141,12 +141,12 @@ impl Up {
         let mut view = View::new(printer);
         match watch(&updates, Some(deadline), &mut view, self.timeout, home) {
             Ok(Watched::Ended) => Err(died_early(home)),
-            Err(problem) if problem.code == "not-ready" => {
-                // What this command has started and cannot vouch for does not stay.
-                if let Ok(updates) = client::ask(home, Ask::Down) {
-                    let limit = Instant::now() + GIVE_UP_WAIT;
-                    while updates.next(Some(limit)).is_ok() {}
-                }
+            Err(problem) => {
+                // What this command has started and cannot vouch for does not stay. A daemon that
+                // failed by itself is on its way down already.
+                let _asked = client::ask(home, Ask::Down);
+                let limit = Instant::now() + GIVE_UP_WAIT;
+                while updates.next(Some(limit)).is_ok() {}
                 Err(problem)
             }
             other => other,

@@ -6,7 +6,7 @@ use super::home::Home;
 use super::hub::Hub;
 use super::reserve::Reservations;
 use crate::base::{Exit, Problem};
-use crate::profile::{Port, Profile};
+use crate::profile::{Port, Profile, nearest};
 use crate::runtime::{Dirs, StopSignal, process};
 use crate::supervisor::{PartSpec, Policy};
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,14 +107,14 @@ impl Plan {
 }
 
 /// Parts with their ports, in the order in which `--port-base` counts.
-fn wishes(profile: &Profile) -> [(&'static str, Port); 3] {
+fn wishes(profile: &Profile) -> [(&'static str, Port); 4] {
     let ports = &profile.ports;
-    [(GATEWAY, ports.gateway), (POSTGRES, ports.postgres), (REDIS, ports.redis)]
+    [(GATEWAY, ports.gateway), (POSTGRES, ports.postgres), (REDIS, ports.redis), (SMTP, ports.smtp)]
 }
 
 /// The parts of this profile.
 fn declared(profile: &Profile) -> Vec<&'static str> {
-    let mut parts = vec![GATEWAY];
+    let mut parts = vec![GATEWAY, SMTP];
     parts.extend(profile.postgres.as_ref().map(|_| POSTGRES));
     parts.extend(profile.redis.as_ref().map(|_| REDIS));
     parts
@@ -125,14 +125,25 @@ fn choose(boot: &Boot) -> Result<BTreeSet<&'static str>, Problem> {
     if boot.only.is_empty() {
         return Ok(declared.into_iter().collect());
     }
-    let find = |name: &String| declared.iter().find(|part| *part == name).copied();
-    boot.only.iter().map(|name| find(name).ok_or_else(|| unknown_part(name, &declared))).collect()
+    let mut chosen = BTreeSet::new();
+    for name in &boot.only {
+        let part = declared.iter().find(|part| *part == name);
+        let part = *part.ok_or_else(|| unknown_part(name, &declared))?;
+        chosen.insert(part);
+        chosen.extend(needs(part));
+    }
+    Ok(chosen)
+}
+
+/// What must be healthy before a part starts: mails go into the store of SES, behind the gateway.
+fn needs(part: &str) -> &'static [&'static str] {
+    if part == SMTP { &[GATEWAY] } else { &[] }
 }
 
 /// `name` is none of `known`.
 pub(super) fn unknown_part(name: &str, known: &[&str]) -> Problem {
     let message = format!("this environment has no part `{name}`");
-    let near = known.iter().filter(|k| strsim::damerau_levenshtein(k, name) <= 2).min();
+    let near = nearest(name, known.iter().copied());
     let list: Vec<_> = known.iter().map(|k| format!("`{k}`")).collect();
     let hint = match near {
         Some(near) => format!("did you mean `{near}`? It has {}", list.join(", ")),
@@ -146,7 +157,8 @@ fn spec(name: &str) -> PartSpec {
     if name == POSTGRES {
         policy.stop_grace_ms = POSTGRES_STOP_GRACE_MS;
     }
-    PartSpec { name: name.to_owned(), needs: vec![], policy }
+    let needs = needs(name).iter().map(|need| (*need).to_owned()).collect();
+    PartSpec { name: name.to_owned(), needs, policy }
 }
 
 fn directories(boot: &Boot) -> Result<(Dirs, Option<tempfile::TempDir>), Problem> {

@@ -74,6 +74,8 @@ pub fn connect(home: &Home) -> Result<Option<UnixStream>, Problem> {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
             Ok(None)
         }
+        // Too long a path for a socket: a daemon would have left a pointer to a shorter one.
+        Err(e) if e.kind() == ErrorKind::InvalidInput => Ok(None),
         Err(e) if e.kind() == ErrorKind::PermissionDenied => {
             let message =
                 format!("the environment's socket {} belongs to another user", path.display());

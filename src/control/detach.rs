@@ -55,14 +55,18 @@ pub fn leave_terminal() {
 /// In the daemon: tells through the pipe that is stdout, and lets go of it when the boot is over.
 pub async fn tell_boot(mut follower: Follower) {
     while let Some(update) = follower.next().await {
-        let over = match &update {
-            Update::Failed(_) | Update::Held => true,
-            Update::Status(status) => status.state != EnvState::Starting,
-            _ => false,
-        };
         // A parent that has left does not end the daemon.
-        if tell(&update).is_err() || over {
-            break;
+        let heard = tell(&update).is_ok();
+        match &update {
+            // The pipe stays open until the process ends: the parent waits for that.
+            Update::Failed(_) => return,
+            Update::Status(status)
+                if matches!(status.state, EnvState::Ready | EnvState::Degraded) =>
+            {
+                break;
+            }
+            _ if !heard => break,
+            _ => {}
         }
     }
     release_stdout();

@@ -15,6 +15,7 @@ pub mod home;
 mod hooks;
 pub mod hub;
 pub mod leftovers;
+mod mail;
 pub mod message;
 mod parts;
 mod reserve;

@@ -1,8 +1,8 @@
 //! The parts there are, each as a run: Postgres and Redis as processes, the gateway in this process.
 
-use super::boot::{GATEWAY, POSTGRES, Plan, REDIS};
+use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, SMTP};
 use super::drive::{Info, Native, Order, Run, native};
-use super::environment;
+use super::{environment, mail};
 use crate::base::Problem;
 use crate::edge::{Gateway, GatewayConfig, check_auth};
 use crate::profile;
@@ -20,15 +20,27 @@ const GATEWAY_PROBE_PACE: Duration = Duration::from_millis(2);
 
 /// The services of the running gateway, for those in this process who need them.
 #[derive(Clone, Default)]
-pub(super) struct ServicesCell(Arc<Mutex<Option<Services>>>);
+pub(super) struct ServicesCell {
+    running: Arc<Mutex<Option<Services>>>,
+    names: Arc<Mutex<Vec<String>>>,
+}
 
 impl ServicesCell {
     pub(super) fn get(&self) -> Option<Services> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The names of the services, also while the gateway is down; none before its first start.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_names(&self, names: &[String]) {
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names.to_vec();
     }
 
     fn set(&self, services: Option<Services>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = services;
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = services;
     }
 }
 
@@ -45,6 +57,9 @@ pub(super) fn start(run: Run, services: &ServicesCell) -> mpsc::UnboundedSender<
             let port = port(&run.plan, REDIS);
             tokio::spawn(native(Redis { settings, port }, run, orders));
         }
+        (SMTP, _, _) => {
+            tokio::spawn(mail::smtp(run, services.clone(), orders));
+        }
         _ => {
             tokio::spawn(gateway(run, services.clone(), orders));
         }
@@ -52,7 +67,7 @@ pub(super) fn start(run: Run, services: &ServicesCell) -> mpsc::UnboundedSender<
     sender
 }
 
-fn port(plan: &Plan, part: &str) -> u16 {
+pub(super) fn port(plan: &Plan, part: &str) -> u16 {
     plan.ports.get(part).copied().unwrap_or_default()
 }
 
@@ -101,6 +116,7 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
         gateway.services().all().iter().map(|s| s.name().to_owned()).collect();
     emulated.sort_unstable();
     emulated.dedup();
+    cell.set_names(&emulated);
     let address = gateway.address();
     let version = Some(env!("CARGO_PKG_VERSION").to_owned());
     let info = Info { address: Some(address.to_string()), version, emulated, ..Info::default() };

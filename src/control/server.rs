@@ -214,12 +214,12 @@ async fn resolve(
 ) -> Result<Vec<String>, Problem> {
     let plan = planned(access).await.ok_or_else(not_planned)?;
     let parts: Vec<&str> = plan.specs.iter().map(|s| s.name.as_str()).collect();
-    let emulated = access.services.get().map(|s| s.all()).unwrap_or_default();
+    let emulated = access.services.names();
     let mut found = Vec::new();
     for name in names {
         if parts.contains(&name.as_str()) {
             found.push(name);
-        } else if !emulated.iter().any(|s| s.name() == name) {
+        } else if !emulated.contains(&name) {
             return Err(unknown_part(&name, &parts));
         } else if starting {
             found.push(GATEWAY.to_owned());

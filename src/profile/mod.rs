@@ -23,6 +23,7 @@ pub use resolved::*;
 pub use schema::schema;
 pub use shipped::{Shipped, shipped, template};
 pub use show::{show_json, show_toml};
+pub(crate) use words::nearest;
 
 use document::Files;
 use std::path::{Path, PathBuf};

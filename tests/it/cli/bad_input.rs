@@ -92,7 +92,7 @@ fn a_part_that_is_not_there_is_named() {
     let project = Project::with(MINIMAL);
     let run = project.devenv(&["up", "-d", "--only", "gatway"]);
     let (code, text) = told(&project, &run);
-    let expected = "error: this environment has no part `gatway`\n\nhint: did you mean `gateway`? It has `gateway`";
+    let expected = "error: this environment has no part `gatway`\n\nhint: did you mean `gateway`? It has `gateway`, `smtp`";
     assert!(code == 2 && text.starts_with(expected), "{code} {text}");
     nothing_runs(&project);
 }

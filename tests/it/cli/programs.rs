@@ -5,13 +5,15 @@ use crate::support::{Project, Run};
 use std::process::Stdio;
 
 /// The keys that a minimal environment sets.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 8] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
     "AWS_SECRET_ACCESS_KEY",
     "DEVENV_STATE_DIR",
+    "SMTP_HOST",
+    "SMTP_PORT",
 ];
 
 #[test]
