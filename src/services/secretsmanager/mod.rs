@@ -14,6 +14,8 @@ pub mod policy;
 pub mod sealed;
 pub mod state;
 mod store;
+#[cfg(test)]
+mod tests;
 pub mod validate;
 pub mod versions;
 mod wire;

@@ -115,7 +115,7 @@ pub enum Change {
 pub type Shelf = BTreeMap<String, Secret>;
 
 /// All secrets.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     shelves: HashMap<String, HashMap<String, Shelf>>,
     /// Deletions to come, soonest first.

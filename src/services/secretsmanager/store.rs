@@ -198,3 +198,40 @@ fn read_json<T: serde::de::DeserializeOwned>(
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
     })
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::tests::World;
+    use super::*;
+
+    /// What was recorded makes, on disk, the state that is in memory.
+    pub(crate) fn disk_agrees(world: &World) {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(TABLES).unwrap();
+        let transaction = connection.transaction().unwrap();
+        for change in &world.changes {
+            State::write(change, &transaction).unwrap();
+        }
+        transaction.commit().unwrap();
+        let loaded = State::load(&connection).unwrap();
+        let caller = world.caller();
+        let (disk, memory) = (loaded.shelf(caller), world.state.shelf(caller));
+        assert_eq!(disk.cloned().unwrap_or_default(), memory.cloned().unwrap_or_default());
+        assert_eq!(loaded.next_due(Millis(i64::MAX)), world.state.next_due(Millis(i64::MAX)));
+    }
+
+    #[test]
+    fn binary_values_policies_and_tags_come_back() {
+        use super::super::ops::{CreateSecret, PutResourcePolicy};
+        let mut world = World::new();
+        let token = "0".repeat(32);
+        let create = serde_json::json!({"Name": "b", "ClientRequestToken": token,
+            "SecretBinary": "AP8=", "Tags": [{"Key": "k", "Value": "v"}]});
+        world.call::<CreateSecret>(create).unwrap();
+        let policy =
+            r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}"#;
+        let put = serde_json::json!({"SecretId": "b", "ResourcePolicy": policy});
+        world.call::<PutResourcePolicy>(put).unwrap();
+        disk_agrees(&world);
+    }
+}
