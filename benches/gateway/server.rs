@@ -1,0 +1,88 @@
+//! The servers under measurement, each in a process of its own: this program again, in another role.
+
+use crate::bare;
+use devenv::edge::{Gateway, GatewayConfig};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// The variable that says which part this process plays.
+pub(crate) const ROLE: &str = "DEVENV_BENCH_ROLE";
+/// The directory of its state.
+const STATE: &str = "DEVENV_BENCH_STATE";
+
+/// A server's process; dropped, it ends.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    process: Child,
+}
+
+impl Server {
+    /// Starts one and waits until it listens.
+    pub(crate) fn start(role: &str, state: &Path) -> Server {
+        let own = std::env::current_exe().expect("this program's path");
+        let mut process = Command::new(own)
+            .env(ROLE, role)
+            .env(STATE, state.join(role))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("its stdout");
+        BufReader::new(stdout).read_line(&mut line).expect("its address");
+        let address = line.trim().parse().expect("an address");
+        Server { address, process }
+    }
+
+    /// Resident memory, in MiB.
+    pub(crate) fn resident_mib(&self) -> u64 {
+        resident_mib(self.process.id())
+    }
+}
+
+/// Resident memory of a process, in MiB; 0 where `/proc` does not say.
+pub(crate) fn resident_mib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It also ends by itself when its stdin closes.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Plays `role` until stdin closes.
+pub(crate) fn play(role: &str) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    runtime.block_on(async {
+        match role {
+            "bare" => {
+                let listener = tokio::net::TcpListener::bind(free).await.expect("a port");
+                println!("{}", listener.local_addr().expect("its address"));
+                tokio::spawn(bare::serve(listener));
+                until_stdin_closes().await;
+            }
+            _ => {
+                let state = std::env::var_os(STATE).expect("the state's directory");
+                let config = GatewayConfig::new(free, state.into());
+                let gateway = Gateway::start(config).await.expect("the gateway starts");
+                println!("{}", gateway.address());
+                until_stdin_closes().await;
+                gateway.shutdown().await;
+            }
+        }
+    });
+}
+
+async fn until_stdin_closes() {
+    // Whatever ends the reading ends the server.
+    let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await;
+}
