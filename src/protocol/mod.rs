@@ -35,3 +35,12 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub fn body(bytes: impl Into<bytes::Bytes>) -> Body {
     aws_smithy_http_server::body::to_boxed(bytes.into())
 }
+
+/// A response body that is still being read.
+pub fn streaming<B>(body: B) -> Body
+where
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    aws_smithy_http_server::body::boxed(body)
+}

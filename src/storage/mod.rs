@@ -5,10 +5,12 @@
 //! keeps what the process wrote once the kernel has it; only the loss of power can take the last
 //! transactions, and never the file's integrity (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
 
+mod blobs;
 mod error;
 mod open;
 mod writer;
 
+pub use blobs::{Blobs, NewBlob};
 pub use error::StorageError;
 pub use open::Schema;
 pub use rusqlite;

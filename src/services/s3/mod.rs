@@ -1,0 +1,26 @@
+//! Amazon Simple Storage Service: buckets, objects and their versions.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html>. Metadata lives in SQLite behind
+//! [`index::Look`] and [`index::Index`]; bodies stream to blob files, or into the state file when they
+//! are small. Invariant: an answer leaves after the commit that it speaks of.
+
+pub mod checksum;
+pub mod conditions;
+pub mod documents;
+pub mod error;
+pub mod index;
+pub mod limits;
+#[cfg(test)]
+mod memory;
+pub mod model;
+pub mod names;
+pub mod ops;
+pub mod range;
+mod store;
+#[cfg(test)]
+mod tests;
+mod wire;
+pub mod xml;
+
+pub use store::SCHEMA;
+pub use wire::{BucketSpec, S3};

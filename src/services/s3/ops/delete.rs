@@ -1,0 +1,142 @@
+//! DeleteObject, and each key of DeleteObjects.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>,
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
+
+use super::objects::{Content, check_version_id, kept_id, write};
+use crate::base::Context;
+use crate::services::s3::error::{Error, Result};
+use crate::services::s3::index::{Index, existing};
+use crate::services::s3::model::{Attributes, Bucket, Versioning};
+
+/// DeleteObject.
+#[derive(Debug, Clone, Default)]
+pub struct DeleteObject {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// `versionId`.
+    pub version: Option<String>,
+    /// `If-Match`.
+    pub matches: Option<String>,
+}
+
+/// What was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Deleted {
+    /// Whether a delete marker was made, or was what was deleted.
+    pub marker: bool,
+    /// The id of the marker that was made, or of the version that was deleted.
+    pub version: Option<String>,
+}
+
+impl DeleteObject {
+    /// Deletes the version, or covers the object with a delete marker.
+    pub fn apply(self, index: &mut impl Index, context: &mut Context<'_>) -> Result<Deleted> {
+        let bucket = existing(index, &self.bucket)?;
+        self.delete_in(&bucket, index, context, false)
+    }
+
+    fn delete_in(
+        &self,
+        bucket: &Bucket,
+        index: &mut impl Index,
+        context: &mut Context<'_>,
+        one_of_many: bool,
+    ) -> Result<Deleted> {
+        self.check_match(bucket, index)?;
+        match &self.version {
+            Some(id) => delete_version(bucket, &self.key, id, index, one_of_many),
+            None => cover(bucket, &self.key, index, context),
+        }
+    }
+
+    fn check_match(&self, bucket: &Bucket, index: &impl Index) -> Result<()> {
+        let Some(wanted) = &self.matches else { return Ok(()) };
+        let found = match &self.version {
+            Some(id) => index.version(bucket.id, &self.key, kept_id(id))?,
+            None => index.newest(bucket.id, &self.key)?,
+        };
+        let holds = found
+            .is_some_and(|v| !v.marker && (wanted == "*" || wanted.trim_matches('"') == v.etag));
+        if holds { Ok(()) } else { Err(Error::precondition_failed("If-Match")) }
+    }
+}
+
+fn delete_version(
+    bucket: &Bucket,
+    key: &str,
+    id: &str,
+    index: &mut impl Index,
+    one_of_many: bool,
+) -> Result<Deleted> {
+    let gone = |error: Error| match error.code.as_ref() {
+        "InvalidArgument" if one_of_many => Error::no_such_version(key, id),
+        _ => error,
+    };
+    check_version_id(id).map_err(gone)?;
+    match index.version(bucket.id, key, kept_id(id))? {
+        Some(version) => {
+            index.delete_version(&version)?;
+            Ok(Deleted { marker: version.marker, version: Some(id.to_owned()) })
+        }
+        None if one_of_many && id != "null" => Err(Error::no_such_version(key, id)),
+        None => Ok(Deleted { marker: false, version: Some(id.to_owned()) }),
+    }
+}
+
+fn cover(
+    bucket: &Bucket,
+    key: &str,
+    index: &mut impl Index,
+    context: &mut Context<'_>,
+) -> Result<Deleted> {
+    if bucket.settings.versioning == Versioning::Off {
+        if let Some(version) = index.newest(bucket.id, key)? {
+            index.delete_version(&version)?;
+        }
+        return Ok(Deleted::default());
+    }
+    let content = Content {
+        size: 0,
+        etag: String::new(),
+        extents: Vec::new(),
+        attributes: Attributes::default(),
+        marker: true,
+    };
+    let marker = write(index, context, bucket, key, content)?;
+    Ok(Deleted { marker: true, version: Some(marker.shown_id().to_owned()) })
+}
+
+/// DeleteObjects.
+#[derive(Debug, Clone, Default)]
+pub struct DeleteObjects {
+    /// The bucket's name.
+    pub bucket: String,
+    /// Key, version and entity tag of each.
+    pub objects: Vec<(String, Option<String>, Option<String>)>,
+}
+
+impl DeleteObjects {
+    /// Deletes each; one that is refused does not hold up the others.
+    pub fn apply(
+        self,
+        index: &mut impl Index,
+        context: &mut Context<'_>,
+    ) -> Result<Vec<Result<Deleted>>> {
+        let bucket = existing(index, &self.bucket)?;
+        let mut outcomes = Vec::with_capacity(self.objects.len());
+        for (key, version, matches) in self.objects {
+            let one = DeleteObject { bucket: self.bucket.clone(), key, version, matches };
+            let outcome = one.delete_in(&bucket, index, context, true);
+            if let Err(error) = &outcome
+                && error.status >= 500
+            {
+                return Err(error.clone());
+            }
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
+    }
+}

@@ -1,0 +1,12 @@
+//! The operations of S3. Each is the type of its input with an `apply` over the metadata.
+
+pub mod buckets;
+pub mod configuration;
+pub mod copy;
+pub mod delete;
+pub mod list;
+pub mod list_uploads;
+pub mod list_versions;
+pub mod multipart;
+pub mod objects;
+pub mod tagging;

@@ -1,0 +1,412 @@
+//! The metadata in SQLite. An error of the disk is kept aside, so that it fails the commit while the
+//! operations only see a refusal.
+
+use super::error::{Error, Result};
+use super::index::{Index, Look, Place, UploadPlace};
+use super::model::{Blob, BlobId, Bucket, Extent, Part, Upload, Version};
+use crate::base::Millis;
+use crate::storage::Schema;
+use crate::storage::rusqlite::{self, Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::cell::{Cell, RefCell};
+
+/// The tables. The newest version of a key is the first row at `(bucket, key)`.
+pub const SCHEMA: Schema = Schema {
+    name: "s3",
+    scripts: &["
+        CREATE TABLE s3_buckets(
+          id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, account TEXT NOT NULL,
+          region TEXT NOT NULL, created INTEGER NOT NULL, settings TEXT NOT NULL);
+        CREATE TABLE s3_versions(
+          bucket INTEGER NOT NULL, key TEXT NOT NULL, ord INTEGER NOT NULL, id TEXT NOT NULL,
+          marker INTEGER NOT NULL, modified INTEGER NOT NULL, size INTEGER NOT NULL,
+          etag TEXT NOT NULL, extents TEXT NOT NULL, attributes TEXT NOT NULL,
+          PRIMARY KEY(bucket, key, ord)) WITHOUT ROWID;
+        CREATE INDEX s3_versions_by_id ON s3_versions(bucket, key, id) WHERE id <> '';
+        CREATE TABLE s3_blobs(
+          id INTEGER PRIMARY KEY, shares INTEGER NOT NULL DEFAULT 0, data BLOB, file TEXT);
+        CREATE INDEX s3_blobs_by_file ON s3_blobs(file) WHERE file IS NOT NULL;
+        CREATE TABLE s3_uploads(
+          bucket INTEGER NOT NULL, key TEXT NOT NULL, initiated INTEGER NOT NULL, id TEXT NOT NULL,
+          attributes TEXT NOT NULL, checksum TEXT NOT NULL,
+          PRIMARY KEY(bucket, key, initiated, id)) WITHOUT ROWID;
+        CREATE TABLE s3_parts(
+          upload TEXT NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
+          modified INTEGER NOT NULL, extents TEXT NOT NULL, checksums TEXT NOT NULL,
+          PRIMARY KEY(upload, number)) WITHOUT ROWID;
+    "],
+};
+
+/// Deletes every row.
+pub const WIPE: &str = "DELETE FROM s3_parts; DELETE FROM s3_uploads; DELETE FROM s3_versions;
+    DELETE FROM s3_blobs; DELETE FROM s3_buckets;";
+
+const VERSION: &str = "bucket, key, ord, id, marker, modified, size, etag, extents, attributes";
+
+/// The metadata as one connection sees it.
+pub struct Store<'a> {
+    connection: &'a Connection,
+    failed: Cell<Option<rusqlite::Error>>,
+    freed: RefCell<Vec<String>>,
+}
+
+impl<'a> Store<'a> {
+    /// Over a connection, or a transaction of one.
+    pub fn over(connection: &'a Connection) -> Self {
+        Store { connection, failed: Cell::new(None), freed: RefCell::default() }
+    }
+
+    /// Names of the blob files that lost their last reference, or why the disk refused.
+    pub fn finish(self) -> rusqlite::Result<Vec<String>> {
+        match self.failed.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(self.freed.into_inner()),
+        }
+    }
+
+    fn keep<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
+        result.map_err(|error| {
+            let refusal = Error::internal("the state file refused");
+            self.failed.set(Some(error));
+            refusal
+        })
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        let row = || self.connection.prepare_cached(sql)?.query_row(parameters, read).optional();
+        self.keep(row())
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let rows = || -> rusqlite::Result<Vec<T>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map(parameters, read)?;
+            rows.collect()
+        };
+        self.keep(rows())
+    }
+
+    fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize> {
+        let run = || self.connection.prepare_cached(sql)?.execute(parameters);
+        self.keep(run())
+    }
+
+    /// Takes one reference from each extent's body.
+    fn release(&self, extents: &[Extent]) -> Result<()> {
+        for extent in extents {
+            let left = self.run(
+                "UPDATE s3_blobs SET shares=shares-1 WHERE id=?1 AND shares>0",
+                [extent.blob],
+            )?;
+            if left == 0 {
+                let file: Option<Option<String>> = self.one(
+                    "DELETE FROM s3_blobs WHERE id=?1 RETURNING file",
+                    [extent.blob],
+                    |row| row.get(0),
+                )?;
+                self.freed.borrow_mut().extend(file.flatten());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    // Maps with text keys and plain structs: serialising them cannot fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn parsed<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(
+            column,
+            rusqlite::types::Type::Text,
+            Box::new(error),
+        )
+    })
+}
+
+fn bucket(row: &Row<'_>) -> rusqlite::Result<Bucket> {
+    Ok(Bucket {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        account: row.get(2)?,
+        region: row.get(3)?,
+        created: Millis(row.get(4)?),
+        settings: parsed(row, 5)?,
+    })
+}
+
+fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
+    Ok(Version {
+        bucket: row.get(0)?,
+        key: row.get(1)?,
+        order: row.get(2)?,
+        id: row.get(3)?,
+        marker: row.get(4)?,
+        modified: Millis(row.get(5)?),
+        size: row.get::<_, i64>(6)? as u64,
+        etag: row.get(7)?,
+        extents: parsed(row, 8)?,
+        attributes: parsed(row, 9)?,
+    })
+}
+
+fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
+    Ok(Upload {
+        bucket: row.get(0)?,
+        key: row.get(1)?,
+        initiated: Millis(row.get(2)?),
+        id: row.get(3)?,
+        attributes: parsed(row, 4)?,
+        checksum: parsed(row, 5)?,
+    })
+}
+
+fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
+    Ok(Part {
+        upload: row.get(0)?,
+        number: row.get(1)?,
+        size: row.get::<_, i64>(2)? as u64,
+        etag: row.get(3)?,
+        modified: Millis(row.get(4)?),
+        extents: parsed(row, 5)?,
+        checksums: parsed(row, 6)?,
+    })
+}
+
+fn blob(row: &Row<'_>) -> rusqlite::Result<Blob> {
+    let data: Option<Vec<u8>> = row.get(0)?;
+    Ok(match data {
+        Some(data) => Blob::Inline(data.into()),
+        None => Blob::File(row.get(1)?),
+    })
+}
+
+impl Look for Store<'_> {
+    fn bucket(&self, name: &str) -> Result<Option<Bucket>> {
+        self.one(
+            "SELECT id, name, account, region, created, settings FROM s3_buckets WHERE name=?1",
+            [name],
+            bucket,
+        )
+    }
+
+    fn buckets(&self, account: &str, after: &str, limit: usize) -> Result<Vec<Bucket>> {
+        self.all(
+            "SELECT id, name, account, region, created, settings FROM s3_buckets
+             WHERE account=?1 AND name>?2 ORDER BY name LIMIT ?3",
+            params![account, after, limit as i64],
+            bucket,
+        )
+    }
+
+    fn is_empty(&self, bucket: i64) -> Result<bool> {
+        let found =
+            self.one("SELECT 1 FROM s3_versions WHERE bucket=?1 LIMIT 1", [bucket], |_| Ok(()))?;
+        Ok(found.is_none())
+    }
+
+    fn newest(&self, bucket: i64, key: &str) -> Result<Option<Version>> {
+        self.one(
+            &format!(
+                "SELECT {VERSION} FROM s3_versions WHERE bucket=?1 AND key=?2 ORDER BY ord LIMIT 1"
+            ),
+            params![bucket, key],
+            version,
+        )
+    }
+
+    fn version(&self, bucket: i64, key: &str, id: &str) -> Result<Option<Version>> {
+        let by_id = if id.is_empty() { "id=''" } else { "id<>'' AND id=?3" };
+        let sql =
+            format!("SELECT {VERSION} FROM s3_versions WHERE bucket=?1 AND key=?2 AND {by_id}");
+        if id.is_empty() {
+            return self.one(&sql, params![bucket, key], version);
+        }
+        self.one(&sql, params![bucket, key, id], version)
+    }
+
+    fn versions(&self, bucket: i64, from: &Place, limit: usize) -> Result<Vec<Version>> {
+        self.all(
+            &format!(
+                "SELECT {VERSION} FROM s3_versions WHERE bucket=?1 AND (key, ord)>=(?2, ?3)
+                 ORDER BY key, ord LIMIT ?4"
+            ),
+            params![bucket, from.key, from.order, limit as i64],
+            version,
+        )
+    }
+
+    fn blob(&self, id: BlobId) -> Result<Option<Blob>> {
+        self.one("SELECT data, file FROM s3_blobs WHERE id=?1", [id], blob)
+    }
+
+    fn upload(&self, bucket: i64, key: &str, id: &str) -> Result<Option<Upload>> {
+        self.one(
+            "SELECT bucket, key, initiated, id, attributes, checksum FROM s3_uploads
+             WHERE bucket=?1 AND key=?2 AND id=?3",
+            params![bucket, key, id],
+            upload,
+        )
+    }
+
+    fn uploads(&self, bucket: i64, after: &UploadPlace, limit: usize) -> Result<Vec<Upload>> {
+        self.all(
+            "SELECT bucket, key, initiated, id, attributes, checksum FROM s3_uploads
+             WHERE bucket=?1 AND (key, initiated, id)>(?2, ?3, ?4)
+             ORDER BY key, initiated, id LIMIT ?5",
+            params![bucket, after.key, after.initiated, after.id, limit as i64],
+            upload,
+        )
+    }
+
+    fn parts(&self, upload: &str, after: u32, limit: usize) -> Result<Vec<Part>> {
+        self.all(
+            "SELECT upload, number, size, etag, modified, extents, checksums FROM s3_parts
+             WHERE upload=?1 AND number>?2 ORDER BY number LIMIT ?3",
+            params![upload, after, limit as i64],
+            part,
+        )
+    }
+}
+
+impl Index for Store<'_> {
+    fn put_bucket(&mut self, bucket: &Bucket) -> Result<()> {
+        self.run(
+            "INSERT INTO s3_buckets(name, account, region, created, settings)
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT(name) DO UPDATE SET settings=?5",
+            params![
+                bucket.name,
+                bucket.account,
+                bucket.region,
+                bucket.created.0,
+                json(&bucket.settings)
+            ],
+        )
+        .map(drop)
+    }
+
+    fn delete_bucket(&mut self, bucket: &Bucket) -> Result<()> {
+        let behind = UploadPlace { key: String::new(), initiated: i64::MIN, id: String::new() };
+        for upload in self.uploads(bucket.id, &behind, usize::MAX >> 1)? {
+            self.delete_upload(&upload)?;
+        }
+        self.run("DELETE FROM s3_buckets WHERE id=?1", [bucket.id]).map(drop)
+    }
+
+    fn put_version(&mut self, version: &Version) -> Result<()> {
+        self.run(
+            &format!(
+                "INSERT INTO s3_versions({VERSION}) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"
+            ),
+            params![
+                version.bucket,
+                version.key,
+                version.order,
+                version.id,
+                version.marker,
+                version.modified.0,
+                version.size as i64,
+                version.etag,
+                json(&version.extents),
+                json(&version.attributes)
+            ],
+        )
+        .map(drop)
+    }
+
+    fn update_version(&mut self, version: &Version) -> Result<()> {
+        self.run(
+            "UPDATE s3_versions SET attributes=?4 WHERE bucket=?1 AND key=?2 AND ord=?3",
+            params![version.bucket, version.key, version.order, json(&version.attributes)],
+        )
+        .map(drop)
+    }
+
+    fn delete_version(&mut self, version: &Version) -> Result<()> {
+        self.run(
+            "DELETE FROM s3_versions WHERE bucket=?1 AND key=?2 AND ord=?3",
+            params![version.bucket, version.key, version.order],
+        )?;
+        self.release(&version.extents)
+    }
+
+    fn add_blob(&mut self, blob: &Blob) -> Result<BlobId> {
+        match blob {
+            Blob::Inline(data) => {
+                self.run("INSERT INTO s3_blobs(data) VALUES (?1)", [data.as_ref()])?;
+            }
+            Blob::File(name) => {
+                self.run("INSERT INTO s3_blobs(file) VALUES (?1)", [name])?;
+            }
+        }
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    fn share(&mut self, extents: &[Extent]) -> Result<()> {
+        for extent in extents {
+            self.run("UPDATE s3_blobs SET shares=shares+1 WHERE id=?1", [extent.blob])?;
+        }
+        Ok(())
+    }
+
+    fn put_upload(&mut self, upload: &Upload) -> Result<()> {
+        self.run(
+            "INSERT INTO s3_uploads VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                upload.bucket,
+                upload.key,
+                upload.initiated.0,
+                upload.id,
+                json(&upload.attributes),
+                json(&upload.checksum)
+            ],
+        )
+        .map(drop)
+    }
+
+    fn delete_upload(&mut self, upload: &Upload) -> Result<()> {
+        for part in self.parts(&upload.id, 0, usize::MAX >> 1)? {
+            self.release(&part.extents)?;
+        }
+        self.run("DELETE FROM s3_parts WHERE upload=?1", [&upload.id])?;
+        self.run(
+            "DELETE FROM s3_uploads WHERE bucket=?1 AND key=?2 AND initiated=?3 AND id=?4",
+            params![upload.bucket, upload.key, upload.initiated.0, upload.id],
+        )
+        .map(drop)
+    }
+
+    fn put_part(&mut self, part: &Part) -> Result<()> {
+        let before = self.parts(&part.upload, part.number.saturating_sub(1), 1)?;
+        for old in before.iter().filter(|p| p.number == part.number) {
+            self.release(&old.extents)?;
+        }
+        self.run(
+            "INSERT OR REPLACE INTO s3_parts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                part.upload,
+                part.number,
+                part.size as i64,
+                part.etag,
+                part.modified.0,
+                json(&part.extents),
+                json(&part.checksums)
+            ],
+        )
+        .map(drop)
+    }
+}

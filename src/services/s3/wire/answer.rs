@@ -1,0 +1,99 @@
+//! Answers: status, headers and documents as S3 writes them.
+
+use super::head::Head;
+use crate::protocol::{Answer, body};
+use crate::services::s3::error::Error;
+use crate::services::s3::xml::Xml;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+
+/// An answer without a body.
+pub(super) fn empty(status: StatusCode) -> Answer {
+    let mut answer = http::Response::new(body(""));
+    *answer.status_mut() = status;
+    answer
+}
+
+/// An answer with an XML document.
+pub(super) fn document(text: String) -> Answer {
+    let mut answer = http::Response::new(body(text));
+    let xml = HeaderValue::from_static("application/xml");
+    answer.headers_mut().insert(header::CONTENT_TYPE, xml);
+    answer
+}
+
+/// Sets a header; text that a header cannot carry is left out.
+pub(super) fn set(headers: &mut HeaderMap, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) =
+        (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
+    {
+        headers.insert(name, value);
+    }
+}
+
+/// Sets a header if there is a value.
+pub(super) fn maybe(headers: &mut HeaderMap, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        set(headers, name, value);
+    }
+}
+
+/// The request's id in S3's form: 16 capitals and digits.
+pub(super) fn short_id(request_id: &str) -> String {
+    let mut id: String = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    id.make_ascii_uppercase();
+    id.truncate(16);
+    id
+}
+
+/// The id of the host that answered, as S3 adds it to every answer.
+fn host_id(request_id: &str) -> String {
+    use base64::Engine;
+    let engine = base64::engine::general_purpose::STANDARD;
+    engine.encode(format!("devenv:{request_id}").as_bytes())
+}
+
+/// The error's answer; without its document where HTTP allows none.
+pub(super) fn refusal(error: &Error, head: Option<&Head>, request_id: &str) -> Answer {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let bodiless = status == StatusCode::NOT_MODIFIED
+        || head.is_some_and(|h| h.method == Method::HEAD);
+    let mut answer = if bodiless {
+        empty(status)
+    } else {
+        let mut xml = Xml::plain("Error");
+        xml.leaf("Code", &error.code);
+        xml.leaf("Message", &error.message);
+        error.members.iter().for_each(|(name, value)| xml.leaf(name, value));
+        if !error.members.iter().any(|(name, _)| name == "Resource") {
+            xml.maybe("Resource", head.map(Head::resource).as_deref());
+        }
+        xml.leaf("RequestId", &short_id(request_id));
+        xml.leaf("HostId", &host_id(request_id));
+        document(xml.finish())
+    };
+    *answer.status_mut() = status;
+    error.headers.iter().for_each(|(name, value)| set(answer.headers_mut(), name, value));
+    answer
+}
+
+/// What every answer carries.
+pub(super) fn finish(mut answer: Answer, request_id: &str) -> Answer {
+    let headers = answer.headers_mut();
+    set(headers, "x-amz-request-id", &short_id(request_id));
+    set(headers, "x-amz-id-2", &host_id(request_id));
+    headers.entry(header::SERVER).or_insert(HeaderValue::from_static("AmazonS3"));
+    answer
+}
+
+/// Percent-encoding of `encoding-type=url`: everything but unreserved characters and `/`.
+pub(super) fn url_encoded(text: &str) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'*')
+        .remove(b'/')
+        .remove(b' ');
+    utf8_percent_encode(text, KEPT).to_string().replace(' ', "+")
+}

@@ -1,0 +1,204 @@
+//! CopyObject and UploadPartCopy over HTTP. Bytes are shared, and read only where a digest is missing.
+
+use super::answer::{document, maybe, set};
+use super::buckets::second;
+use super::head::Head;
+use super::stream::{hash, pieces};
+use super::{S3, attributes};
+use crate::protocol::Answer;
+use crate::services::s3::checksum::{Algorithm, Checksum, Digests, Hasher};
+use crate::services::s3::error::{Error, Result};
+use crate::services::s3::index::slice;
+use crate::services::s3::model::{Extent, Version};
+use crate::services::s3::ops::copy::{Copied, CopyObject, Source, source};
+use crate::services::s3::ops::multipart::{PartBody, UploadPart, part_number};
+use crate::services::s3::ops::objects::Stored;
+use crate::services::s3::range;
+use crate::services::s3::xml::Xml;
+use percent_encoding::percent_decode_str;
+
+/// How often a copy begins anew when its source changes meanwhile.
+const ATTEMPTS_MAX: usize = 16;
+
+/// `x-amz-copy-source`: `[/]bucket/key[?versionId=…]`, percent-encoded.
+fn source_of(head: &Head) -> Result<Source> {
+    let text = head.header("x-amz-copy-source").unwrap_or_default();
+    let invalid = || {
+        Error::invalid_argument("Invalid copy source object key", "x-amz-copy-source", "x-amz-copy-source")
+    };
+    let (path, version) = match text.rsplit_once("?versionId=") {
+        Some((path, version)) => (path, Some(version.to_owned())),
+        None => (text, None),
+    };
+    let path = percent_decode_str(path).decode_utf8().map_err(|_| invalid())?;
+    let path = path.strip_prefix('/').unwrap_or(&path);
+    match path.split_once('/') {
+        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
+            Ok(Source { bucket: bucket.to_owned(), key: key.to_owned(), version })
+        }
+        _ => Err(invalid()),
+    }
+}
+
+/// The bucket that a copy reads from.
+pub(super) fn source_bucket(head: &Head) -> Option<String> {
+    source_of(head).ok().map(|s| s.bucket)
+}
+
+/// `COPY` or `REPLACE`.
+fn replaces(head: &Head, name: &'static str) -> Result<bool> {
+    match head.header(name) {
+        None | Some("COPY") => Ok(false),
+        Some("REPLACE") => Ok(true),
+        Some(other) => Err(Error::invalid_argument(
+            if name == "x-amz-metadata-directive" {
+                "Unknown metadata directive."
+            } else {
+                "Unknown tagging directive."
+            },
+            name,
+            other,
+        )),
+    }
+}
+
+impl S3 {
+    pub(super) async fn copy_object(&self, head: &Head) -> Result<Answer> {
+        let from = source_of(head)?;
+        let (given, _) = attributes::read(head)?;
+        let replace = replaces(head, "x-amz-metadata-directive")?;
+        let tags = replaces(head, "x-amz-tagging-directive")?.then(|| given.tags.clone());
+        let redirect = head.header("x-amz-website-redirect-location").map(str::to_owned);
+        let algorithm = head.header("x-amz-checksum-algorithm").and_then(Algorithm::parse);
+        let mut copy = CopyObject {
+            source_conditions: attributes::read_conditions(head, true),
+            expected: self.source(head, &from)?,
+            source: from,
+            digests: None,
+            bucket: head.bucket.clone(),
+            key: head.key.clone(),
+            replace: replace.then_some(given),
+            tags,
+            storage_class: attributes::storage_class(head)?,
+            encryption: attributes::encryption(head)?,
+            redirect,
+            conditions: attributes::write_conditions(head)?,
+        };
+        for _ in 0..ATTEMPTS_MAX {
+            copy.digests = self.digests_for_copy(&copy.expected, algorithm).await?;
+            let once = copy.clone();
+            match self.change(&head.caller, move |i, c| once.apply(i, c)).await? {
+                Copied::Done(stored, version) => return Ok(copied(&stored, version)),
+                Copied::Changed => copy.expected = self.source(head, &copy.source)?,
+            }
+        }
+        Err(Error::new(503, "SlowDown", "The source of the copy keeps changing; try again."))
+    }
+
+    /// The source as it is now, if the conditions on it hold.
+    fn source(&self, head: &Head, from: &Source) -> Result<Version> {
+        let conditions = attributes::read_conditions(head, true);
+        let context = crate::base::Context {
+            now: self.clock.now(),
+            ids: &mut crate::base::Ids::seeded(0),
+            caller: &head.caller,
+        };
+        self.look(|index| source(index, from, &conditions, &context).map(|(_, version)| version))
+    }
+
+    /// What must be computed anew for a copy: of an object made of parts everything, since the copy
+    /// is one whole; else only a checksum of another kind.
+    async fn digests_for_copy(
+        &self,
+        version: &Version,
+        algorithm: Option<Algorithm>,
+    ) -> Result<Option<(String, Checksum)>> {
+        let own = version.attributes.checksum.as_ref();
+        let wanted = algorithm.or(own.map(|c| c.algorithm)).unwrap_or(Algorithm::Crc64nvme);
+        let fits = own.is_some_and(|c| c.algorithm == wanted && !c.composite);
+        if fits && version.attributes.parts.is_empty() {
+            return Ok(None);
+        }
+        let digests = self.digest(&version.extents, &[wanted]).await?;
+        let checksum = digests.by(wanted).cloned();
+        Ok(checksum.map(|checksum| (digests.md5, checksum)))
+    }
+
+    async fn digest(&self, extents: &[Extent], algorithms: &[Algorithm]) -> Result<Digests> {
+        let pieces = self.look(|index| pieces(index, &self.blobs, extents))?;
+        hash(&self.blobs, pieces, Hasher::new(algorithms, false)).await
+    }
+
+    pub(super) async fn upload_part_copy(&self, head: &Head) -> Result<Answer> {
+        let from = source_of(head)?;
+        let number = part_number(head.param("partNumber").unwrap_or_default())?;
+        let upload = self.upload_of(head)?;
+        let mut expected = self.source(head, &from)?;
+        for _ in 0..ATTEMPTS_MAX {
+            let (first, length) = match head.header("x-amz-copy-source-range") {
+                Some(text) => {
+                    let (first, last) = range::of_source(text, expected.size)?;
+                    (first, last - first + 1)
+                }
+                None => (0, expected.size),
+            };
+            let extents = slice(&expected.extents, first, length);
+            let algorithms: Vec<Algorithm> = upload.checksum.iter().map(|(a, _)| *a).collect();
+            let digests = self.digest(&extents, &algorithms).await?;
+            let part = UploadPart {
+                bucket: head.bucket.clone(),
+                key: head.key.clone(),
+                upload: upload.id.clone(),
+                number,
+                size: length,
+                md5: digests.md5,
+                body: PartBody::Shared(extents),
+                checksums: digests.checksums,
+            };
+            let (same, conditions) = (expected.clone(), attributes::read_conditions(head, true));
+            let again = from.clone();
+            let done = self.change(&head.caller, move |index, context| {
+                let (_, found) = source(index, &again, &conditions, context)?;
+                if found != same {
+                    return Ok(None);
+                }
+                part.apply(index, context).map(Some)
+            });
+            let Some((upload, part)) = done.await? else {
+                expected = self.source(head, &from)?;
+                continue;
+            };
+            let mut xml = Xml::document("CopyPartResult");
+            xml.leaf("LastModified", &second(part.modified));
+            xml.leaf("ETag", &format!("\"{}\"", part.etag));
+            let shown = upload.checksum.map(|(a, _)| a);
+            for checksum in part.checksums.iter().filter(|c| Some(c.algorithm) == shown) {
+                xml.leaf(checksum.algorithm.element(), &checksum.value);
+            }
+            let mut answer = document(xml.finish());
+            attributes::show_encryption(answer.headers_mut(), &upload.attributes.encryption);
+            if !expected.id.is_empty() {
+                set(answer.headers_mut(), "x-amz-copy-source-version-id", &expected.id);
+            }
+            return Ok(answer);
+        }
+        Err(Error::new(503, "SlowDown", "The source of the copy keeps changing; try again."))
+    }
+}
+
+fn copied(stored: &Stored, source_version: Option<String>) -> Answer {
+    let version = &stored.version;
+    let mut xml = Xml::document("CopyObjectResult");
+    xml.leaf("LastModified", &second(version.modified));
+    xml.leaf("ETag", &format!("\"{}\"", version.etag));
+    if let Some(checksum) = &version.attributes.checksum {
+        xml.leaf(checksum.algorithm.element(), &checksum.value);
+        xml.leaf("ChecksumType", checksum.kind());
+    }
+    let mut answer = document(xml.finish());
+    let headers = answer.headers_mut();
+    attributes::show_encryption(headers, &version.attributes.encryption);
+    maybe(headers, "x-amz-copy-source-version-id", source_version.as_deref());
+    maybe(headers, "x-amz-version-id", stored.version_id());
+    answer
+}

@@ -1,0 +1,162 @@
+//! What a request says before its body: bucket and key from path or host, query, headers.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
+
+use crate::base::Caller;
+use crate::protocol::Form;
+use crate::services::s3::error::{Error, Result};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::percent_decode_str;
+use std::sync::Arc;
+
+/// Domains below which a bucket may stand in the host name.
+const DOMAINS: &[&str] = &["localhost.localstack.cloud", "localhost"];
+
+/// The head of a request.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    pub(super) method: Method,
+    /// Empty for requests to the service itself.
+    pub(super) bucket: String,
+    /// Empty for requests to the bucket itself.
+    pub(super) key: String,
+    /// Decoded parameters, in their order.
+    pub(super) query: Vec<(String, String)>,
+    pub(super) headers: HeaderMap,
+    pub(super) caller: Arc<Caller>,
+}
+
+impl Head {
+    pub(super) fn read(parts: Parts) -> Result<Head> {
+        let caller = parts.extensions.get::<Arc<Caller>>().cloned();
+        let caller = caller.unwrap_or_else(|| Arc::new(Caller::internal("", "", "")));
+        let invalid = || Error::new(400, "InvalidURI", "Couldn't parse the specified URI.");
+        let path = percent_decode_str(parts.uri.path()).decode_utf8().map_err(|_| invalid())?;
+        let query = Form::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let query = query.map_err(|_| invalid())?.into_pairs();
+        let path = path.strip_prefix('/').unwrap_or(&path);
+        let (bucket, key) = match bucket_of_host(&parts) {
+            Some(bucket) => (bucket, path.to_owned()),
+            None => {
+                let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+                (bucket.to_owned(), key.to_owned())
+            }
+        };
+        let mut head =
+            Head { method: parts.method, bucket, key, query, headers: parts.headers, caller };
+        head.headers_of_query();
+        Ok(head)
+    }
+
+    /// A presigned URL may carry headers in its query.
+    fn headers_of_query(&mut self) {
+        if self.param("X-Amz-Signature").is_none() && self.param("Signature").is_none() {
+            return;
+        }
+        for (name, value) in &self.query {
+            let name = name.to_ascii_lowercase();
+            let signing = matches!(
+                name.as_str(),
+                "x-amz-algorithm"
+                    | "x-amz-credential"
+                    | "x-amz-date"
+                    | "x-amz-expires"
+                    | "x-amz-signature"
+                    | "x-amz-signedheaders"
+                    | "x-amz-security-token"
+            );
+            if signing || !name.starts_with("x-amz-") || self.headers.contains_key(name.as_str()) {
+                continue;
+            }
+            if let (Ok(name), Ok(value)) =
+                (name.parse::<HeaderName>(), HeaderValue::from_str(value))
+            {
+                self.headers.insert(name, value);
+            }
+        }
+    }
+
+    /// The value of a query parameter.
+    pub(super) fn param(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// Whether a query parameter is there at all.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.param(name).is_some()
+    }
+
+    /// The value of a header, if it is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    /// `x-amz-copy-source`, in the query or not.
+    pub(super) fn is_copy(&self) -> bool {
+        self.headers.contains_key("x-amz-copy-source")
+    }
+
+    /// What an answer calls the resource.
+    pub(super) fn resource(&self) -> String {
+        if self.bucket.is_empty() {
+            return "/".into();
+        }
+        format!("/{}/{}", self.bucket, self.key).trim_end_matches('/').to_owned()
+    }
+}
+
+/// The bucket that the host names: `b.s3.localhost`, `b.s3.us-east-1.localhost`, `b.localhost`.
+fn bucket_of_host(parts: &Parts) -> Option<String> {
+    let authority = parts.uri.authority().map(|a| a.as_str());
+    let host = authority.or_else(|| parts.headers.get(http::header::HOST)?.to_str().ok())?;
+    let host = host.split(':').next()?.to_ascii_lowercase();
+    let before = DOMAINS.iter().find_map(|d| host.strip_suffix(d)?.strip_suffix('.'))?;
+    let labels: Vec<&str> = before.split('.').collect();
+    let service = labels.iter().rposition(|l| *l == "s3" || l.starts_with("s3-"));
+    match service {
+        Some(0) => None,
+        Some(at) => Some(labels[..at].join(".")),
+        // An address of the gateway itself, not of a bucket.
+        None if matches!(before, "gateway" | "devenv" | "aws") => None,
+        None => Some(before.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(uri: &str, host: &str) -> Head {
+        let request = http::Request::builder().uri(uri).header("host", host).body(()).unwrap();
+        Head::read(request.into_parts().0).unwrap()
+    }
+
+    fn target(uri: &str, host: &str) -> (String, String) {
+        let head = read(uri, host);
+        (head.bucket, head.key)
+    }
+
+    #[test]
+    fn bucket_and_key_come_from_path_or_host() {
+        let both = |b: &str, k: &str| (b.to_owned(), k.to_owned());
+        assert_eq!(target("/b/k", "127.0.0.1:4566"), both("b", "k"));
+        assert_eq!(target("/b", "localhost:4566"), both("b", ""));
+        assert_eq!(target("/", "localhost"), both("", ""));
+        assert_eq!(target("/b//a//b/../c", "s3.localhost"), both("b", "/a//b/../c"));
+        assert_eq!(target("/b/a%2Fb%20+c%25", "h:1"), both("b", "a/b +c%"));
+        assert_eq!(target("/k", "b.s3.localhost.localstack.cloud:4566"), both("b", "k"));
+        assert_eq!(target("/k", "b.s3.eu-west-1.localhost"), both("b", "k"));
+        assert_eq!(target("/k", "a.b.s3.localhost"), both("a.b", "k"));
+        assert_eq!(target("/k", "b.localhost:4566"), both("b", "k"));
+        assert_eq!(target("/b/k", "s3.us-east-1.localhost"), both("b", "k"));
+    }
+
+    #[test]
+    fn a_presigned_query_carries_headers() {
+        let head = read("/b/k?X-Amz-Signature=0&x-amz-acl=private&X-Amz-Expires=5", "h");
+        assert_eq!(head.header("x-amz-acl"), Some("private"));
+        assert_eq!(head.header("x-amz-expires"), None);
+        assert_eq!(read("/b/k?x-amz-acl=private", "h").header("x-amz-acl"), None);
+    }
+}

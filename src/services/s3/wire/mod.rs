@@ -1,0 +1,183 @@
+//! S3 over HTTP: REST with XML documents, its own codec (`docs/decisions/003-own-s3-codec.md`).
+//!
+//! Order of a request: head, presigned query, owner, operation, everything that can be refused
+//! without the body, the body, the commit, the answer. A body is only asked for (`100 Continue`) once
+//! it is polled.
+
+mod answer;
+mod attributes;
+mod buckets;
+mod chunked;
+mod configuration;
+mod copy;
+mod cors;
+mod head;
+mod lists;
+mod multipart;
+mod objects;
+mod presign;
+mod provision;
+mod receive;
+mod routes;
+mod stream;
+
+pub use provision::BucketSpec;
+
+use super::error::{Error, Result};
+use super::index::Look;
+use super::store::{Store, WIPE};
+use crate::base::{Caller, Context, Ids, Problem};
+use crate::protocol::{Answer, Incoming, Request};
+use crate::services::{Clock, Pending, Service};
+use crate::storage::rusqlite::{self, Transaction};
+use crate::storage::{Blobs, Storage, StorageError};
+use head::Head;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The service.
+pub struct S3 {
+    storage: Storage,
+    clock: Clock,
+    blobs: Arc<Blobs>,
+    ids: Mutex<Ids>,
+}
+
+impl S3 {
+    /// Opens the service; bodies go to `blobs/` below `state_dir`.
+    pub fn open(storage: &Storage, clock: &Clock, state_dir: &Path) -> std::result::Result<Self, Problem> {
+        let blobs = Blobs::open(&state_dir.join("blobs"), storage, recorded)?;
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed)
+            .map_err(|e| Problem::failed("randomness", format!("the kernel gave none: {e}")))?;
+        let ids = Mutex::new(Ids::seeded(u64::from_le_bytes(seed)));
+        Ok(S3 { storage: storage.clone(), clock: clock.clone(), blobs, ids })
+    }
+
+    /// Reads the metadata, all of one moment.
+    fn look<T>(&self, view: impl FnOnce(&Store<'_>) -> Result<T>) -> Result<T> {
+        let seen = self.storage.read(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let store = Store::over(&snapshot);
+            let seen = view(&store);
+            store.finish()?;
+            Ok(seen)
+        });
+        seen.map_err(|error| unavailable(&error))?
+    }
+
+    /// Carries out a change and waits until it is durable.
+    async fn change<T: Send + 'static>(
+        &self,
+        caller: &Arc<Caller>,
+        change: impl FnOnce(&mut Store<'_>, &mut Context<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let mut ids = {
+            let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+            Ids::seeded(ids.next_u64())
+        };
+        let (caller, blobs, now) = (caller.clone(), self.blobs.clone(), self.clock.now());
+        let mut change = Some(change);
+        let done = self.storage.transact(move |transaction| {
+            let change = change.take().ok_or(rusqlite::Error::InvalidQuery)?;
+            let mut store = Store::over(transaction);
+            let mut context = Context { now, ids: &mut ids, caller: &caller };
+            let outcome = change(&mut store, &mut context);
+            // The reaper deletes a file only behind this commit, and only if it holds.
+            store.finish()?.into_iter().for_each(|file| blobs.discard(file));
+            Ok(outcome)
+        });
+        done.await.map_err(|error| unavailable(&error))?
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
+        let (parts, body) = request.into_parts();
+        let caller = parts.extensions.get::<Arc<Caller>>().cloned();
+        let id = caller.map(|c| c.request_id.clone()).unwrap_or_default();
+        let head = match Head::read(parts) {
+            Ok(head) => Arc::new(head),
+            Err(error) => return answer::finish(answer::refusal(&error, None, &id), &id),
+        };
+        let outcome = self.serve(&head, body).await;
+        let answer = outcome.unwrap_or_else(|error| answer::refusal(&error, Some(&head), &id));
+        let answer = self.with_cors(&head, answer);
+        answer::finish(answer, &id)
+    }
+
+    async fn serve(&self, head: &Arc<Head>, body: Incoming) -> Result<Answer> {
+        if head.method == http::Method::OPTIONS {
+            return self.preflight(head);
+        }
+        presign::check(head, self.clock.now())?;
+        self.check_owner(head)?;
+        let operation = routes::operation(head)?;
+        routes::dispatch(self, operation, head, body).await
+    }
+
+    /// `x-amz-expected-bucket-owner`.
+    fn check_owner(&self, head: &Head) -> Result<()> {
+        for (header, bucket) in [
+            ("x-amz-expected-bucket-owner", head.bucket.clone()),
+            ("x-amz-source-expected-bucket-owner", copy::source_bucket(head).unwrap_or_default()),
+        ] {
+            let Some(expected) = head.header(header) else { continue };
+            if expected.len() != 12 || !expected.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(Error::new(
+                    400,
+                    "InvalidBucketOwnerAWSAccountID",
+                    format!("The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]"),
+                ));
+            }
+            let owner = self.look(|index| index.bucket(&bucket))?.map(|b| b.account);
+            if owner.is_some_and(|owner| owner != expected) {
+                return Err(Error::new(403, "AccessDenied", "Access Denied"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn recorded(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<bool> {
+    let mut known = transaction.prepare_cached("SELECT 1 FROM s3_blobs WHERE file=?1")?;
+    known.exists([name])
+}
+
+fn unavailable(error: &StorageError) -> Error {
+    Error::internal(&error.for_people())
+}
+
+impl Service for S3 {
+    fn name(&self) -> &'static str {
+        "s3"
+    }
+
+    fn body_limit(&self) -> Option<usize> {
+        None
+    }
+
+    fn call(&self, request: Request) -> Pending<'_, Answer> {
+        Box::pin(self.answer(request))
+    }
+
+    fn reset(&self) -> Pending<'_, std::result::Result<(), Problem>> {
+        Box::pin(async {
+            let blobs = self.blobs.clone();
+            let done = self.storage.transact(move |transaction| {
+                let files = {
+                    let sql = "SELECT file FROM s3_blobs WHERE file IS NOT NULL";
+                    let mut files = transaction.prepare(sql)?;
+                    let names = files.query_map([], |row| row.get::<_, String>(0))?;
+                    names.collect::<rusqlite::Result<Vec<_>>>()?
+                };
+                transaction.execute_batch(WIPE)?;
+                files.into_iter().for_each(|file| blobs.discard(file));
+                Ok(())
+            });
+            done.await.map_err(|e| Problem::failed("reset-failed", format!("s3: {}", e.for_people())))
+        })
+    }
+
+    fn operations(&self) -> Vec<&'static str> {
+        routes::SERVED.to_vec()
+    }
+}

@@ -1,0 +1,295 @@
+//! PutObject, GetObject, HeadObject, DeleteObject, DeleteObjects, object tagging over HTTP.
+
+use super::answer::{document, empty, maybe, set};
+use super::buckets::{tag_pairs, tag_set};
+use super::head::Head;
+use super::receive::{Content, Plan, Received, receive, receive_document};
+use super::stream::{body_of, pieces};
+use super::{S3, attributes};
+use crate::protocol::{Answer, Incoming};
+use crate::services::s3::checksum::Checksum;
+use crate::services::s3::error::{Error, Result};
+use crate::services::s3::index::{Look, existing, slice};
+use crate::services::s3::limits::{DELETE_KEYS_MAX, OBJECT_TAGS_MAX};
+use crate::services::s3::model::{Version, Versioning};
+use crate::services::s3::names::check_key;
+use crate::services::s3::ops::delete::{DeleteObject, DeleteObjects};
+use crate::services::s3::ops::multipart::part_number;
+use crate::services::s3::ops::objects::{PutObject, find};
+use crate::services::s3::ops::tagging::{self, PutObjectTagging};
+use crate::services::s3::range;
+use crate::services::s3::xml::{Element, Xml};
+use http::{HeaderMap, Method, StatusCode};
+use std::collections::BTreeMap;
+
+/// Response headers that a query may override, and how.
+const OVERRIDES: &[(&str, &str)] = &[
+    ("response-cache-control", "cache-control"),
+    ("response-content-disposition", "content-disposition"),
+    ("response-content-encoding", "content-encoding"),
+    ("response-content-language", "content-language"),
+    ("response-content-type", "content-type"),
+    ("response-expires", "expires"),
+];
+
+/// Bytes of an object that a read wants.
+struct Wanted {
+    first: u64,
+    length: u64,
+    /// Whether it is a part of the whole (`206`).
+    partial: bool,
+    /// The part that was asked for.
+    part: Option<usize>,
+}
+
+impl S3 {
+    pub(super) async fn put_object(&self, head: &Head, body: Incoming) -> Result<Answer> {
+        let (mut attributes, encrypted_by_header) = attributes::read(head)?;
+        let conditions = attributes::write_conditions(head)?;
+        let plan = Plan::read(head)?;
+        check_key(&head.key)?;
+        // Before the body is asked for: the bucket, and what a condition says already.
+        self.look(|index| {
+            let bucket = existing(index, &head.bucket)?;
+            if conditions == Default::default() {
+                return Ok(());
+            }
+            conditions.check(&head.key, index.newest(bucket.id, &head.key)?.as_ref())
+        })?;
+        let Received { content, digests, checksum, .. } = receive(&self.blobs, body, &plan).await?;
+        attributes.checksum = Some(checksum.clone());
+        let put = PutObject {
+            bucket: head.bucket.clone(),
+            key: head.key.clone(),
+            body: content.blob(),
+            size: digests.size,
+            md5: digests.md5,
+            attributes,
+            encrypted_by_header,
+            conditions,
+        };
+        let stored = self.change(&head.caller, move |i, c| put.apply(i, c)).await?;
+        if let Content::File(file) = content {
+            file.kept();
+        }
+        let mut answer = empty(StatusCode::OK);
+        let headers = answer.headers_mut();
+        set(headers, "etag", &format!("\"{}\"", stored.version.etag));
+        attributes::show_encryption(headers, &stored.version.attributes.encryption);
+        attributes::show_checksum(headers, &checksum);
+        maybe(headers, "x-amz-version-id", stored.version_id());
+        Ok(answer)
+    }
+
+    pub(super) async fn get_object(&self, head: &Head) -> Result<Answer> {
+        let conditions = attributes::read_conditions(head, false);
+        let now = self.clock.now();
+        let (version, versioned, wanted, pieces) = self.look(|index| {
+            let bucket = existing(index, &head.bucket)?;
+            let id = head.param("versionId");
+            let version = find(index, &bucket, &head.key, id, head.method.as_str())?;
+            conditions.check(&version, now)?;
+            let wanted = wanted(head, &version)?;
+            let pieces = if head.method == Method::HEAD {
+                Vec::new()
+            } else {
+                let extents = slice(&version.extents, wanted.first, wanted.length);
+                pieces(index, &self.blobs, &extents)?
+            };
+            Ok((version, bucket.settings.versioning != Versioning::Off, wanted, pieces))
+        })?;
+        let class = version.storage_class();
+        if head.method == Method::GET && ["GLACIER", "DEEP_ARCHIVE"].contains(&class) {
+            return Err(Error::new(
+                403,
+                "InvalidObjectState",
+                "The operation is not valid for the object's storage class",
+            )
+            .with("StorageClass", class));
+        }
+        let mut answer = http::Response::new(body_of(&self.blobs, pieces)?);
+        let headers = answer.headers_mut();
+        attributes::show(headers, &version, versioned);
+        show_wanted(headers, head, &version, &wanted);
+        for (param, name) in OVERRIDES {
+            maybe(headers, name, head.param(param));
+        }
+        if wanted.partial {
+            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        Ok(answer)
+    }
+
+    pub(super) async fn delete_object(&self, head: &Head) -> Result<Answer> {
+        let delete = DeleteObject {
+            bucket: head.bucket.clone(),
+            key: head.key.clone(),
+            version: head.param("versionId").map(str::to_owned),
+            matches: head.header("if-match").map(str::to_owned),
+        };
+        let deleted = self.change(&head.caller, move |i, c| delete.apply(i, c)).await?;
+        let mut answer = empty(StatusCode::NO_CONTENT);
+        if deleted.marker {
+            set(answer.headers_mut(), "x-amz-delete-marker", "true");
+        }
+        maybe(answer.headers_mut(), "x-amz-version-id", deleted.version.as_deref());
+        Ok(answer)
+    }
+
+    pub(super) async fn delete_objects(&self, head: &Head, body: Incoming) -> Result<Answer> {
+        let plan = Plan::read(head)?;
+        self.look(|index| existing(index, &head.bucket))?;
+        let text = receive_document(body, &plan).await?;
+        let wanted = Element::parse(&text, "Delete")?;
+        let quiet = wanted.value("Quiet").is_some_and(|q| q.eq_ignore_ascii_case("true"));
+        let one = |object: &Element| {
+            let key = object.value("Key").filter(|k| !k.is_empty());
+            let key = key.ok_or_else(Error::malformed_xml)?.to_owned();
+            let version = object.value("VersionId").filter(|v| !v.is_empty());
+            Ok((key, version.map(str::to_owned), object.value("ETag").map(str::to_owned)))
+        };
+        let objects: Vec<_> = wanted.all("Object").map(one).collect::<Result<_>>()?;
+        if objects.is_empty() || objects.len() > DELETE_KEYS_MAX {
+            return Err(Error::malformed_xml());
+        }
+        let named = objects.clone();
+        let delete = DeleteObjects { bucket: head.bucket.clone(), objects };
+        let outcomes = self.change(&head.caller, move |i, c| delete.apply(i, c)).await?;
+        let mut xml = Xml::document("DeleteResult");
+        for ((key, version, _), outcome) in named.iter().zip(&outcomes) {
+            match outcome {
+                Ok(_) if quiet => {}
+                Ok(deleted) => {
+                    xml.open("Deleted");
+                    xml.leaf("Key", key);
+                    xml.maybe("VersionId", version.as_deref());
+                    if deleted.marker {
+                        xml.leaf("DeleteMarker", "true");
+                        xml.maybe("DeleteMarkerVersionId", deleted.version.as_deref());
+                    }
+                    xml.close();
+                }
+                Err(error) => {
+                    xml.open("Error");
+                    xml.leaf("Key", key);
+                    xml.maybe("VersionId", version.as_deref());
+                    xml.leaf("Code", &error.code);
+                    xml.leaf("Message", &error.message);
+                    xml.close();
+                }
+            }
+        }
+        Ok(document(xml.finish()))
+    }
+
+    pub(super) async fn get_object_tagging(&self, head: &Head) -> Result<Answer> {
+        let (version, versioned) = self.look(|index| {
+            let bucket = existing(index, &head.bucket)?;
+            let version = find(index, &bucket, &head.key, head.param("versionId"), "GET")?;
+            Ok((version, bucket.settings.versioning != Versioning::Off))
+        })?;
+        let mut answer = document(tag_set(&version.attributes.tags));
+        if versioned {
+            set(answer.headers_mut(), "x-amz-version-id", version.shown_id());
+        }
+        Ok(answer)
+    }
+
+    pub(super) async fn put_object_tagging(&self, head: &Head, body: Incoming) -> Result<Answer> {
+        let plan = Plan::read(head)?;
+        let text = receive_document(body, &plan).await?;
+        let tagging = Element::parse(&text, "Tagging")?;
+        let set = tagging.child("TagSet").ok_or_else(Error::malformed_xml)?;
+        let tags = tagging::checked(tag_pairs(set)?, OBJECT_TAGS_MAX, false)?;
+        self.set_tags(head, tags, StatusCode::OK).await
+    }
+
+    pub(super) async fn delete_object_tagging(&self, head: &Head) -> Result<Answer> {
+        self.set_tags(head, BTreeMap::new(), StatusCode::NO_CONTENT).await
+    }
+
+    async fn set_tags(
+        &self,
+        head: &Head,
+        tags: BTreeMap<String, String>,
+        status: StatusCode,
+    ) -> Result<Answer> {
+        let put = PutObjectTagging {
+            bucket: head.bucket.clone(),
+            key: head.key.clone(),
+            version: head.param("versionId").map(str::to_owned),
+            tags,
+        };
+        let version = self.change(&head.caller, move |i, c| put.apply(i, c)).await?;
+        let mut answer = empty(status);
+        if !version.id.is_empty() {
+            set(answer.headers_mut(), "x-amz-version-id", version.shown_id());
+        }
+        Ok(answer)
+    }
+}
+
+/// The bytes that `Range` or `partNumber` ask for.
+fn wanted(head: &Head, version: &Version) -> Result<Wanted> {
+    let whole = Wanted { first: 0, length: version.size, partial: false, part: None };
+    let range = head.header("range");
+    if let Some(number) = head.param("partNumber") {
+        if range.is_some() {
+            return Err(Error::invalid_request(
+                "Cannot specify both Range header and partNumber query parameter",
+            ));
+        }
+        return of_part(part_number(number)?, version);
+    }
+    let Some(range) = range else { return Ok(whole) };
+    Ok(match range::read(range, version.size)? {
+        None => whole,
+        Some((first, last)) => {
+            Wanted { first, length: last - first + 1, partial: true, part: None }
+        }
+    })
+}
+
+fn of_part(number: u32, version: &Version) -> Result<Wanted> {
+    let parts = &version.attributes.parts;
+    let at = number as usize - 1;
+    if parts.is_empty() && at == 0 {
+        return Ok(Wanted { first: 0, length: version.size, partial: true, part: None });
+    }
+    let Some(part) = parts.get(at) else {
+        return Err(Error::new(
+            416,
+            "InvalidPartNumber",
+            "The requested partnumber is not satisfiable",
+        )
+        .with("PartNumberRequested", number.to_string())
+        .with("ActualPartCount", parts.len().max(1).to_string()));
+    };
+    let first = parts[..at].iter().map(|p| p.size).sum();
+    Ok(Wanted { first, length: part.size, partial: true, part: Some(at) })
+}
+
+/// Length, range, part count and checksum of what a read answers with.
+fn show_wanted(headers: &mut HeaderMap, head: &Head, version: &Version, wanted: &Wanted) {
+    set(headers, "content-length", &wanted.length.to_string());
+    if wanted.partial && wanted.length > 0 {
+        let last = wanted.first + wanted.length - 1;
+        let range = format!("bytes {}-{last}/{}", wanted.first, version.size);
+        set(headers, "content-range", &range);
+    }
+    let parts = &version.attributes.parts;
+    if wanted.part.is_some() {
+        set(headers, "x-amz-mp-parts-count", &parts.len().to_string());
+    }
+    if head.header("x-amz-checksum-mode").is_none_or(|m| !m.eq_ignore_ascii_case("enabled")) {
+        return;
+    }
+    let Some(whole) = &version.attributes.checksum else { return };
+    let whole_wanted = wanted.length == version.size && wanted.part.is_none();
+    if whole_wanted {
+        attributes::show_checksum(headers, whole);
+    } else if let Some(value) = wanted.part.and_then(|at| parts[at].checksum.clone()) {
+        let of_part = Checksum { algorithm: whole.algorithm, value, composite: true };
+        attributes::show_checksum(headers, &of_part);
+    }
+}

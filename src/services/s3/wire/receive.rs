@@ -1,0 +1,291 @@
+//! A body on its way in: unframed, hashed as it passes, kept small in memory or streamed to a file.
+//!
+//! A client that leaves, a wrong checksum or a full disk leave nothing: the file is a [`NewBlob`].
+
+use super::attributes::Promised;
+use super::chunked::Chunked;
+use super::head::Head;
+use crate::protocol::Incoming;
+use crate::services::s3::checksum::{Algorithm, Checksum, Digests, Hasher};
+use crate::services::s3::error::{Error, Result};
+use crate::services::s3::limits::{DOCUMENT_BYTES_MAX, INLINE_BYTES_MAX, PUT_BYTES_MAX};
+use crate::services::s3::model::Blob;
+use crate::storage::{Blobs, NewBlob};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use std::io::{self, Write};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Bytes handed to the writing thread at once.
+const BATCH_BYTES: usize = 256 * 1024;
+/// Batches that may wait for the writing thread.
+const BATCHES_WAITING: usize = 4;
+
+/// What the head says of the body.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    framed: bool,
+    /// Bytes of content, where the head says.
+    length: Option<u64>,
+    /// SHA-256 in hex, where the payload is signed.
+    payload: Option<String>,
+    promised: Promised,
+    algorithms: Vec<Algorithm>,
+}
+
+/// A body that has arrived and is what was promised.
+pub(super) struct Received {
+    pub(super) content: Content,
+    pub(super) digests: Digests,
+    /// The checksum to show: the promised one, else CRC64NVME.
+    pub(super) checksum: Checksum,
+    /// Whether the client chose the algorithm.
+    pub(super) chosen: bool,
+}
+
+/// Where its bytes are.
+pub(super) enum Content {
+    Small(Bytes),
+    File(NewBlob),
+}
+
+impl Content {
+    /// How the state file will speak of it; `None` for no bytes.
+    pub(super) fn blob(&self) -> Option<Blob> {
+        match self {
+            Content::Small(bytes) if bytes.is_empty() => None,
+            Content::Small(bytes) => Some(Blob::Inline(bytes.clone())),
+            Content::File(file) => Some(Blob::File(file.name().to_owned())),
+        }
+    }
+}
+
+impl Plan {
+    /// Everything that can be refused before the body is asked for.
+    pub(super) fn read(head: &Head) -> Result<Plan> {
+        let promised = Promised::read(head)?;
+        let sha256 = head.header("x-amz-content-sha256").unwrap_or_default();
+        let framed = sha256.starts_with("STREAMING-")
+            || head.header("content-encoding").is_some_and(|e| e.contains("aws-chunked"));
+        let payload = (sha256.len() == 64).then(|| sha256.to_ascii_lowercase());
+        if payload.is_none() && !["", "UNSIGNED-PAYLOAD"].contains(&sha256) && !framed {
+            return Err(Error::invalid_argument(
+                "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
+                "x-amz-content-sha256",
+                sha256,
+            ));
+        }
+        let number = |name| head.header(name).and_then(|v| v.trim().parse::<u64>().ok());
+        let length = match number("x-amz-decoded-content-length") {
+            Some(length) if framed => Some(length),
+            _ if framed => None,
+            _ => number("content-length"),
+        };
+        let chunked_transfer = head.headers.contains_key("transfer-encoding");
+        let http2 = !head.headers.contains_key("host");
+        if length.is_none() && !framed && !chunked_transfer && !http2 {
+            let message = "You must provide the Content-Length HTTP header.";
+            return Err(Error::new(411, "MissingContentLength", message));
+        }
+        if let Some(length) = length.filter(|n| *n > PUT_BYTES_MAX) {
+            return Err(Error::entity_too_large(length, PUT_BYTES_MAX));
+        }
+        let algorithms = promised.checksum.iter().map(|(a, _)| *a).collect();
+        Ok(Plan { framed, length, payload, promised, algorithms })
+    }
+
+    /// The algorithm that the client chose.
+    pub(super) fn algorithm(&self) -> Option<Algorithm> {
+        self.promised.checksum.as_ref().map(|(a, _)| *a)
+    }
+
+    /// Computes one more checksum.
+    pub(super) fn also(&mut self, algorithm: Algorithm) {
+        if !self.algorithms.contains(&algorithm) {
+            self.algorithms.push(algorithm);
+        }
+    }
+
+    fn hasher(&self) -> Hasher {
+        Hasher::new(&self.algorithms, self.payload.is_some())
+    }
+
+    fn check(&self, digests: &Digests, trailers: &[(String, String)]) -> Result<()> {
+        if self.length.is_some_and(|length| length != digests.size) {
+            return Err(Error::incomplete_body());
+        }
+        if let (Some(said), Some(computed)) = (&self.payload, &digests.payload)
+            && said != computed
+        {
+            return Err(Error::new(
+                400,
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+            )
+            .with("ClientComputedContentSHA256", said.as_str())
+            .with("S3ComputedContentSHA256", computed.as_str()));
+        }
+        self.promised.check(digests, trailers)
+    }
+}
+
+/// Takes the whole body in.
+pub(super) async fn receive(blobs: &Arc<Blobs>, body: Incoming, plan: &Plan) -> Result<Received> {
+    let mut sink = Sink::Small(BytesMut::new());
+    let trailers = read(body, plan.framed, PUT_BYTES_MAX, async |data| {
+        sink.take(blobs, plan, data).await
+    });
+    let trailers = trailers.await?;
+    let (content, digests) = sink.finish(plan).await?;
+    plan.check(&digests, &trailers)?;
+    let algorithm = plan.algorithm();
+    let checksum = digests.by(algorithm.unwrap_or(Algorithm::Crc64nvme)).cloned();
+    let checksum = checksum.ok_or_else(|| Error::internal("a checksum was not computed"))?;
+    Ok(Received { content, digests, checksum, chosen: algorithm.is_some() })
+}
+
+/// Takes in a document, which is held in memory and bounded.
+pub(super) async fn receive_document(body: Incoming, plan: &Plan) -> Result<Bytes> {
+    let mut document = BytesMut::new();
+    let mut hasher = plan.hasher();
+    let trailers = read(body, plan.framed, DOCUMENT_BYTES_MAX as u64, async |data: Bytes| {
+        hasher.update(&data);
+        document.extend_from_slice(&data);
+        Ok(())
+    });
+    let trailers = trailers.await?;
+    plan.check(&hasher.finish(), &trailers)?;
+    Ok(document.freeze())
+}
+
+async fn read(
+    mut body: Incoming,
+    framed: bool,
+    limit: u64,
+    mut take: impl AsyncFnMut(Bytes) -> Result<()>,
+) -> Result<Vec<(String, String)>> {
+    let mut chunked = framed.then(Chunked::new);
+    let mut seen = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Error::incomplete_body())?;
+        let Ok(data) = frame.into_data() else { continue };
+        let mut content = Vec::with_capacity(2);
+        match &mut chunked {
+            Some(chunked) => chunked.decode(data, |piece| content.push(piece))?,
+            None => content.push(data),
+        }
+        for piece in content {
+            seen += piece.len() as u64;
+            if seen > limit {
+                return Err(Error::entity_too_large(seen, limit));
+            }
+            take(piece).await?;
+        }
+    }
+    match chunked {
+        Some(chunked) => chunked.finish(),
+        None => Ok(Vec::new()),
+    }
+}
+
+enum Sink {
+    Small(BytesMut),
+    Large(Writing),
+}
+
+/// A thread that hashes and writes.
+struct Writing {
+    batch: BytesMut,
+    batches: mpsc::Sender<Bytes>,
+    done: JoinHandle<io::Result<(NewBlob, Digests)>>,
+}
+
+impl Sink {
+    async fn take(&mut self, blobs: &Arc<Blobs>, plan: &Plan, data: Bytes) -> Result<()> {
+        if let Sink::Small(small) = self {
+            if small.len() + data.len() <= INLINE_BYTES_MAX {
+                small.extend_from_slice(&data);
+                return Ok(());
+            }
+            let batch = std::mem::take(small);
+            *self = Sink::Large(Writing::begin(blobs, plan, batch));
+        }
+        match self {
+            Sink::Large(writing) => writing.take(data).await,
+            Sink::Small(_) => Ok(()),
+        }
+    }
+
+    async fn finish(self, plan: &Plan) -> Result<(Content, Digests)> {
+        match self {
+            Sink::Small(small) => {
+                let mut hasher = plan.hasher();
+                hasher.update(&small);
+                Ok((Content::Small(small.freeze()), hasher.finish()))
+            }
+            Sink::Large(writing) => {
+                let (file, digests) = writing.finish().await?;
+                Ok((Content::File(file), digests))
+            }
+        }
+    }
+}
+
+impl Writing {
+    fn begin(blobs: &Arc<Blobs>, plan: &Plan, batch: BytesMut) -> Writing {
+        let (batches, mut arriving) = mpsc::channel::<Bytes>(BATCHES_WAITING);
+        let (blobs, mut hasher) = (blobs.clone(), plan.hasher());
+        let done = tokio::task::spawn_blocking(move || {
+            let mut file = blobs.create()?;
+            while let Some(batch) = arriving.blocking_recv() {
+                hasher.update(&batch);
+                file.write_all(&batch)?;
+            }
+            Ok((file, hasher.finish()))
+        });
+        Writing { batch, batches, done }
+    }
+
+    async fn take(&mut self, data: Bytes) -> Result<()> {
+        self.batch.extend_from_slice(&data);
+        if self.batch.len() < BATCH_BYTES {
+            return Ok(());
+        }
+        self.send().await
+    }
+
+    async fn send(&mut self) -> Result<()> {
+        let batch = std::mem::replace(&mut self.batch, BytesMut::with_capacity(BATCH_BYTES * 2));
+        if self.batches.send(batch.freeze()).await.is_ok() {
+            return Ok(());
+        }
+        // The thread ended early: it says why.
+        match (&mut self.done).await {
+            Ok(Err(error)) => Err(disk(&error)),
+            _ => Err(Error::internal("the writing thread ended")),
+        }
+    }
+
+    async fn finish(mut self) -> Result<(NewBlob, Digests)> {
+        self.send().await?;
+        let Writing { batches, done, .. } = self;
+        drop(batches);
+        match done.await {
+            Ok(Ok(written)) => Ok(written),
+            Ok(Err(error)) => Err(disk(&error)),
+            Err(_) => Err(Error::internal("the writing thread failed")),
+        }
+    }
+}
+
+/// Why the disk refused, for people.
+pub(super) fn disk(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::internal("the disk that holds devenv's state is full")
+        }
+        _ => Error::internal(&format!("the object's bytes could not be kept: {error}")),
+    }
+}
