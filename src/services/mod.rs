@@ -5,6 +5,7 @@
 
 mod host;
 mod registry;
+pub mod s3;
 pub mod secretsmanager;
 pub mod ses;
 pub mod sqs;

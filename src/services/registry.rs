@@ -1,6 +1,6 @@
 //! The list of services: a new one is a folder and its lines here.
 
-use super::{Clock, Domain, Service, secretsmanager, ses, sqs, sts};
+use super::{Clock, Domain, Service, s3, secretsmanager, ses, sqs, sts};
 use crate::base::Problem;
 use crate::storage::{Schema, Storage};
 use http_body_util::BodyExt;
@@ -10,6 +10,8 @@ use std::sync::Arc;
 /// All services, each open on its state.
 #[derive(Clone)]
 pub struct Services {
+    /// Buckets and objects.
+    pub s3: Arc<s3::S3>,
     /// Secrets and their versions.
     pub secretsmanager: Arc<secretsmanager::SecretsManager>,
     /// Mail.
@@ -22,22 +24,29 @@ pub struct Services {
 
 impl Services {
     /// Opens each service's state. `state_dir` is where files beside the state file go.
-    pub fn open(storage: &Storage, clock: &Clock, _state_dir: &Path) -> Result<Self, Problem> {
+    pub fn open(storage: &Storage, clock: &Clock, state_dir: &Path) -> Result<Self, Problem> {
         let secretsmanager = Arc::new(secretsmanager::SecretsManager::open(storage, clock)?);
         let ses = Arc::new(ses::Ses::open(storage, clock)?);
         let sqs = Arc::new(sqs::Sqs::open(storage, clock)?);
-        Ok(Services { secretsmanager, ses, sqs, sts: Arc::new(sts::Sts::open()) })
+        let s3 = Arc::new(s3::S3::open(storage, clock, state_dir)?);
+        Ok(Services { s3, secretsmanager, ses, sqs, sts: Arc::new(sts::Sts::open()) })
     }
 
     /// The services as the edge calls them.
     pub fn all(&self) -> Vec<Arc<dyn Service>> {
-        vec![self.secretsmanager.clone(), self.ses.clone(), self.sqs.clone(), self.sts.clone()]
+        vec![
+            self.s3.clone(),
+            self.secretsmanager.clone(),
+            self.ses.clone(),
+            self.sqs.clone(),
+            self.sts.clone(),
+        ]
     }
 }
 
 /// The tables of all services.
 pub fn schemas() -> Vec<Schema> {
-    vec![secretsmanager::state::State::SCHEMA, ses::SCHEMA, sqs::State::SCHEMA]
+    vec![s3::SCHEMA, secretsmanager::state::State::SCHEMA, ses::SCHEMA, sqs::State::SCHEMA]
 }
 
 /// A request whose bounded body the edge has read already, as the routers take it.

@@ -49,19 +49,13 @@ impl Blobs {
             .map_err(|e| Problem::failed("randomness", format!("the kernel gave none: {e}")))?;
         let run = format!("{:016x}", u64::from_le_bytes(seed));
         let (reaper, names) = mpsc::channel();
-        let reaping = Reaper {
-            dir: dir.to_owned(),
-            run: run.clone(),
-            storage: storage.clone(),
-            recorded,
-        };
+        let reaping =
+            Reaper { dir: dir.to_owned(), run: run.clone(), storage: storage.clone(), recorded };
         std::thread::Builder::new()
             .name("blob-reaper".into())
             .stack_size(256 * 1024)
             .spawn(move || reaping.run(&names))
-            .map_err(|e| {
-                Problem::failed("thread", format!("the blob reaper cannot start: {e}"))
-            })?;
+            .map_err(|e| Problem::failed("thread", format!("the blob reaper cannot start: {e}")))?;
         Ok(Arc::new(Blobs { dir: dir.to_owned(), run, next: AtomicU64::new(0), reaper }))
     }
 

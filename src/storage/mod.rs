@@ -10,7 +10,7 @@ mod error;
 mod open;
 mod writer;
 
-pub use blobs::{Blobs, NewBlob};
+pub use blobs::{Blobs, NewBlob, Recorded};
 pub use error::StorageError;
 pub use open::Schema;
 pub use rusqlite;

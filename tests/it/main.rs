@@ -5,6 +5,7 @@ mod edge;
 mod install;
 mod profile;
 mod runtime;
+mod s3;
 mod secretsmanager;
 mod ses;
 mod sqs;

@@ -270,9 +270,8 @@ pub fn combined(algorithm: Algorithm, parts: &[(&str, u64)]) -> Option<Checksum>
     };
     let mut parts = parts.iter();
     let first = parts.next().map(|(text, _)| number(text))?;
-    let whole = parts.fold(first, |sum, (text, size)| {
-        crc_fast::checksum_combine(crc, sum, number(text), *size)
-    });
+    let whole = parts
+        .fold(first, |sum, (text, size)| crc_fast::checksum_combine(crc, sum, number(text), *size));
     Some(Checksum { algorithm, value: crc_text(algorithm, whole), composite: false })
 }
 

@@ -101,7 +101,9 @@ impl WriteConditions {
             (Some("*"), None) => Err(refused("If-Match")),
             (None, Some(tag)) if tag != "*" => Err(refused("If-None-Match")),
             (Some(tag), None) => Ok(WriteConditions { absent: false, matches: Some(tag.into()) }),
-            (None, none_match) => Ok(WriteConditions { absent: none_match.is_some(), matches: None }),
+            (None, none_match) => {
+                Ok(WriteConditions { absent: none_match.is_some(), matches: None })
+            }
         }
     }
 

@@ -360,8 +360,8 @@ pub fn check_policy(policy: &str) -> Result<()> {
     if !policy.trim_start().starts_with('{') {
         return Err(malformed("Policies must be valid JSON and the first byte must be '{'"));
     }
-    let value: serde_json::Value = serde_json::from_str(policy)
-        .map_err(|_| malformed("This policy contains invalid Json"))?;
+    let value: serde_json::Value =
+        serde_json::from_str(policy).map_err(|_| malformed("This policy contains invalid Json"))?;
     let Some(statement) = value.get("Statement") else {
         return Err(malformed("Missing required field Statement"));
     };
@@ -370,7 +370,8 @@ pub fn check_policy(policy: &str) -> Result<()> {
         one => vec![one],
     };
     for statement in statements {
-        for (field, other) in [("Effect", "Effect"), ("Action", "NotAction"), ("Resource", "NotResource")]
+        for (field, other) in
+            [("Effect", "Effect"), ("Action", "NotAction"), ("Resource", "NotResource")]
         {
             if statement.get(field).is_none() && statement.get(other).is_none() {
                 return Err(Error::new(

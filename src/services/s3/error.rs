@@ -208,13 +208,9 @@ impl Error {
     }
 
     pub(crate) fn entity_too_large(proposed: u64, allowed: u64) -> Self {
-        Self::new(
-            400,
-            "EntityTooLarge",
-            "Your proposed upload exceeds the maximum allowed size",
-        )
-        .with("ProposedSize", proposed.to_string())
-        .with("MaxSizeAllowed", allowed.to_string())
+        Self::new(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+            .with("ProposedSize", proposed.to_string())
+            .with("MaxSizeAllowed", allowed.to_string())
     }
 
     /// The disk or the state file refused; nothing was acknowledged.

@@ -15,9 +15,9 @@ pub fn is_bucket_name(name: &str) -> bool {
     let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = name.as_bytes();
     (BUCKET_NAME_MIN..=BUCKET_NAME_MAX).contains(&name.len())
-        && bytes.iter().all(|b| {
-            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.')
-        })
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
         && edge(bytes.first())
         && edge(bytes.last())
         && !name.contains("..")
@@ -51,7 +51,8 @@ pub fn is_version_id(id: &str) -> bool {
 }
 
 fn id_check(text: &str) -> String {
-    let sum = text.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    let sum =
+        text.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     base36(sum)
 }
 
@@ -92,8 +93,21 @@ mod tests {
             assert!(is_bucket_name(good), "{good}");
         }
         for bad in [
-            "ab", "Abc", "a_b", "-abc", "abc-", ".abc", "a..b", "192.168.5.4", "xn--abc",
-            "sthree-x", "abc-s3alias", "abc--ol-s3", "", &"a".repeat(64), "ä-bucket",
+            "ab",
+            "Abc",
+            "a_b",
+            "-abc",
+            "abc-",
+            ".abc",
+            "a..b",
+            "192.168.5.4",
+            "xn--abc",
+            "sthree-x",
+            "abc-s3alias",
+            "abc--ol-s3",
+            "",
+            &"a".repeat(64),
+            "ä-bucket",
         ] {
             assert!(!is_bucket_name(bad), "{bad}");
         }

@@ -66,7 +66,8 @@ mod tests {
         assert_eq!(of("bytes=-2"), Ok(Some((8, 9))));
         assert_eq!(of("bytes=-15"), Ok(Some((0, 9))));
         assert_eq!(of("bytes=0-100"), Ok(Some((0, 9))));
-        for whole in ["bytes=1-0", "bytes=-1-", "bytes=0--1", "bytes=0-1,3-4,7-9", "0-9", "bytes=-"] {
+        for whole in ["bytes=1-0", "bytes=-1-", "bytes=0--1", "bytes=0-1,3-4,7-9", "0-9", "bytes=-"]
+        {
             assert_eq!(of(whole), Ok(None), "{whole}");
         }
         for outside in ["bytes=-0", "bytes=100-200", "bytes=10-"] {
@@ -79,7 +80,9 @@ mod tests {
     fn ranges_of_sources_as_aws_recorded_them() {
         let of = |header| of_source(header, 10).map_err(|e| e.code.into_owned());
         assert_eq!(of("bytes=0-8"), Ok((0, 8)));
-        for bad in ["0-8", "bytes=1-0", "bytes=-1-", "bytes=0--1", "bytes=-", "bytes=-2", "bytes=1-"] {
+        for bad in
+            ["0-8", "bytes=1-0", "bytes=-1-", "bytes=0--1", "bytes=-", "bytes=-2", "bytes=1-"]
+        {
             assert_eq!(of(bad), Err("InvalidArgument".into()), "{bad}");
         }
         assert_eq!(of("bytes=0-100"), Err("InvalidArgument".into()));

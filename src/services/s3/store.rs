@@ -39,13 +39,14 @@ pub const SCHEMA: Schema = Schema {
 };
 
 /// Deletes every row.
-pub const WIPE: &str = "DELETE FROM s3_parts; DELETE FROM s3_uploads; DELETE FROM s3_versions;
+pub(super) const WIPE: &str =
+    "DELETE FROM s3_parts; DELETE FROM s3_uploads; DELETE FROM s3_versions;
     DELETE FROM s3_blobs; DELETE FROM s3_buckets;";
 
 const VERSION: &str = "bucket, key, ord, id, marker, modified, size, etag, extents, attributes";
 
 /// The metadata as one connection sees it.
-pub struct Store<'a> {
+pub(super) struct Store<'a> {
     connection: &'a Connection,
     failed: Cell<Option<rusqlite::Error>>,
     freed: RefCell<Vec<String>>,
@@ -53,12 +54,12 @@ pub struct Store<'a> {
 
 impl<'a> Store<'a> {
     /// Over a connection, or a transaction of one.
-    pub fn over(connection: &'a Connection) -> Self {
+    pub(super) fn over(connection: &'a Connection) -> Self {
         Store { connection, failed: Cell::new(None), freed: RefCell::default() }
     }
 
     /// Names of the blob files that lost their last reference, or why the disk refused.
-    pub fn finish(self) -> rusqlite::Result<Vec<String>> {
+    pub(super) fn finish(self) -> rusqlite::Result<Vec<String>> {
         match self.failed.into_inner() {
             Some(error) => Err(error),
             None => Ok(self.freed.into_inner()),
@@ -309,9 +310,7 @@ impl Index for Store<'_> {
 
     fn put_version(&mut self, version: &Version) -> Result<()> {
         self.run(
-            &format!(
-                "INSERT INTO s3_versions({VERSION}) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"
-            ),
+            &format!("INSERT INTO s3_versions({VERSION}) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"),
             params![
                 version.bucket,
                 version.key,

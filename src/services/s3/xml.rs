@@ -98,11 +98,10 @@ fn read(text: &str) -> Result<Element> {
                 if open.len() == DEPTH_MAX || count > ELEMENTS_MAX {
                     return Err(Error::malformed_xml());
                 }
-                let mut element =
-                    Element::named(&String::from_utf8_lossy(start.local_name().as_ref()));
+                let mut element = Element::named(start.local_name().as_ref());
                 for attribute in start.attributes().flatten() {
-                    if attribute.key.local_name().as_ref() == b"type" {
-                        element.kind = Some(String::from_utf8_lossy(&attribute.value).into_owned());
+                    if attribute.key.local_name().as_ref() == "type" {
+                        element.kind = Some(attribute.value.into_owned());
                     }
                 }
                 open.push(element);
@@ -118,11 +117,9 @@ fn read(text: &str) -> Result<Element> {
                 }
             }
             Event::Text(piece) => {
-                let piece = piece.decode().map_err(|_| Error::malformed_xml())?;
                 push_text(&mut open, &piece);
             }
             Event::CData(piece) => {
-                let piece = piece.decode().map_err(|_| Error::malformed_xml())?;
                 push_text(&mut open, &piece);
             }
             Event::GeneralRef(reference) => {
@@ -146,8 +143,7 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<String> {
     if let Ok(Some(character)) = reference.resolve_char_ref() {
         return Some(character.to_string());
     }
-    let name = reference.decode().ok()?;
-    quick_xml::escape::resolve_predefined_entity(&name).map(str::to_owned)
+    quick_xml::escape::resolve_predefined_entity(reference).map(str::to_owned)
 }
 
 /// Text as XML content, as S3 writes it: what XML 1.0 cannot carry becomes a reference.
@@ -177,9 +173,8 @@ pub struct Xml {
 impl Xml {
     /// A document in S3's namespace whose root is called `root`.
     pub fn document(root: &str) -> Xml {
-        let text = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"{NAMESPACE}\">"
-        );
+        let text =
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"{NAMESPACE}\">");
         Xml { text, open: vec![root.to_owned()] }
     }
 
@@ -267,8 +262,14 @@ mod tests {
     #[test]
     fn nonsense_is_malformed() {
         for bad in [
-            "", "no xml", "<A>", "<A></B>", "<B/>", "<A>&unknown;</A>",
-            "<!DOCTYPE a [<!ENTITY x \"y\">]><A>&x;</A>", "\u{0}",
+            "",
+            "no xml",
+            "<A>",
+            "<A></B>",
+            "<B/>",
+            "<A>&unknown;</A>",
+            "<!DOCTYPE a [<!ENTITY x \"y\">]><A>&x;</A>",
+            "\u{0}",
         ] {
             let error = Element::parse(bad.as_bytes(), "A").unwrap_err();
             assert_eq!(error.code, "MalformedXML", "{bad}");
@@ -282,6 +283,8 @@ mod tests {
     fn what_is_written_is_escaped() {
         let mut xml = Xml::plain("Error");
         xml.leaf("Key", "a<b>&\"\r\u{1}");
-        assert!(xml.finish().ends_with("<Error><Key>a&lt;b&gt;&amp;&quot;&#xd;&#x1;</Key></Error>"));
+        assert!(
+            xml.finish().ends_with("<Error><Key>a&lt;b&gt;&amp;&quot;&#xd;&#x1;</Key></Error>")
+        );
     }
 }

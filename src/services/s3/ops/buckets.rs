@@ -63,7 +63,9 @@ impl CreateBucket {
             Error::new(
                 400,
                 "IllegalLocationConstraintException",
-                format!("The {location} location constraint is incompatible for the region specific endpoint this request was sent to."),
+                format!(
+                    "The {location} location constraint is incompatible for the region specific endpoint this request was sent to."
+                ),
             )
         };
         match self.location.as_deref().filter(|l| !l.is_empty()) {
@@ -134,7 +136,7 @@ pub struct ListBuckets {
 
 impl ListBuckets {
     /// A page of the caller's buckets, and whether there are more.
-    pub fn apply(self, index: &impl Look, account: &str) -> Result<(Vec<Bucket>, bool)> {
+    pub fn apply(&self, index: &impl Look, account: &str) -> Result<(Vec<Bucket>, bool)> {
         let max = self.max.unwrap_or(BUCKETS_PAGE_MAX).min(BUCKETS_PAGE_MAX);
         let (mut found, mut after) = (Vec::new(), self.after.clone());
         loop {

@@ -82,8 +82,7 @@ pub enum Copied {
 impl CopyObject {
     /// Makes the copy visible.
     pub fn apply(self, index: &mut impl Index, context: &mut Context<'_>) -> Result<Copied> {
-        let (source_bucket, found) =
-            source(index, &self.source, &self.source_conditions, context)?;
+        let (source_bucket, found) = source(index, &self.source, &self.source_conditions, context)?;
         if found != self.expected {
             return Ok(Copied::Changed);
         }

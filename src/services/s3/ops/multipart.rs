@@ -10,9 +10,7 @@ use crate::services::s3::conditions::WriteConditions;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, Look, existing};
 use crate::services::s3::limits::{PART_BYTES_MIN, PART_NUMBER_MAX};
-use crate::services::s3::model::{
-    Attributes, Blob, Bucket, Extent, ObjectPart, Part, Upload,
-};
+use crate::services::s3::model::{Attributes, Blob, Bucket, Extent, ObjectPart, Part, Upload};
 use crate::services::s3::names::check_key;
 use std::collections::BTreeMap;
 
@@ -105,7 +103,11 @@ pub struct UploadPart {
 
 impl UploadPart {
     /// Keeps the part. The caller has made sure that shared bytes still exist.
-    pub fn apply(self, index: &mut impl Index, context: &mut Context<'_>) -> Result<(Upload, Part)> {
+    pub fn apply(
+        self,
+        index: &mut impl Index,
+        context: &mut Context<'_>,
+    ) -> Result<(Upload, Part)> {
         let bucket = existing(index, &self.bucket)?;
         let upload = find_upload(index, &bucket, &self.key, &self.upload)?;
         let extents = match &self.body {

@@ -38,8 +38,9 @@ pub fn checked(
     for (key, value) in tags {
         let chars = key.chars().count();
         if chars == 0 || chars > TAG_KEY_CHARS_MAX || !allowed(&key) {
-            return Err(Error::invalid_tag("The TagKey you have provided is invalid")
-                .with("TagKey", key));
+            return Err(
+                Error::invalid_tag("The TagKey you have provided is invalid").with("TagKey", key)
+            );
         }
         if value.chars().count() > TAG_VALUE_CHARS_MAX || !allowed(&value) {
             return Err(Error::invalid_tag("The TagValue you have provided is invalid")

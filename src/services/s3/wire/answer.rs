@@ -55,8 +55,8 @@ fn host_id(request_id: &str) -> String {
 /// The error's answer; without its document where HTTP allows none.
 pub(super) fn refusal(error: &Error, head: Option<&Head>, request_id: &str) -> Answer {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let bodiless = status == StatusCode::NOT_MODIFIED
-        || head.is_some_and(|h| h.method == Method::HEAD);
+    let bodiless =
+        status == StatusCode::NOT_MODIFIED || head.is_some_and(|h| h.method == Method::HEAD);
     let mut answer = if bodiless {
         empty(status)
     } else {

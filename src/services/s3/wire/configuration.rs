@@ -123,10 +123,16 @@ pub(super) async fn policy(s3: &S3, head: &Head, body: Incoming) -> Result<Answe
             s3.look(|index| existing(index, &head.bucket))?;
             let text = receive_document(body, &plan).await?;
             if text.len() > POLICY_BYTES_MAX {
-                return Err(Error::new(400, "PolicyTooLarge", "Policy exceeds the maximum allowed document size."));
+                return Err(Error::new(
+                    400,
+                    "PolicyTooLarge",
+                    "Policy exceeds the maximum allowed document size.",
+                ));
             }
             let policy = String::from_utf8(text.to_vec());
-            let policy = policy.map_err(|_| Error::new(400, "MalformedPolicy", "This policy contains invalid Json"))?;
+            let policy = policy.map_err(|_| {
+                Error::new(400, "MalformedPolicy", "This policy contains invalid Json")
+            })?;
             documents::check_policy(&policy)?;
             configure(s3, head, Setting::Put("policy".into(), policy)).await?;
             Ok(empty(StatusCode::NO_CONTENT))
@@ -194,7 +200,9 @@ pub(super) async fn bucket_acl(s3: &S3, head: &Head, body: Incoming) -> Result<A
     let bucket = s3.look(|index| existing(index, &head.bucket))?;
     if head.method == Method::GET {
         let stored = bucket.settings.documents.get("acl").cloned();
-        return Ok(xml_document(stored.unwrap_or_else(|| acl_document(&bucket.account, "private"))));
+        return Ok(xml_document(
+            stored.unwrap_or_else(|| acl_document(&bucket.account, "private")),
+        ));
     }
     let canned = attributes::acl(head)?;
     let grants = head.headers.keys().any(|n| n.as_str().starts_with("x-amz-grant-"));
@@ -211,7 +219,11 @@ pub(super) async fn bucket_acl(s3: &S3, head: &Head, body: Incoming) -> Result<A
     let text = receive_document(body, &plan).await?;
     let acl = match (canned, text.is_empty()) {
         (Some(_), false) => {
-            return Err(Error::new(400, "UnexpectedContent", "This request does not support content"));
+            return Err(Error::new(
+                400,
+                "UnexpectedContent",
+                "This request does not support content",
+            ));
         }
         (Some(canned), true) => acl_document(&bucket.account, &canned),
         (None, true) => {

@@ -24,7 +24,11 @@ const ATTEMPTS_MAX: usize = 16;
 fn source_of(head: &Head) -> Result<Source> {
     let text = head.header("x-amz-copy-source").unwrap_or_default();
     let invalid = || {
-        Error::invalid_argument("Invalid copy source object key", "x-amz-copy-source", "x-amz-copy-source")
+        Error::invalid_argument(
+            "Invalid copy source object key",
+            "x-amz-copy-source",
+            "x-amz-copy-source",
+        )
     };
     let (path, version) = match text.rsplit_once("?versionId=") {
         Some((path, version)) => (path, Some(version.to_owned())),

@@ -51,9 +51,11 @@ pub(super) fn page_size(head: &Head, name: &'static str) -> Result<usize> {
             let message = "Argument maxKeys must be an integer between 0 and 2147483647";
             Err(Error::invalid_argument(message, name, text))
         }
-        Err(_) => {
-            Err(Error::invalid_argument("Provided max-keys not an integer or within integer range", name, text))
-        }
+        Err(_) => Err(Error::invalid_argument(
+            "Provided max-keys not an integer or within integer range",
+            name,
+            text,
+        )),
     }
 }
 

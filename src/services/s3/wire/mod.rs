@@ -45,7 +45,11 @@ pub struct S3 {
 
 impl S3 {
     /// Opens the service; bodies go to `blobs/` below `state_dir`.
-    pub fn open(storage: &Storage, clock: &Clock, state_dir: &Path) -> std::result::Result<Self, Problem> {
+    pub fn open(
+        storage: &Storage,
+        clock: &Clock,
+        state_dir: &Path,
+    ) -> std::result::Result<Self, Problem> {
         let blobs = Blobs::open(&state_dir.join("blobs"), storage, recorded)?;
         let mut seed = [0; 8];
         getrandom::fill(&mut seed)
@@ -125,7 +129,9 @@ impl S3 {
                 return Err(Error::new(
                     400,
                     "InvalidBucketOwnerAWSAccountID",
-                    format!("The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]"),
+                    format!(
+                        "The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]"
+                    ),
                 ));
             }
             let owner = self.look(|index| index.bucket(&bucket))?.map(|b| b.account);
@@ -173,7 +179,8 @@ impl Service for S3 {
                 files.into_iter().for_each(|file| blobs.discard(file));
                 Ok(())
             });
-            done.await.map_err(|e| Problem::failed("reset-failed", format!("s3: {}", e.for_people())))
+            done.await
+                .map_err(|e| Problem::failed("reset-failed", format!("s3: {}", e.for_people())))
         })
     }
 

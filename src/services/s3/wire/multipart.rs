@@ -73,7 +73,9 @@ impl S3 {
         set(headers, "etag", &format!("\"{}\"", part.etag));
         attributes::show_encryption(headers, &upload.attributes.encryption);
         let chosen = received.chosen.then_some(received.checksum.algorithm);
-        if let Some(checksum) = chosen.or(upload.checksum.map(|(a, _)| a)).and_then(|a| of(&part, a)) {
+        if let Some(checksum) =
+            chosen.or(upload.checksum.map(|(a, _)| a)).and_then(|a| of(&part, a))
+        {
             set(headers, checksum.algorithm.header(), &checksum.value);
         }
         Ok(answer)
@@ -302,7 +304,9 @@ fn checksum_wanted(head: &Head) -> Result<Option<(Algorithm, bool)>> {
         None => algorithm == Algorithm::Crc64nvme,
         Some("FULL_OBJECT") => true,
         Some("COMPOSITE") => false,
-        Some(_) => return Err(Error::invalid_request("Value for x-amz-checksum-type header is invalid.")),
+        Some(_) => {
+            return Err(Error::invalid_request("Value for x-amz-checksum-type header is invalid."));
+        }
     };
     let possible = if full { algorithm.combines() } else { algorithm != Algorithm::Crc64nvme };
     if !possible {

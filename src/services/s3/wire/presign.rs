@@ -50,7 +50,9 @@ fn check_v4(head: &Head, now: Millis, all: &[&str; 6]) -> Result<()> {
         ));
     }
     let Some(date) = compact_date(given("X-Amz-Date")) else {
-        return Err(query_error("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""));
+        return Err(query_error(
+            "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"",
+        ));
     };
     let expires = given("X-Amz-Expires");
     let seconds: i64 =
@@ -65,7 +67,10 @@ fn check_v4(head: &Head, now: Millis, all: &[&str; 6]) -> Result<()> {
     }
     let end = date.plus_seconds(seconds);
     if now > end {
-        return Err(expired().with("X-Amz-Expires", expires).with("Expires", second(end)).with("ServerTime", second(now)));
+        return Err(expired()
+            .with("X-Amz-Expires", expires)
+            .with("Expires", second(end))
+            .with("ServerTime", second(now)));
     }
     Ok(())
 }
@@ -177,7 +182,10 @@ mod tests {
         let begun = 1_795_256_130_000;
         assert_eq!(verdict(URL, begun + 60_000), Ok(()));
         let error = verdict(URL, begun + 60_001).unwrap_err();
-        assert_eq!((error.code.as_ref(), error.message.as_ref()), ("AccessDenied", "Request has expired"));
+        assert_eq!(
+            (error.code.as_ref(), error.message.as_ref()),
+            ("AccessDenied", "Request has expired")
+        );
         assert_eq!(error.members[1], ("Expires".into(), "2026-11-21T10:16:30Z".into()));
     }
 

@@ -13,6 +13,7 @@ use crate::services::s3::model::Blob;
 use crate::storage::{Blobs, NewBlob};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -134,10 +135,11 @@ impl Plan {
 /// Takes the whole body in.
 pub(super) async fn receive(blobs: &Arc<Blobs>, body: Incoming, plan: &Plan) -> Result<Received> {
     let mut sink = Sink::Small(BytesMut::new());
-    let trailers = read(body, plan.framed, PUT_BYTES_MAX, async |data| {
-        sink.take(blobs, plan, data).await
-    });
-    let trailers = trailers.await?;
+    let mut arriving = Arriving::new(body, plan.framed, PUT_BYTES_MAX);
+    while let Some(data) = arriving.next().await? {
+        sink.take(blobs, plan, data).await?;
+    }
+    let trailers = arriving.trailers()?;
     let (content, digests) = sink.finish(plan).await?;
     plan.check(&digests, &trailers)?;
     let algorithm = plan.algorithm();
@@ -150,43 +152,53 @@ pub(super) async fn receive(blobs: &Arc<Blobs>, body: Incoming, plan: &Plan) -> 
 pub(super) async fn receive_document(body: Incoming, plan: &Plan) -> Result<Bytes> {
     let mut document = BytesMut::new();
     let mut hasher = plan.hasher();
-    let trailers = read(body, plan.framed, DOCUMENT_BYTES_MAX as u64, async |data: Bytes| {
+    let mut arriving = Arriving::new(body, plan.framed, DOCUMENT_BYTES_MAX as u64);
+    while let Some(data) = arriving.next().await? {
         hasher.update(&data);
         document.extend_from_slice(&data);
-        Ok(())
-    });
-    let trailers = trailers.await?;
+    }
+    let trailers = arriving.trailers()?;
     plan.check(&hasher.finish(), &trailers)?;
     Ok(document.freeze())
 }
 
-async fn read(
-    mut body: Incoming,
-    framed: bool,
+/// The content of a body, piece by piece.
+struct Arriving {
+    body: Incoming,
+    chunked: Option<Chunked>,
+    pieces: VecDeque<Bytes>,
+    seen: u64,
     limit: u64,
-    mut take: impl AsyncFnMut(Bytes) -> Result<()>,
-) -> Result<Vec<(String, String)>> {
-    let mut chunked = framed.then(Chunked::new);
-    let mut seen = 0;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Error::incomplete_body())?;
-        let Ok(data) = frame.into_data() else { continue };
-        let mut content = Vec::with_capacity(2);
-        match &mut chunked {
-            Some(chunked) => chunked.decode(data, |piece| content.push(piece))?,
-            None => content.push(data),
-        }
-        for piece in content {
-            seen += piece.len() as u64;
-            if seen > limit {
-                return Err(Error::entity_too_large(seen, limit));
+}
+
+impl Arriving {
+    fn new(body: Incoming, framed: bool, limit: u64) -> Self {
+        let chunked = framed.then(Chunked::new);
+        Arriving { body, chunked, pieces: VecDeque::new(), seen: 0, limit }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            if let Some(piece) = self.pieces.pop_front() {
+                self.seen += piece.len() as u64;
+                if self.seen > self.limit {
+                    return Err(Error::entity_too_large(self.seen, self.limit));
+                }
+                return Ok(Some(piece));
             }
-            take(piece).await?;
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let frame = frame.map_err(|_| Error::incomplete_body())?;
+            let Ok(data) = frame.into_data() else { continue };
+            let pieces = &mut self.pieces;
+            match &mut self.chunked {
+                Some(chunked) => chunked.decode(data, |piece| pieces.push_back(piece))?,
+                None => pieces.push_back(data),
+            }
         }
     }
-    match chunked {
-        Some(chunked) => chunked.finish(),
-        None => Ok(Vec::new()),
+
+    fn trailers(self) -> Result<Vec<(String, String)>> {
+        self.chunked.map_or_else(|| Ok(Vec::new()), Chunked::finish)
     }
 }
 

@@ -97,44 +97,62 @@ pub(super) enum Operation {
 const OF_BUCKET: &[(&str, [&str; 4])] = &[
     ("abac", ["GetBucketAbac", "PutBucketAbac", "", ""]),
     ("acl", ["GetBucketAcl", "PutBucketAcl", "", ""]),
-    ("analytics", [
-        "GetBucketAnalyticsConfiguration",
-        "PutBucketAnalyticsConfiguration",
-        "DeleteBucketAnalyticsConfiguration",
-        "",
-    ]),
+    (
+        "analytics",
+        [
+            "GetBucketAnalyticsConfiguration",
+            "PutBucketAnalyticsConfiguration",
+            "DeleteBucketAnalyticsConfiguration",
+            "",
+        ],
+    ),
     ("delete", ["", "", "", "DeleteObjects"]),
-    ("intelligent-tiering", [
-        "GetBucketIntelligentTieringConfiguration",
-        "PutBucketIntelligentTieringConfiguration",
-        "DeleteBucketIntelligentTieringConfiguration",
-        "",
-    ]),
-    ("inventory", [
-        "GetBucketInventoryConfiguration",
-        "PutBucketInventoryConfiguration",
-        "DeleteBucketInventoryConfiguration",
-        "",
-    ]),
+    (
+        "intelligent-tiering",
+        [
+            "GetBucketIntelligentTieringConfiguration",
+            "PutBucketIntelligentTieringConfiguration",
+            "DeleteBucketIntelligentTieringConfiguration",
+            "",
+        ],
+    ),
+    (
+        "inventory",
+        [
+            "GetBucketInventoryConfiguration",
+            "PutBucketInventoryConfiguration",
+            "DeleteBucketInventoryConfiguration",
+            "",
+        ],
+    ),
     ("location", ["GetBucketLocation", "", "", ""]),
-    ("metadataConfiguration", [
-        "GetBucketMetadataConfiguration",
-        "",
-        "DeleteBucketMetadataConfiguration",
-        "CreateBucketMetadataConfiguration",
-    ]),
-    ("metadataTable", [
-        "GetBucketMetadataTableConfiguration",
-        "",
-        "DeleteBucketMetadataTableConfiguration",
-        "CreateBucketMetadataTableConfiguration",
-    ]),
-    ("metrics", [
-        "GetBucketMetricsConfiguration",
-        "PutBucketMetricsConfiguration",
-        "DeleteBucketMetricsConfiguration",
-        "",
-    ]),
+    (
+        "metadataConfiguration",
+        [
+            "GetBucketMetadataConfiguration",
+            "",
+            "DeleteBucketMetadataConfiguration",
+            "CreateBucketMetadataConfiguration",
+        ],
+    ),
+    (
+        "metadataTable",
+        [
+            "GetBucketMetadataTableConfiguration",
+            "",
+            "DeleteBucketMetadataTableConfiguration",
+            "CreateBucketMetadataTableConfiguration",
+        ],
+    ),
+    (
+        "metrics",
+        [
+            "GetBucketMetricsConfiguration",
+            "PutBucketMetricsConfiguration",
+            "DeleteBucketMetricsConfiguration",
+            "",
+        ],
+    ),
     ("policy", ["GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", ""]),
     ("policyStatus", ["GetBucketPolicyStatus", "", "", ""]),
     ("session", ["CreateSession", "", "", ""]),
@@ -146,12 +164,7 @@ const OF_BUCKET: &[(&str, [&str; 4])] = &[
 /// The same for requests to an object.
 const OF_OBJECT: &[(&str, [&str; 4])] = &[
     ("acl", ["GetObjectAcl", "PutObjectAcl", "", ""]),
-    ("annotation", [
-        "GetObjectAnnotation",
-        "PutObjectAnnotation",
-        "DeleteObjectAnnotation",
-        "",
-    ]),
+    ("annotation", ["GetObjectAnnotation", "PutObjectAnnotation", "DeleteObjectAnnotation", ""]),
     ("attributes", ["GetObjectAttributes", "", "", ""]),
     ("encryption", ["", "UpdateObjectEncryption", "", ""]),
     ("legal-hold", ["GetObjectLegalHold", "PutObjectLegalHold", "", ""]),
