@@ -448,7 +448,7 @@ mod tests {
     #[test]
     fn credentials_name_the_account() {
         let tail = "MAIL FROM:<a@x.org>\r\nRCPT TO:<b@x.org>\r\nDATA\r\n.\r\n";
-        let plain = STANDARD.encode(b"\0123456789012\0secret");
+        let plain = STANDARD.encode(b"\x00123456789012\x00secret");
         let login = STANDARD.encode(b"123456789012");
         for auth in [
             format!("AUTH PLAIN {plain}\r\n"),
