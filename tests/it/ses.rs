@@ -133,6 +133,18 @@ fn mails_identities_and_counts_outlive_the_process() {
     Mailroom::open(state.path()).python("ses/api.py", "after_restart");
 }
 
+/// What `kill -9` leaves is the files as they are: here they are copied while the gateway still runs.
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let (state, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mailroom = Mailroom::open(state.path());
+    mailroom.python("ses/api.py", "before_restart");
+    for file in ["state.db", "state.db-wal"] {
+        std::fs::copy(state.path().join(file), left.path().join(file)).unwrap();
+    }
+    Mailroom::open(left.path()).python("ses/api.py", "after_restart");
+}
+
 #[test]
 fn the_seeder_may_verify_again_and_again() {
     let state = tempfile::tempdir().unwrap();

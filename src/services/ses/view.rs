@@ -1,7 +1,7 @@
 //! Mails as people and tests look at them: devenv's own listing and the shape that LocalStack's
 //! `/_aws/ses` has (<https://docs.localstack.cloud/aws/services/ses/>).
 
-use super::mail::{Mail, Via};
+use super::mail::Mail;
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use serde_json::{Map, Value, json};
 
@@ -40,7 +40,7 @@ pub fn detail(mail: &Mail, raw: &[u8]) -> Value {
 }
 
 /// One mail as LocalStack shows it.
-pub fn localstack(mail: &Mail, raw: &[u8], with_raw: bool) -> Value {
+pub fn localstack(mail: &Mail, raw: &[u8]) -> Value {
     let parsed = MessageParser::default().parse(raw);
     let mut destination = Map::new();
     for (name, list) in
@@ -50,7 +50,7 @@ pub fn localstack(mail: &Mail, raw: &[u8], with_raw: bool) -> Value {
             destination.insert(name.into(), list.clone().into());
         }
     }
-    let mut value = json!({
+    json!({
         "Id": mail.id,
         "Region": mail.region,
         "Timestamp": mail.received.iso8601()[..19],
@@ -58,11 +58,8 @@ pub fn localstack(mail: &Mail, raw: &[u8], with_raw: bool) -> Value {
         "Destination": destination,
         "Subject": mail.subject,
         "Body": {"text_part": text(parsed.as_ref()), "html_part": html(parsed.as_ref())},
-    });
-    if with_raw || mail.via == Via::Smtp {
-        value["RawData"] = String::from_utf8_lossy(raw).into();
-    }
-    value
+        "RawData": String::from_utf8_lossy(raw),
+    })
 }
 
 fn headers<'a>(mail: &'a Message<'_>) -> impl Iterator<Item = Value> + use<'a> {
@@ -110,6 +107,7 @@ fn normal_lines(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::base::Millis;
+    use crate::services::ses::Via;
 
     fn mail() -> Mail {
         Mail {
@@ -138,7 +136,7 @@ mod tests {
         let value = detail(&mail(), plain);
         assert_eq!((&value["text"], &value["html"]), (&json!("one\ntwo"), &Value::Null));
         assert_eq!(value["headers"], json!([{"name": "Subject", "value": "s"}]));
-        let shown = localstack(&mail(), plain, false);
+        let shown = localstack(&mail(), plain);
         assert_eq!(shown["Body"]["text_part"], "one\ntwo");
         assert_eq!(shown["Destination"], json!({"ToAddresses": ["b@x"]}));
         assert_eq!(shown["Timestamp"], "1970-01-01T00:00:00");
@@ -148,7 +146,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(raw in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
             let _ = detail(&mail(), &raw);
-            let _ = localstack(&mail(), &raw, true);
+            let _ = localstack(&mail(), &raw);
         }
 
         #[test]

@@ -177,73 +177,20 @@ impl Ses {
         let query = Form::parse(request.uri().query().unwrap_or_default().as_bytes());
         let Ok(query) = query else { return problem(StatusCode::BAD_REQUEST, "malformed query") };
         let path = request.uri().path().trim_end_matches('/').to_owned();
-        let rest = path.strip_prefix("/_devenv/mail/").unwrap_or_default();
-        let answer = match (request.method(), path.as_str()) {
-            (&Method::GET, "/_aws/ses") => self.localstack(&query),
-            (&Method::DELETE, "/_aws/ses" | "/_devenv/mail") => {
-                self.clear(&request, query.get("id")).await
+        let rest = path.strip_prefix("/_devenv/mail/").filter(|rest| !rest.is_empty());
+        let known = rest.is_some() || ["/_aws/ses", "/_devenv/mail"].contains(&path.as_str());
+        let answer = match request.method() {
+            _ if !known => Ok(problem(StatusCode::NOT_FOUND, "no such page")),
+            &Method::GET => {
+                // Big mails are read and taken apart on a thread that may be busy.
+                let host = self.host.clone();
+                let seen = tokio::task::spawn_blocking(move || look(&host, &path, &query)).await;
+                seen.unwrap_or_else(|e| Err(Failure::new(500, "InternalFailure", e.to_string())))
             }
-            (&Method::GET, "/_devenv/mail") => self.listing(&query),
-            (&Method::GET, _) if !rest.is_empty() => self.one(rest),
-            (&Method::DELETE, _) if !rest.is_empty() => self.clear(&request, Some(rest)).await,
-            (_, "/_aws/ses" | "/_devenv/mail") => {
-                Ok(problem(StatusCode::METHOD_NOT_ALLOWED, "only GET and DELETE are served here"))
-            }
-            _ => Ok(problem(StatusCode::NOT_FOUND, "no such page")),
+            &Method::DELETE => self.clear(&request, rest.or(query.get("id"))).await,
+            _ => Ok(problem(StatusCode::METHOD_NOT_ALLOWED, "only GET and DELETE are served here")),
         };
         answer.unwrap_or_else(|f| problem(StatusCode::INTERNAL_SERVER_ERROR, &f.message))
-    }
-
-    fn read<T>(
-        &self,
-        query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Failure> {
-        self.host.storage().read(query).map_err(|e| unavailable(&e))
-    }
-
-    fn localstack(&self, query: &Form) -> Result<Answer, Failure> {
-        let mails = match query.get("id") {
-            Some(id) => self.read(|c| store::one(c, id))?.into_iter().collect(),
-            None => self.read(|c| {
-                store::newest(c, LOCALSTACK_LISTING_MAX, LOCALSTACK_BYTES_MAX, query.get("email"))
-            })?,
-        };
-        let wanted = query.get("email");
-        let mails = mails.iter().filter(|(m, _)| wanted.is_none_or(|w| w == m.source));
-        let messages: Vec<Value> =
-            mails.map(|(mail, raw)| view::localstack(mail, raw, true)).collect();
-        Ok(page_of(StatusCode::OK, &json!({"messages": messages})))
-    }
-
-    fn listing(&self, query: &Form) -> Result<Answer, Failure> {
-        let number = |name| query.get(name).map(str::parse::<i64>).transpose();
-        let (Ok(before), Ok(limit)) = (number("after"), number("limit")) else {
-            return Ok(problem(StatusCode::BAD_REQUEST, "`after` and `limit` are whole numbers"));
-        };
-        let limit = limit.map_or(LISTING_MAX, |n| n.clamp(1, LISTING_MAX as i64) as usize);
-        let mut mails = self.read(|c| store::page(c, before, limit + 1))?;
-        let more = mails.len() > limit;
-        mails.truncate(limit);
-        let next = mails.last().filter(|_| more).map(|(seq, _)| seq.to_string());
-        let mails: Vec<Value> = mails.iter().map(|(_, mail)| view::summary(mail)).collect();
-        Ok(page_of(StatusCode::OK, &json!({"schema": 1, "mails": mails, "next": next})))
-    }
-
-    /// `{id}` or `{id}/raw`.
-    fn one(&self, rest: &str) -> Result<Answer, Failure> {
-        let (id, raw) = match rest.strip_suffix("/raw") {
-            Some(id) => (id, true),
-            None => (rest, false),
-        };
-        let Some((mail, bytes)) = self.read(|c| store::one(c, id))? else {
-            return Ok(problem(StatusCode::NOT_FOUND, "no such mail"));
-        };
-        if raw {
-            return Ok(answer(StatusCode::OK, "message/rfc822", bytes));
-        }
-        let mut value = view::detail(&mail, &bytes);
-        value["schema"] = 1.into();
-        Ok(page_of(StatusCode::OK, &value))
     }
 
     async fn clear(
@@ -256,6 +203,68 @@ impl Ses {
         self.host.run(ClearMails { id: id.map(str::to_owned) }, &caller).await?;
         Ok(answer(StatusCode::NO_CONTENT, "application/json", Bytes::new()))
     }
+}
+
+type Mails = Host<State>;
+
+/// Answers a `GET`.
+fn look(host: &Mails, path: &str, query: &Form) -> Result<Answer, Failure> {
+    match path.strip_prefix("/_devenv/mail/") {
+        Some(rest) => one(host, rest),
+        None if path == "/_aws/ses" => localstack(host, query),
+        None => listing(host, query),
+    }
+}
+
+fn read<T>(
+    host: &Mails,
+    query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+) -> Result<T, Failure> {
+    host.storage().read(query).map_err(|e| unavailable(&e))
+}
+
+fn localstack(host: &Mails, query: &Form) -> Result<Answer, Failure> {
+    let sender = query.get("email");
+    let mails = match query.get("id") {
+        Some(id) => read(host, |c| store::one(c, id))?.into_iter().collect(),
+        None => {
+            read(host, |c| store::newest(c, LOCALSTACK_LISTING_MAX, LOCALSTACK_BYTES_MAX, sender))?
+        }
+    };
+    let wanted = mails.iter().filter(|(mail, _)| sender.is_none_or(|s| s == mail.source));
+    let messages: Vec<Value> = wanted.map(|(mail, raw)| view::localstack(mail, raw)).collect();
+    Ok(page_of(StatusCode::OK, &json!({"messages": messages})))
+}
+
+fn listing(host: &Mails, query: &Form) -> Result<Answer, Failure> {
+    let number = |name| query.get(name).map(str::parse::<i64>).transpose();
+    let (Ok(before), Ok(limit)) = (number("after"), number("limit")) else {
+        return Ok(problem(StatusCode::BAD_REQUEST, "`after` and `limit` are whole numbers"));
+    };
+    let limit = limit.map_or(LISTING_MAX, |n| n.clamp(1, LISTING_MAX as i64) as usize);
+    let mut mails = read(host, |c| store::page(c, before, limit + 1))?;
+    let more = mails.len() > limit;
+    mails.truncate(limit);
+    let next = mails.last().filter(|_| more).map(|(seq, _)| seq.to_string());
+    let mails: Vec<Value> = mails.iter().map(|(_, mail)| view::summary(mail)).collect();
+    Ok(page_of(StatusCode::OK, &json!({"schema": 1, "mails": mails, "next": next})))
+}
+
+/// `{id}` or `{id}/raw`.
+fn one(host: &Mails, rest: &str) -> Result<Answer, Failure> {
+    let (id, raw) = match rest.strip_suffix("/raw") {
+        Some(id) => (id, true),
+        None => (rest, false),
+    };
+    let Some((mail, bytes)) = read(host, |c| store::one(c, id))? else {
+        return Ok(problem(StatusCode::NOT_FOUND, "no such mail"));
+    };
+    if raw {
+        return Ok(answer(StatusCode::OK, "message/rfc822", bytes));
+    }
+    let mut value = view::detail(&mail, &bytes);
+    value["schema"] = 1.into();
+    Ok(page_of(StatusCode::OK, &value))
 }
 
 fn answer(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> Answer {
