@@ -53,6 +53,8 @@ pub const ATTEMPTS_MAX: usize = 10_000;
 pub const COOLDOWN_SECONDS: i64 = 60;
 /// Names in one page of a list.
 pub const LIST_RESULTS: RangeInclusive<i64> = 1..=1000;
+/// Characters of a permission's label.
+pub const LABEL_CHARS_MAX: usize = 80;
 /// Tags of a queue.
 pub const TAGS_MAX: usize = 50;
 /// Messages that one receive moves to the dead-letter queue at the most (devenv's own bound).

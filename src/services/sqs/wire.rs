@@ -58,6 +58,7 @@ const MODEL: &[&str] = &[
 
 /// Those that are served.
 const SERVED: &[&str] = &[
+    AddPermission::NAME,
     ChangeMessageVisibility::NAME,
     ChangeMessageVisibilityBatch::NAME,
     CreateQueue::NAME,
@@ -71,6 +72,7 @@ const SERVED: &[&str] = &[
     ListQueues::NAME,
     PurgeQueue::NAME,
     ReceiveMessage::NAME,
+    RemovePermission::NAME,
     SendMessage::NAME,
     SendMessageBatch::NAME,
     SetQueueAttributes::NAME,
@@ -199,7 +201,7 @@ fn routes<P: Protocol>(core: &Arc<Core>, reword: fn(Failure) -> Failure) -> Rout
     add = add.op::<GetQueueAttributes>().op::<SetQueueAttributes>().op::<PurgeQueue>();
     add = add.op::<TagQueue>().op::<UntagQueue>().op::<ListQueueTags>();
     add = add.op::<SendMessage>().op::<DeleteMessage>().op::<ChangeMessageVisibility>();
-    add = add.op::<ListDeadLetterSourceQueues>();
+    add = add.op::<ListDeadLetterSourceQueues>().op::<AddPermission>().op::<RemovePermission>();
     // The results of batches are called `Successful` in JSON, and each by its own name in XML.
     add = add.op_called::<SendMessageBatch>(names(|m| match m {
         "Successful" => Some("SendMessageBatchResultEntry"),

@@ -86,6 +86,7 @@ impl Core {
 
     fn named(&mut self, operation: &str, input: Value) -> Result<Value, String> {
         match operation {
+            "AddPermission" => self.call::<AddPermission>(input),
             "ChangeMessageVisibility" => self.call::<ChangeMessageVisibility>(input),
             "ChangeMessageVisibilityBatch" => self.call::<ChangeMessageVisibilityBatch>(input),
             "CreateQueue" => self.call::<CreateQueue>(input),
@@ -99,6 +100,7 @@ impl Core {
             "ListQueues" => self.call::<ListQueues>(input),
             "PurgeQueue" => self.call::<PurgeQueue>(input),
             "ReceiveMessage" => self.call::<ReceiveMessage>(input),
+            "RemovePermission" => self.call::<RemovePermission>(input),
             "SendMessage" => self.call::<SendMessage>(input),
             "SendMessageBatch" => self.call::<SendMessageBatch>(input),
             "SetQueueAttributes" => self.call::<SetQueueAttributes>(input),

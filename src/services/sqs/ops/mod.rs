@@ -1,5 +1,6 @@
 //! The operations of SQS, one a file.
 
+mod add_permission;
 mod batch;
 mod change_message_visibility;
 mod change_message_visibility_batch;
@@ -15,6 +16,7 @@ mod list_queues;
 mod page;
 mod purge_queue;
 mod receive_message;
+mod remove_permission;
 mod send_message;
 mod send_message_batch;
 mod sending;
@@ -22,6 +24,7 @@ mod set_queue_attributes;
 mod tag_queue;
 mod untag_queue;
 
+pub use add_permission::AddPermission;
 pub use batch::BatchFailure;
 pub use change_message_visibility::ChangeMessageVisibility;
 pub use change_message_visibility_batch::{
@@ -38,6 +41,7 @@ pub use list_queue_tags::{ListQueueTags, QueueTags};
 pub use list_queues::{ListQueues, QueueUrls};
 pub use purge_queue::PurgeQueue;
 pub use receive_message::{ReceiveMessage, Received, ReceivedMessage};
+pub use remove_permission::RemovePermission;
 pub use send_message::SendMessage;
 pub use send_message_batch::{SendMessageBatch, SendMessageBatchEntry, SentBatch};
 pub use sending::SentMessage;
