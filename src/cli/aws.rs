@@ -28,6 +28,6 @@ impl Aws {
             args.splice(0..0, [OsString::from("--endpoint-url"), OsString::from(endpoint)]);
         }
         let remedy = "install it with `pip install awscli`, or point another client at AWS_ENDPOINT_URL of `devenv env`";
-        Err(exec::client(&["aws"], None, &args, &all, remedy))
+        Err(exec::client(&["aws"], "aws", &args, &all, remedy))
     }
 }

@@ -6,6 +6,7 @@ use super::env::variables;
 use super::outcome::Outcome;
 use super::printer::Printer;
 use crate::base::{Exit, Problem};
+use crate::runtime::dirs::user_cache_dir;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -54,15 +55,16 @@ fn replace(
     Command::new(program).args(args).envs(variables).exec()
 }
 
-/// Becomes a client that is on PATH or in `elsewhere`, pointed at the environment.
+/// Becomes a client that is on PATH, or came with what was fetched for the part `elsewhere`.
 pub(super) fn client(
     names: &[&str],
-    elsewhere: Option<PathBuf>,
+    elsewhere: &str,
     args: &[OsString],
     variables: &BTreeMap<String, String>,
     remedy: &str,
 ) -> Problem {
-    let program = names.iter().find_map(|name| on_path(name)).or(elsewhere);
+    let on_path = names.iter().find_map(|name| on_path(name));
+    let program = on_path.or_else(|| provisioned(elsewhere, names));
     let Some(program) = program else {
         let message = format!("`{}` is not on PATH", names.join("` or `"));
         return Problem::in_the_way("client-missing", message).hint(remedy);
@@ -75,6 +77,17 @@ pub(super) fn client(
 pub(super) fn without(part: &str) -> Problem {
     Problem::new(Exit::NotRunning, "part-not-running", format!("this environment has no {part}"))
         .hint(format!("`[{part}]` in devenv.toml adds it"))
+}
+
+/// A client among the programs that devenv fetched for a part: the newest that has one.
+fn provisioned(part: &str, names: &[&str]) -> Option<PathBuf> {
+    let cache = user_cache_dir().ok()?.join(part);
+    let mut versions: Vec<PathBuf> =
+        std::fs::read_dir(cache).ok()?.flatten().map(|entry| entry.path()).collect();
+    versions.sort();
+    let places = versions.iter().rev().flat_map(|v| [v.join("bin"), v.clone()]);
+    let programs = places.flat_map(|dir| names.iter().map(move |name| dir.join(name)));
+    programs.into_iter().find(|program| program.is_file())
 }
 
 /// The first file of this name on PATH that may be run.

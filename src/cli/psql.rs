@@ -23,6 +23,6 @@ impl Psql {
             return Err(exec::without("postgres"));
         }
         let remedy = "install it, for instance with `apt-get install postgresql-client`, or connect with the variables of `devenv env`";
-        Err(exec::client(&["psql"], None, &self.args, &all, remedy))
+        Err(exec::client(&["psql"], "postgres", &self.args, &all, remedy))
     }
 }

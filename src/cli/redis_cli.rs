@@ -23,6 +23,6 @@ impl RedisCli {
         let mut args = vec![OsString::from("-u"), OsString::from(url)];
         args.extend(self.args);
         let remedy = "install it, for instance with `apt-get install redis-tools`, or connect with REDIS_URL of `devenv env`";
-        Err(exec::client(&["redis-cli", "valkey-cli"], None, &args, &all, remedy))
+        Err(exec::client(&["redis-cli", "valkey-cli"], "redis", &args, &all, remedy))
     }
 }

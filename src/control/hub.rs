@@ -34,16 +34,17 @@ impl Hub {
         let _ = self.updates.send(update);
     }
 
-    /// Sets the status, and tells it if it changed.
+    /// Sets the status, and tells it if it changed. Both in one step, so that who begins to follow
+    /// meanwhile sees no change twice or out of order.
     pub fn set_status(&self, status: Status) {
-        let changed = self.status.send_if_modified(|held| {
+        self.status.send_if_modified(|held| {
             let changed = held.as_ref() != Some(&status);
-            *held = Some(status.clone());
+            if changed {
+                self.tell(Update::Status(status.clone()));
+                *held = Some(status);
+            }
             changed
         });
-        if changed {
-            self.tell(Update::Status(status));
-        }
     }
 
     /// The newest status.
@@ -82,14 +83,18 @@ impl Hub {
 
     /// Follows from now on.
     pub fn follow(&self) -> Follower {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = self.status.borrow();
         let updates = self.updates.subscribe();
-        Follower { first: true, hub: self.clone(), updates }
+        let failed = failure.as_ref().map(|problem| Update::Failed(Told::from(problem)));
+        let first = failed.or_else(|| status.clone().map(Update::Status));
+        Follower { first, hub: self.clone(), updates }
     }
 }
 
 /// One who follows.
 pub struct Follower {
-    first: bool,
+    first: Option<Update>,
     hub: Hub,
     updates: broadcast::Receiver<Update>,
 }
@@ -97,13 +102,8 @@ pub struct Follower {
 impl Follower {
     /// The next update: at first how things stand, then whatever is told. `None` at the end.
     pub async fn next(&mut self) -> Option<Update> {
-        if std::mem::take(&mut self.first) {
-            if let Some(problem) = self.hub.failure() {
-                return Some(Update::Failed(Told::from(&problem)));
-            }
-            if let Some(status) = self.hub.status() {
-                return Some(Update::Status(status));
-            }
+        if let Some(first) = self.first.take() {
+            return Some(first);
         }
         loop {
             match self.updates.recv().await {
@@ -137,5 +137,53 @@ impl Progress for Hub {
 
     fn note(&self, text: &str) {
         self.tell(Update::Note(text.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(pid: u32) -> Status {
+        Status {
+            schema: 1,
+            profile: "p".to_owned(),
+            state: EnvState::Ready,
+            endpoint: None,
+            services: vec![],
+            project: String::new(),
+            state_dir: String::new(),
+            pid,
+            version: String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_follows_sees_how_it_stood_and_then_each_change_once() {
+        let hub = Hub::default();
+        hub.set_status(status(1));
+        let mut follower = hub.follow();
+        hub.set_status(status(2));
+        hub.set_status(status(2));
+        hub.set_status(status(3));
+        for pid in 1..=3 {
+            assert_eq!(follower.next().await, Some(Update::Status(status(pid))));
+        }
+        hub.close();
+        assert_eq!(follower.next().await, Some(Update::Done));
+    }
+
+    #[tokio::test]
+    async fn who_comes_late_or_falls_behind_still_hears_of_the_failure() {
+        let hub = Hub::default();
+        hub.set_status(status(1));
+        let mut slow = hub.follow();
+        slow.first = None;
+        hub.fail(Problem::failed("first", "one"));
+        hub.fail(Problem::failed("second", "two"));
+        (0..UPDATES_KEPT + 10).for_each(|_| hub.tell(Update::Note("n".to_owned())));
+        let expected = Some(Update::Failed(Told::from(&Problem::failed("first", "one"))));
+        assert_eq!(slow.next().await, expected);
+        assert_eq!(hub.follow().next().await, expected);
     }
 }
