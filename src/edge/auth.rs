@@ -1,12 +1,10 @@
 //! Who may call: anyone (`lenient`), or who signs with a key's right secret (`strict`).
 
 use super::classify::Target;
-use crate::base::Problem;
+use crate::base::{Problem, account_of};
 use crate::profile;
 use crate::protocol::Failure;
-use crate::protocol::sigv4::{
-    self, Body, Credentials, Instants, LegacyQuery, Refusal, TestCredentials,
-};
+use crate::protocol::sigv4::{self, Body, Credentials, Instants, LegacyQuery, Refusal};
 use crate::services::Clock;
 use http::request::Parts;
 use std::sync::Arc;
@@ -44,8 +42,14 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn new(mode: Auth, clock: Clock) -> Self {
-        Gate { mode, credentials: Arc::new(TestCredentials), clock }
+    pub(super) fn new(mode: Auth, credentials: Arc<dyn Credentials>, clock: Clock) -> Self {
+        Gate { mode, credentials, clock }
+    }
+
+    /// The account that an access key acts in.
+    pub(super) fn account(&self, access_key: &str) -> String {
+        let of_session = self.credentials.account(access_key);
+        of_session.unwrap_or_else(|| account_of(access_key).to_owned())
     }
 
     /// Lets a request through or says why not. What is left to check of its body goes into its

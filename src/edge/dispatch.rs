@@ -3,7 +3,7 @@
 use super::auth::Gate;
 use super::classify::{self, Target};
 use super::guard;
-use crate::base::{Caller, DEFAULT_REGION, Ids, account_of};
+use crate::base::{Caller, DEFAULT_REGION, Ids};
 use crate::protocol::{
     Answer, AwsJson10, AwsQuery, Credential, Failure, Form, Incoming, Names, Protocol, body, sigv4,
 };
@@ -40,7 +40,7 @@ impl Dispatch {
     pub(super) async fn answer(self, request: Request<AxumBody>) -> Answer {
         let (parts, body) = request.into_parts();
         let credential = credential_of(&parts);
-        let caller = Arc::new(caller_of(&parts, credential.as_ref()));
+        let caller = Arc::new(caller_of(&parts, credential.as_ref(), &self.gate));
         let started = std::time::Instant::now();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let mut answer = match self.route(parts, body, credential, caller.clone()).await {
@@ -251,13 +251,13 @@ fn credential_of(parts: &Parts) -> Option<Credential> {
         })
 }
 
-fn caller_of(parts: &Parts, credential: Option<&Credential>) -> Caller {
+fn caller_of(parts: &Parts, credential: Option<&Credential>, gate: &Gate) -> Caller {
     let access_key = credential.map_or("", |c| c.access_key.as_str());
     let region = credential.map_or(DEFAULT_REGION, |c| c.region.as_str());
     let host = parts.uri.authority().map(|a| a.as_str());
     let host = host.or_else(|| parts.headers.get(header::HOST).and_then(|h| h.to_str().ok()));
     Caller {
-        account: account_of(access_key).to_owned(),
+        account: gate.account(access_key),
         region: if region.is_empty() { DEFAULT_REGION.to_owned() } else { region.to_owned() },
         access_key: access_key.to_owned(),
         endpoint: format!("http://{}", host.unwrap_or("127.0.0.1")),

@@ -57,7 +57,10 @@ impl Gateway {
         let storage = Storage::open(&config.state_dir.join("state.db"), &schemas())?;
         let clock = Clock::default();
         let services = Services::open(&storage, &clock, &config.state_dir)?;
-        let dispatch = Dispatch::new(services.all(), Gate::new(config.auth, clock));
+        let dispatch = Dispatch::new(
+            services.all(),
+            Gate::new(config.auth, services.sts.credentials(), clock),
+        );
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve::serve(listener, router(dispatch), stopped));
         Ok(Gateway { address, services, storage, stop, serving })

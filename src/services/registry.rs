@@ -29,7 +29,8 @@ impl Services {
         let ses = Arc::new(ses::Ses::open(storage, clock)?);
         let sqs = Arc::new(sqs::Sqs::open(storage, clock)?);
         let s3 = Arc::new(s3::S3::open(storage, clock, state_dir)?);
-        Ok(Services { s3, secretsmanager, ses, sqs, sts: Arc::new(sts::Sts::open()) })
+        let sts = Arc::new(sts::Sts::open(storage, clock)?);
+        Ok(Services { s3, secretsmanager, ses, sqs, sts })
     }
 
     /// The services as the edge calls them.
@@ -46,7 +47,13 @@ impl Services {
 
 /// The tables of all services.
 pub fn schemas() -> Vec<Schema> {
-    vec![s3::SCHEMA, secretsmanager::state::State::SCHEMA, ses::SCHEMA, sqs::State::SCHEMA]
+    vec![
+        s3::SCHEMA,
+        secretsmanager::state::State::SCHEMA,
+        ses::SCHEMA,
+        sqs::State::SCHEMA,
+        sts::state::State::SCHEMA,
+    ]
 }
 
 /// A request whose bounded body the edge has read already, as the routers take it.

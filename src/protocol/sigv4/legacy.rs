@@ -91,7 +91,7 @@ impl LegacyQuery {
         now: Instants,
     ) -> Result<Credential, Refusal> {
         let secret = credentials
-            .lookup(&self.access_key)
+            .lookup(&self.access_key, None)
             .ok_or_else(|| Refusal::UnknownKey(self.access_key.clone()))?;
         let expires: i64 = self.expires.parse().map_err(|_| Refusal::Malformed {
             what: format!("Invalid date (should be seconds since epoch): {}", self.expires),

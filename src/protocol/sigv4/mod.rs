@@ -27,8 +27,13 @@ pub const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934c
 
 /// The secrets behind access keys.
 pub trait Credentials: Send + Sync {
-    /// The secret access key of `access_key`, if there is such a key.
-    fn lookup(&self, access_key: &str) -> Option<String>;
+    /// The secret access key of `access_key`, if there is such a key and `token` is its session's.
+    fn lookup(&self, access_key: &str, token: Option<&str>) -> Option<String>;
+
+    /// The account that `access_key` acts in, where the key does not say it itself.
+    fn account(&self, _access_key: &str) -> Option<String> {
+        None
+    }
 }
 
 /// The keys of an environment that declares none: `test` and every account id, with the secret `test`.
@@ -36,7 +41,7 @@ pub trait Credentials: Send + Sync {
 pub struct TestCredentials;
 
 impl Credentials for TestCredentials {
-    fn lookup(&self, access_key: &str) -> Option<String> {
+    fn lookup(&self, access_key: &str, _: Option<&str>) -> Option<String> {
         let account = access_key.len() == 12 && access_key.bytes().all(|b| b.is_ascii_digit());
         (account || access_key == "test").then(|| "test".to_owned())
     }

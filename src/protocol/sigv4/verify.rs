@@ -91,7 +91,7 @@ pub fn verify(
     };
     let presigned = claim.expires.is_some();
     let secret = credentials
-        .lookup(&claim.credential.access_key)
+        .lookup(&claim.credential.access_key, token(parts).as_deref())
         .ok_or_else(|| Refusal::UnknownKey(claim.credential.access_key.clone()))?;
     check_scope(&claim, service, presigned)?;
     check_time(&claim, now)?;
@@ -127,6 +127,16 @@ pub fn verify(
     let scope = claim.credential.scope();
     let chunks = Chunks::new(key, &claim.timestamp, scope, &claim.signature);
     Ok(Verified { credential: claim.credential, payload: payload_of(&hash), chunks })
+}
+
+/// The session token of temporary credentials.
+fn token(parts: &Parts) -> Option<String> {
+    let in_query = || {
+        let query = parts.uri.query().unwrap_or_default();
+        let raw = query.split('&').find_map(|p| p.strip_prefix("X-Amz-Security-Token="))?;
+        percent_encoding::percent_decode_str(raw).decode_utf8().ok().map(String::from)
+    };
+    header(parts, "x-amz-security-token").map(str::to_owned).or_else(in_query)
 }
 
 fn payload_of(hash: &str) -> Payload {

@@ -6,7 +6,7 @@ use crate::protocol::sigv4::EMPTY_SHA256;
 struct Example;
 
 impl Credentials for Example {
-    fn lookup(&self, access_key: &str) -> Option<String> {
+    fn lookup(&self, access_key: &str, _: Option<&str>) -> Option<String> {
         match access_key {
             "AKIAIOSFODNN7EXAMPLE" => Some("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
             "AKIDEXAMPLE" => Some("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned()),

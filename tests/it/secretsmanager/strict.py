@@ -44,6 +44,35 @@ refused("InvalidClientTokenId", 403, client("sts", "AKIANOBODY").get_caller_iden
 unsigned = client("sts", signature_version=UNSIGNED)
 refused("MissingAuthenticationToken", 403, unsigned.get_caller_identity)
 
+# Temporary credentials act in their role's account, and only with their token.
+role = "arn:aws:iam::123456789012:role/reader"
+assumed = client("sts").assume_role(RoleArn=role, RoleSessionName="me")
+temporary = assumed["Credentials"]
+
+
+def session(service, token):
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=temporary["AccessKeyId"],
+        aws_secret_access_key=temporary["SecretAccessKey"],
+        aws_session_token=token,
+    )
+
+
+identity = session("sts", temporary["SessionToken"]).get_caller_identity()
+assert identity["Account"] == "123456789012", identity
+assert identity["Arn"] == assumed["AssumedRoleUser"]["Arn"], identity
+assert identity["Arn"] == "arn:aws:sts::123456789012:assumed-role/reader/me", identity
+refused("InvalidClientTokenId", 403, session("sts", "x").get_caller_identity)
+refused("InvalidClientTokenId", 403, session("sts", None).get_caller_identity)
+key = temporary["AccessKeyId"]
+assert client("sts").get_access_key_info(AccessKeyId=key)["Account"] == "123456789012"
+own = client("sts").get_session_token()["Credentials"]
+assert own["AccessKeyId"].startswith("ASIA") and own["Expiration"] > datetime.now(timezone.utc)
+refused("ValidationError", 400, client("sts").assume_role, RoleArn="x" * 20, RoleSessionName="me")
+
 # awsJson 1.1.
 sm = client("secretsmanager")
 sm.create_secret(Name="a/b-c", SecretString='{"ü": "x y+z"}')

@@ -3,6 +3,7 @@
 //! Works without any permission on AWS, and here for any credentials.
 
 use crate::base::Caller;
+use crate::services::sts::state::Session;
 use serde::Serialize;
 
 /// Whose credentials signed the request.
@@ -17,8 +18,15 @@ pub struct CallerIdentity {
     pub account: String,
 }
 
-/// The account behind the caller's access key.
-pub fn get_caller_identity(caller: &Caller) -> CallerIdentity {
+/// The account behind the caller's access key, or whom the caller's session stands for.
+pub fn get_caller_identity(caller: &Caller, session: Option<&Session>) -> CallerIdentity {
+    if let Some(session) = session {
+        return CallerIdentity {
+            arn: session.arn.clone(),
+            user_id: session.user_id.clone(),
+            account: session.account.clone(),
+        };
+    }
     CallerIdentity {
         arn: format!("arn:aws:iam::{}:root", caller.account),
         user_id: caller.account.clone(),
@@ -33,7 +41,7 @@ mod tests {
     #[test]
     fn the_account_is_the_access_keys() {
         let caller = Caller::internal("123456789012", "us-east-1", "http://localhost");
-        let identity = get_caller_identity(&caller);
+        let identity = get_caller_identity(&caller, None);
         assert_eq!(identity.account, "123456789012");
         assert_eq!(identity.arn, "arn:aws:iam::123456789012:root");
     }
