@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// A year: far beyond any use, and far from the end of the clock's range.
+const MS_MAX: u64 = 365 * 86_400_000;
+
 /// Reads a duration.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -15,7 +18,8 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(wrong()),
     };
-    number.checked_mul(ms).map(Duration::from_millis).ok_or_else(wrong)
+    let ms = number.checked_mul(ms).filter(|ms| *ms <= MS_MAX).ok_or_else(wrong)?;
+    Ok(Duration::from_millis(ms))
 }
 
 fn wrong() -> String {
@@ -43,7 +47,8 @@ mod tests {
         {
             assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
         }
-        for text in ["", "s", "-1s", "1.5s", "1w", "99999999999999999999", "18446744073709551615d"]
+        for text in
+            ["", "s", "-1s", "1.5s", "1w", "366d", "99999999999999999999", "18446744073709551615d"]
         {
             assert_eq!(parse(text), Err(wrong()), "{text}");
         }

@@ -41,7 +41,7 @@ pub(super) struct Up {
     /// A shipped profile's name, or a file
     #[arg(long, value_name = "NAME|FILE")]
     profile: Option<String>,
-    /// How long everything may take until it answers
+    /// How long everything may take until it answers; downloads that advance do not count
     #[arg(long, value_parser = duration::parse, default_value = "60s")]
     timeout: Duration,
     /// Only these parts, and what they need
@@ -262,10 +262,11 @@ impl Up {
     }
 }
 
-/// Shows updates until everything answers, time is up, or it has failed.
+/// Shows updates until everything answers, time is up, or it has failed. While a download advances,
+/// the time counts from its last piece: a slow network on the first day is no failure.
 fn watch(
     updates: &Updates,
-    deadline: Option<Instant>,
+    mut deadline: Option<Instant>,
     view: &mut View,
     timeout: Duration,
     home: &Home,
@@ -277,6 +278,9 @@ fn watch(
             Ok(Update::Held) => break Ok(Watched::Held),
             Ok(update) => {
                 view.show(&update);
+                if matches!(update, Update::Advance { .. } | Update::End { .. }) {
+                    deadline = deadline.map(|limit| limit.max(Instant::now() + timeout));
+                }
                 let Update::Status(status) = update else { continue };
                 if matches!(status.state, EnvState::Ready | EnvState::Degraded) {
                     break Ok(Watched::Ready(Box::new(status)));
