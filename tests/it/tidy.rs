@@ -199,6 +199,23 @@ fn each_page_is_reached_from_the_index() {
     none(&wrong);
 }
 
+/// The first words of `devenv --help`'s list of commands.
+fn commands_of_the_binary() -> Vec<String> {
+    let help =
+        std::process::Command::new(env!("CARGO_BIN_EXE_devenv")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readme_lists_the_commands_that_there_are() {
+    let readme = read("README.md").unwrap();
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `devenv "));
+    let listed: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+    assert_eq!(listed, commands_of_the_binary());
+}
+
 #[test]
 fn planted_paths_and_links_are_found() {
     let home = FOREIGN_PATHS[3];
