@@ -36,9 +36,8 @@ impl Clinic {
         let mut clinic = Clinic { project, environment, api, programs: Vec::new() };
         clinic.start("api", &[("PORT", &port.to_string())]);
         clinic.start("worker", &[]);
-        let patience = Duration::from_secs(60);
-        wait_for("the API to listen", patience, || clinic.has_said("api", "listening"));
-        wait_for("the worker to listen", patience, || clinic.has_said("worker", "working"));
+        clinic.wait_for_word("api", "listening");
+        clinic.wait_for_word("worker", "working");
         clinic
     }
 
@@ -47,8 +46,14 @@ impl Clinic {
         self.project.path().join(format!("{program}.log"))
     }
 
-    fn has_said(&self, program: &str, word: &str) -> Option<()> {
-        self.lines(program).iter().any(|line| line.contains(word)).then_some(())
+    /// Waits until a program has said `word`; a program that ended instead fails with its complaint.
+    #[track_caller]
+    fn wait_for_word(&mut self, program: &str, word: &str) {
+        wait_for(&format!("{program}: {word}"), Duration::from_secs(60), || {
+            let ended = self.programs.iter_mut().any(|p| p.try_wait().unwrap().is_some());
+            assert!(!ended, "{}", self.errors());
+            self.lines(program).iter().any(|line| line.contains(word)).then_some(())
+        });
     }
 
     fn lines(&self, program: &str) -> Vec<String> {
