@@ -179,15 +179,15 @@ impl Ses {
         let path = request.uri().path().trim_end_matches('/').to_owned();
         let rest = path.strip_prefix("/_devenv/mail/").filter(|rest| !rest.is_empty());
         let known = rest.is_some() || ["/_aws/ses", "/_devenv/mail"].contains(&path.as_str());
-        let answer = match request.method() {
+        let answer = match *request.method() {
             _ if !known => Ok(problem(StatusCode::NOT_FOUND, "no such page")),
-            &Method::GET => {
+            Method::GET => {
                 // Big mails are read and taken apart on a thread that may be busy.
                 let host = self.host.clone();
                 let seen = tokio::task::spawn_blocking(move || look(&host, &path, &query)).await;
                 seen.unwrap_or_else(|e| Err(Failure::new(500, "InternalFailure", e.to_string())))
             }
-            &Method::DELETE => self.clear(&request, rest.or(query.get("id"))).await,
+            Method::DELETE => self.clear(&request, rest.or(query.get("id"))).await,
             _ => Ok(problem(StatusCode::METHOD_NOT_ALLOWED, "only GET and DELETE are served here")),
         };
         answer.unwrap_or_else(|f| problem(StatusCode::INTERNAL_SERVER_ERROR, &f.message))
