@@ -4,6 +4,7 @@ use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, SMTP};
 use super::drive::{Info, Native, Order, Run, native};
 use super::{environment, mail};
 use crate::base::Problem;
+use crate::data;
 use crate::edge::{Gateway, GatewayConfig, check_auth};
 use crate::profile;
 use crate::runtime::{self, Launch, Probe};
@@ -107,8 +108,8 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
         started = open(&run) => started,
         _ = orders.recv() => return run.stopped_early().await,
     };
-    let gateway = match started {
-        Ok(gateway) => gateway,
+    let (gateway, notes) = match started {
+        Ok(started) => started,
         Err(problem) => return run.give_up(problem).await,
     };
     cell.set(Some(gateway.services().clone()));
@@ -119,7 +120,10 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
     cell.set_names(&emulated);
     let address = gateway.address();
     let version = Some(env!("CARGO_PKG_VERSION").to_owned());
-    let info = Info { address: Some(address.to_string()), version, emulated, ..Info::default() };
+    notes.iter().for_each(|note| run.hub.tell(super::Update::Note(note.clone())));
+    let note = (!notes.is_empty()).then(|| notes.join("; "));
+    let info =
+        Info { address: Some(address.to_string()), version, note, emulated, ..Info::default() };
     run.info(info).await;
     run.report(Report::Started { adopted: false }).await;
     run.report(answers(address).await).await;
@@ -134,14 +138,14 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
     run.report(Report::Exited { reason: "stopped".to_owned() }).await;
 }
 
-async fn open(run: &Run) -> Result<Gateway, Problem> {
+async fn open(run: &Run) -> Result<(Gateway, Vec<String>), Problem> {
     let plan = &run.plan;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(plan, GATEWAY)));
     let auth = check_auth(plan.profile.auth)?;
     let config = GatewayConfig { listen, state_dir: plan.dirs.state.clone(), auth };
     let gateway = Gateway::start(config).await?;
     match seed(plan, gateway.services()).await {
-        Ok(()) => Ok(gateway),
+        Ok(notes) => Ok((gateway, notes)),
         Err(problem) => {
             gateway.shutdown().await;
             Err(problem)
@@ -149,11 +153,11 @@ async fn open(run: &Run) -> Result<Gateway, Problem> {
     }
 }
 
-/// Declares the profile's resources; what is there already stays.
-pub(super) async fn seed(plan: &Plan, services: &Services) -> Result<(), Problem> {
+/// Declares the profile's resources; what is there already stays. Hands back what no service
+/// carries out yet.
+pub(super) async fn seed(plan: &Plan, services: &Services) -> Result<Vec<String>, Problem> {
     let facts = environment::facts(&plan.profile, &plan.ports);
-    let _ = (facts, services);
-    Ok(())
+    Ok(data::provision(&plan.profile, &facts, services).await?.notes)
 }
 
 async fn answers(address: SocketAddr) -> Report {

@@ -1,0 +1,263 @@
+//! Declares a profile's resources in the running services, as often as one likes: what is missing is
+//! made, what the profile says otherwise now is brought up to date, what only the application made stays.
+
+use super::Facts;
+use crate::base::{Caller, Problem};
+use crate::profile::{Profile, Queue, Secret, SecretSource};
+use crate::protocol::Failure;
+use crate::services::sqs::ops::{CreateQueue, SetQueueAttributes};
+use crate::services::{Services, ses};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a declaration came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Provisioned {
+    /// What the profile says and no service carries out yet: stored and shown, for people.
+    pub notes: Vec<String>,
+}
+
+/// Declares everything that `profile` lists.
+pub async fn provision(
+    profile: &Profile,
+    facts: &Facts,
+    services: &Services,
+) -> Result<Provisioned, Problem> {
+    let caller = Caller::internal(&profile.account, &profile.region, &facts.endpoint);
+    let mut notes = Vec::new();
+    queues(profile, services, &caller).await?;
+    mail(profile, services, &caller, &mut notes).await?;
+    for (name, secret) in &profile.secrets {
+        provision_secret(name, secret, facts, services, &caller, &mut notes).await?;
+    }
+    if !profile.kms_keys.is_empty() {
+        let names: Vec<&str> = profile.kms_keys.keys().map(String::as_str).collect();
+        notes.push(format!("KMS is not served yet: key {} is a name only", names.join(", ")));
+    }
+    Ok(Provisioned { notes })
+}
+
+/// The first part of an ARN's way from a profile's name to a queue.
+fn queue_arn(caller: &Caller, name: &str) -> String {
+    format!("arn:aws:sqs:{}:{}:{name}", caller.region, caller.account)
+}
+
+/// Queues in an order in which a dead-letter queue comes before those that point to it; in a ring
+/// the first is made without its redrive policy, which follows.
+async fn queues(profile: &Profile, services: &Services, caller: &Caller) -> Result<(), Problem> {
+    let mut made: BTreeSet<&str> = BTreeSet::new();
+    let mut left: Vec<(&String, &Queue)> = profile.queues.iter().collect();
+    let mut owed: Vec<(&String, &Queue)> = Vec::new();
+    while !left.is_empty() {
+        let ready = left.iter().position(|(name, queue)| {
+            let target = queue.dead_letter.as_ref().map(|d| d.queue.as_str());
+            target.is_none_or(|t| made.contains(t) || t == name.as_str())
+        });
+        let (name, queue) = left.remove(ready.unwrap_or(0));
+        let whole = ready.is_some();
+        declare_queue(name, queue, whole, services, caller).await?;
+        made.insert(name);
+        if !whole {
+            owed.push((name, queue));
+        }
+    }
+    for (name, queue) in owed {
+        declare_queue(name, queue, true, services, caller).await?;
+    }
+    Ok(())
+}
+
+async fn declare_queue(
+    name: &str,
+    queue: &Queue,
+    with_redrive: bool,
+    services: &Services,
+    caller: &Caller,
+) -> Result<(), Problem> {
+    let failed = |f: Failure| declared(&format!("sqs.queues.{name}"), &f);
+    let mut attributes = queue.attributes.clone();
+    if queue.fifo {
+        attributes.insert("FifoQueue".into(), "true".into());
+    }
+    if let (Some(dead), true) = (&queue.dead_letter, with_redrive) {
+        let policy = serde_json::json!({
+            "deadLetterTargetArn": queue_arn(caller, &dead.queue),
+            "maxReceiveCount": dead.max_receive_count,
+        });
+        attributes.insert("RedrivePolicy".into(), policy.to_string());
+    }
+    let create = CreateQueue {
+        queue_name: name.to_owned(),
+        attributes: attributes.clone(),
+        tags: queue.tags.clone().into_iter().collect::<BTreeMap<_, _>>(),
+    };
+    match services.sqs.run(create, caller).await {
+        Ok(_) => Ok(()),
+        // It is there with other attributes: the profile has changed since, and says what holds now.
+        Err(failure)
+            if matches!(failure.code.as_ref(), "QueueNameExists" | "QueueAlreadyExists") =>
+        {
+            attributes.remove("FifoQueue");
+            let queue_url = format!("{}/{}/{name}", caller.endpoint, caller.account);
+            let set = SetQueueAttributes { queue_url, attributes };
+            services.sqs.run(set, caller).await.map(drop).map_err(failed)
+        }
+        Err(failure) => Err(failed(failure)),
+    }
+}
+
+async fn mail(
+    profile: &Profile,
+    services: &Services,
+    caller: &Caller,
+    notes: &mut Vec<String>,
+) -> Result<(), Problem> {
+    let mode = if profile.ses.strict { ses::Mode::Strict } else { ses::Mode::Lenient };
+    services.ses.set_mode(mode);
+    for identity in &profile.ses.identities {
+        let verified = services.ses.verify_identity(caller, identity).await;
+        verified.map_err(|f| declared(&format!("ses.identities \"{identity}\""), &f))?;
+    }
+    for key in profile.ses.settings.keys() {
+        notes.push(format!("ses.{key} is kept in the profile and not carried out yet"));
+    }
+    Ok(())
+}
+
+async fn provision_secret(
+    name: &str,
+    secret: &Secret,
+    facts: &Facts,
+    services: &Services,
+    caller: &Caller,
+    notes: &mut Vec<String>,
+) -> Result<(), Problem> {
+    let what = format!("secrets.\"{name}\"");
+    let failed = |f: Failure| declared(&what, &f);
+    let manager = &services.secretsmanager;
+    if secret.rotation.is_some() {
+        notes.push(format!("{what}: rotation is kept in the profile and not carried out yet"));
+    }
+    let value = match &secret.source {
+        SecretSource::Value(text) => facts.fill_in(&what, &bare_ports(text))?,
+        SecretSource::Generate { length } => {
+            // Made once: whoever holds it already keeps it.
+            if manager.holds(caller, name).await.map_err(failed)? {
+                return Ok(());
+            }
+            manager.random_password(*length).map_err(failed)?
+        }
+    };
+    let description = secret.description.as_deref();
+    manager.provision(caller, name, value, description).await.map(drop).map_err(failed)
+}
+
+/// In a JSON text a port is a number, as in the secrets that RDS makes.
+fn bare_ports(text: &str) -> String {
+    let text = text.replace("\"${postgres.port}\"", "${postgres.port}");
+    text.replace("\"${redis.port}\"", "${redis.port}")
+}
+
+/// Names the profile's key that a service refused.
+fn declared(what: &str, failure: &Failure) -> Problem {
+    let message = format!("{what} could not be declared: {}: {}", failure.code, failure.message);
+    let problem = Problem::failed("declaration-refused", message);
+    if failure.status >= 500 {
+        return problem.retryable();
+    }
+    problem.hint("change it in devenv.toml; `devenv profile show` prints the profile as it is read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Server;
+    use crate::profile::DeadLetter;
+    use crate::services::{Clock, schemas};
+    use crate::storage::Storage;
+
+    fn facts() -> Facts {
+        let server = Server {
+            host: "127.0.0.1".into(),
+            port: 5433,
+            user: "app".into(),
+            password: "pw".into(),
+            database: "app".into(),
+        };
+        Facts { endpoint: "http://127.0.0.1:1".into(), postgres: Some(server), redis: None }
+    }
+
+    fn services(dir: &tempfile::TempDir) -> Services {
+        let storage = Storage::open(&dir.path().join("state.db"), &schemas()).unwrap();
+        Services::open(&storage, &Clock::default(), dir.path()).unwrap()
+    }
+
+    fn empty() -> Profile {
+        let source =
+            crate::profile::Source::Shipped { name: "minimal".into(), project_dir: ".".into() };
+        let mut profile = crate::profile::load(&source).unwrap();
+        profile.queues.clear();
+        profile.buckets.clear();
+        profile.secrets.clear();
+        profile
+    }
+
+    #[tokio::test]
+    async fn rings_of_dead_letter_queues_and_changed_attributes_are_declared() {
+        let dir = tempfile::tempdir().unwrap();
+        let services = services(&dir);
+        let mut profile = empty();
+        for (name, dead) in [("a", "b"), ("b", "a"), ("c", "a")] {
+            let dead_letter = Some(DeadLetter { queue: dead.into(), max_receive_count: 3 });
+            profile.queues.insert(name.into(), Queue { dead_letter, ..Queue::default() });
+        }
+        provision(&profile, &facts(), &services).await.unwrap();
+        provision(&profile, &facts(), &services).await.unwrap();
+        if let Some(queue) = profile.queues.get_mut("c") {
+            queue.attributes.insert("VisibilityTimeout".into(), "7".into());
+        }
+        provision(&profile, &facts(), &services).await.unwrap();
+        let visibility = services
+            .sqs
+            .look(|state, _| {
+                let id = state.find("000000000000", "us-east-1", "c")?;
+                state.queue(id).map(|q| i64::from(q.record.settings.visibility_s))
+            })
+            .unwrap();
+        assert_eq!(visibility, Some(7));
+    }
+
+    #[tokio::test]
+    async fn a_generated_secret_is_made_once_and_a_port_is_a_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let services = services(&dir);
+        let mut profile = empty();
+        let secret = |source| Secret { source, description: None, rotation: None };
+        let text = r#"{"port":"${postgres.port}","user":"${postgres.user}"}"#;
+        profile.secrets.insert("db".into(), secret(SecretSource::Value(text.into())));
+        profile.secrets.insert("key".into(), secret(SecretSource::Generate { length: 40 }));
+        provision(&profile, &facts(), &services).await.unwrap();
+        let caller = Caller::internal("000000000000", "us-east-1", "");
+        let read = async |name: &str| value_of(&services, &caller, name).await;
+        let first = read("key").await;
+        assert_eq!(first.len(), 40);
+        assert_eq!(read("db").await, r#"{"port":5433,"user":"app"}"#);
+        provision(&profile, &facts(), &services).await.unwrap();
+        assert_eq!(read("key").await, first);
+    }
+
+    /// The current value, over the wire as an application would read it.
+    async fn value_of(services: &Services, caller: &Caller, name: &str) -> String {
+        use crate::services::Service;
+        use http_body_util::{BodyExt, Full};
+        let body = Full::new(bytes::Bytes::from(format!("{{\"SecretId\":\"{name}\"}}")));
+        let mut request = http::Request::post("/")
+            .header("x-amz-target", "secretsmanager.GetSecretValue")
+            .body(body.map_err(|never| match never {}).boxed_unsync())
+            .unwrap();
+        request.extensions_mut().insert(std::sync::Arc::new(caller.clone()));
+        let answer = services.secretsmanager.call(request).await;
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        value["SecretString"].as_str().unwrap_or_else(|| panic!("{value}")).to_owned()
+    }
+}
