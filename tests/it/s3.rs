@@ -1,9 +1,13 @@
-//! S3 as boto3 meets it.
+//! S3 as boto3 meets it; what survives a crash; what the seeder makes of a profile's buckets.
 
-use crate::support::{Run, python, script};
+use crate::support::{Run, python, script, wait_for};
+use devenv::base::Caller;
 use devenv::edge::{Gateway, GatewayConfig};
+use devenv::services::s3::BucketSpec;
+use serde_json::json;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 async fn gateway(state_dir: &Path) -> Gateway {
@@ -11,11 +15,13 @@ async fn gateway(state_dir: &Path) -> Gateway {
     Gateway::start(GatewayConfig::new(free, state_dir.to_owned())).await.unwrap()
 }
 
+/// Runs a script in a directory of its own.
 fn run(name: &str, gateway: &Gateway) {
-    let endpoint = format!("http://{}", gateway.address());
+    let (endpoint, dir) = (format!("http://{}", gateway.address()), tempfile::tempdir().unwrap());
     let mut command = Command::new(python());
-    command.arg(script(name)).arg(endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
-    Run::of(command.env_remove("AWS_PROFILE").env("AWS_CONFIG_FILE", "/nonexistent")).success();
+    command.arg(script(name)).arg(endpoint).current_dir(dir.path());
+    command.env("AWS_EC2_METADATA_DISABLED", "true").env("PYTHONDONTWRITEBYTECODE", "1");
+    Run::of(command.env_remove("AWS_PROFILE").env("AWS_CONFIG_FILE", "nowhere")).success();
 }
 
 fn boto3(name: &str) {
@@ -26,7 +32,93 @@ fn boto3(name: &str) {
     runtime.block_on(gateway.shutdown());
 }
 
+/// Files below `blobs/`.
+fn blob_files(state_dir: &Path) -> usize {
+    let shards = std::fs::read_dir(state_dir.join("blobs")).unwrap();
+    shards.map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count()).sum()
+}
+
 #[test]
 fn buckets_and_objects() {
     boto3("s3/objects.py");
+}
+
+#[test]
+fn listings() {
+    boto3("s3/lists.py");
+}
+
+#[test]
+fn versions() {
+    boto3("s3/versions.py");
+}
+
+#[test]
+fn uploads_in_parts_and_copies() {
+    boto3("s3/multipart.py");
+}
+
+#[test]
+fn bucket_configuration_and_cors() {
+    boto3("s3/configuration.py");
+}
+
+#[test]
+fn presigned_urls_and_raw_requests() {
+    boto3("s3/raw.py");
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_gateway_that_never_shut_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Runtime::new().unwrap();
+    let crashed = first.block_on(gateway(dir.path()));
+    run("s3/before_crash.py", &crashed);
+    // Nobody says goodbye: the tasks end where they stand, the state file is never closed.
+    std::mem::forget(crashed);
+    first.shutdown_background();
+    let second = Runtime::new().unwrap();
+    let gateway = second.block_on(gateway(dir.path()));
+    run("s3/after_crash.py", &gateway);
+    // Two versions of `large`, the part, and the version below the delete marker.
+    wait_for("orphans to be swept", Duration::from_secs(10), || {
+        (blob_files(dir.path()) == 4).then_some(())
+    });
+    second.block_on(async {
+        let services = gateway.services().all();
+        let s3 = services.iter().find(|s| s.name() == "s3").unwrap();
+        s3.reset().await.unwrap();
+    });
+    wait_for("bodies to go", Duration::from_secs(10), || {
+        (blob_files(dir.path()) == 0).then_some(())
+    });
+    second.block_on(gateway.shutdown());
+}
+
+#[test]
+fn declared_buckets_show_what_the_profile_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let gateway = runtime.block_on(gateway(dir.path()));
+    let caller = Caller::internal("000000000000", "us-east-1", "http://127.0.0.1:4566");
+    let settings = json!({
+        "encryption": {"algorithm": "aws:kms", "key": "epicenter"},
+        "lifecycle": [{"id": "archive", "expire_days": 2555, "transitions": [
+            {"days": 90, "storage_class": "STANDARD_IA"}, {"days": 365, "storage_class": "GLACIER"}]}],
+        "cors": [{"origins": ["*"], "methods": ["GET", "PUT"], "headers": ["*"], "expose": ["ETag"], "max_age": 3600}],
+        "replication": {"bucket": "replica"},
+        "notifications": [{"queue": "q", "events": ["s3:ObjectCreated:*"], "prefix": "in/"}],
+        "tags": {"team": "clinic"},
+        "seed": ["fixtures"],
+    });
+    let settings = settings.as_object().unwrap().clone().into_iter().collect();
+    let spec = BucketSpec { versioning: true, public: true, object_lock: false, settings };
+    // A second boot makes the same of it.
+    for _ in 0..2 {
+        let s3 = gateway.services().s3.clone();
+        let stored = runtime.block_on(s3.provision(&caller, "declared", spec.clone())).unwrap();
+        assert_eq!(stored, ["lifecycle", "notifications", "replication", "seed"]);
+    }
+    run("s3/declared.py", &gateway);
+    runtime.block_on(gateway.shutdown());
 }

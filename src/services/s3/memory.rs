@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// The metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Memory {
+pub(super) struct Memory {
     buckets: BTreeMap<String, Bucket>,
     versions: BTreeMap<(i64, String, i64), Version>,
     blobs: BTreeMap<BlobId, (u64, Blob)>,
@@ -18,7 +18,7 @@ pub struct Memory {
 
 impl Memory {
     /// Bodies that are kept.
-    pub fn bodies(&self) -> usize {
+    pub(super) fn bodies(&self) -> usize {
         self.blobs.len()
     }
 

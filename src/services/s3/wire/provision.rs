@@ -30,6 +30,10 @@ pub struct BucketSpec {
     pub settings: BTreeMap<String, Value>,
 }
 
+/// Keys of the profile whose settings S3 acts upon. The others are stored, and shown by `Get…` where
+/// S3 has a document for them.
+const ACTED_UPON: &[&str] = &["cors", "encryption", "tags"];
+
 impl S3 {
     /// Makes sure that the bucket is there and set as `spec` says. Hands back the keys that are only
     /// stored and shown.
@@ -60,12 +64,10 @@ impl S3 {
         }
         let mut only_stored = Vec::new();
         for (key, value) in &spec.settings {
-            match setting(key, value, caller)? {
-                Some(setting) => settings.push(setting),
-                None => {
-                    settings.push(Setting::Put(format!("profile:{key}"), value.to_string()));
-                    only_stored.push(key.clone());
-                }
+            let kept = || Setting::Put(format!("profile:{key}"), value.to_string());
+            settings.push(setting(key, value, caller)?.unwrap_or_else(kept));
+            if !ACTED_UPON.contains(&key.as_str()) {
+                only_stored.push(key.clone());
             }
         }
         let create = CreateBucket {
@@ -92,17 +94,17 @@ impl S3 {
 
 /// A profile's setting as S3's own, if S3 has one for it.
 fn setting(key: &str, value: &Value, caller: &Caller) -> Result<Option<Setting>> {
-    let document = match key {
-        "encryption" => encryption(value),
-        "cors" => cors(value),
-        "lifecycle" => lifecycle(value),
-        "replication" => replication(value, &caller.account),
-        "tags" => Some(tags(value)),
-        _ => None,
+    let (kind, document) = match key {
+        "encryption" => (key, encryption(value)),
+        "cors" => (key, cors(value)),
+        "lifecycle" => (key, lifecycle(value)),
+        "replication" => (key, replication(value, &caller.account)),
+        "notifications" => ("notification", notifications(value, caller)),
+        "object_lock" => ("object-lock", object_lock(value)),
+        "tags" => ("tagging", tags(value)),
+        _ => return Ok(None),
     };
-    let Some(document) = document else { return Ok(None) };
-    let kind = Kind::of(if key == "tags" { "tagging" } else { key });
-    let kind = kind.ok_or_else(Error::malformed_xml)?;
+    let kind = Kind::of(kind).ok_or_else(Error::malformed_xml)?;
     let accepted = kind
         .accept(document.document().as_bytes())
         .map_err(|error| Error { message: format!("{key}: {}", error.message).into(), ..error })?;
@@ -145,7 +147,7 @@ fn items(value: &Value) -> &[Value] {
     }
 }
 
-fn encryption(value: &Value) -> Option<Element> {
+fn encryption(value: &Value) -> Element {
     let (algorithm, key, bucket_key) = match value {
         Value::String(algorithm) => (algorithm.as_str(), None, false),
         table => (
@@ -164,10 +166,10 @@ fn encryption(value: &Value) -> Option<Element> {
     let rule = Element::named("Rule")
         .with(apply)
         .with(Element::leaf("BucketKeyEnabled", bucket_key.to_string()));
-    Some(Element::named("ServerSideEncryptionConfiguration").with(rule))
+    Element::named("ServerSideEncryptionConfiguration").with(rule)
 }
 
-fn cors(value: &Value) -> Option<Element> {
+fn cors(value: &Value) -> Element {
     let mut root = Element::named("CORSConfiguration");
     for given in items(value) {
         let mut rule = Element::named("CORSRule");
@@ -177,71 +179,122 @@ fn cors(value: &Value) -> Option<Element> {
             ("origins", "AllowedOrigin"),
             ("expose", "ExposeHeader"),
         ] {
-            let Some(values) = given.get(key) else { continue };
-            rule.children.extend(items(values).iter().map(|v| Element::leaf(element, text(v))));
+            let values = given.get(key).map(items).unwrap_or_default();
+            rule.children.extend(values.iter().map(|v| Element::leaf(element, text(v))));
         }
-        if let Some(seconds) = given.get("max_age").and_then(seconds) {
-            rule.children.push(Element::leaf("MaxAgeSeconds", seconds.to_string()));
+        if let Some(seconds) = given.get("max_age") {
+            rule.children.push(Element::leaf("MaxAgeSeconds", text(seconds)));
         }
         root.children.push(rule);
     }
-    Some(root)
+    root
 }
 
-/// Seconds, or a text such as `1h`.
-fn seconds(value: &Value) -> Option<u64> {
-    let Some(text) = value.as_str() else { return value.as_u64() };
-    let (digits, unit) =
-        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let factor = match unit {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        "w" => 604_800,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
-}
-
-fn lifecycle(value: &Value) -> Option<Element> {
+fn lifecycle(value: &Value) -> Element {
     let mut root = Element::named("LifecycleConfiguration");
+    root.children.extend(items(value).iter().map(lifecycle_rule));
+    root
+}
+
+fn lifecycle_rule(given: &Value) -> Element {
+    let enabled = given["enabled"].as_bool().unwrap_or(true);
+    let mut rule = Element::named("Rule");
+    let rest = &mut rule.children;
+    rest.extend(given["id"].as_str().map(|id| Element::leaf("ID", id)));
+    rest.push(lifecycle_filter(given));
+    rest.push(Element::leaf("Status", if enabled { "Enabled" } else { "Disabled" }));
+    for (key, name, days) in [
+        ("transitions", "Transition", "Days"),
+        ("noncurrent_transitions", "NoncurrentVersionTransition", "NoncurrentDays"),
+    ] {
+        let transitions = given.get(key).map(items).unwrap_or_default();
+        rest.extend(transitions.iter().map(|transition| {
+            Element::named(name)
+                .with(Element::leaf(days, text(&transition["days"])))
+                .with(Element::leaf("StorageClass", text(&transition["storage_class"])))
+        }));
+    }
+    for (key, action, element) in [
+        ("expire_days", "Expiration", "Days"),
+        ("noncurrent_expire_days", "NoncurrentVersionExpiration", "NoncurrentDays"),
+        ("abort_multipart_days", "AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
+    ] {
+        let days = given.get(key).map(|days| Element::leaf(element, text(days)));
+        rest.extend(days.map(|days| Element::named(action).with(days)));
+    }
+    if given["expired_delete_markers"].as_bool() == Some(true) {
+        let markers = Element::leaf("ExpiredObjectDeleteMarker", "true");
+        rest.push(Element::named("Expiration").with(markers));
+    }
+    rule
+}
+
+fn lifecycle_filter(given: &Value) -> Element {
+    let prefix = given["prefix"].as_str();
+    let mut parts: Vec<Element> = prefix.map(|p| Element::leaf("Prefix", p)).into_iter().collect();
+    parts.extend(given["tags"].as_object().into_iter().flatten().map(|(key, value)| {
+        Element::named("Tag")
+            .with(Element::leaf("Key", key.as_str()))
+            .with(Element::leaf("Value", text(value)))
+    }));
+    let filter = Element::named("Filter");
+    match parts.len() {
+        0 => filter.with(Element::leaf("Prefix", "")),
+        1 => Element { children: parts, ..filter },
+        _ => filter.with(Element { children: parts, ..Element::named("And") }),
+    }
+}
+
+fn notifications(value: &Value, caller: &Caller) -> Element {
+    let mut root = Element::named("NotificationConfiguration");
     for given in items(value) {
-        let enabled = given["enabled"].as_bool().unwrap_or(true);
-        let mut rule = Element::named("Rule");
-        if let Some(id) = given["id"].as_str() {
-            rule.children.push(Element::leaf("ID", id));
-        }
-        let prefix = Element::leaf("Prefix", given["prefix"].as_str().unwrap_or_default());
-        rule.children.push(Element::named("Filter").with(prefix));
-        rule.children.push(Element::leaf("Status", if enabled { "Enabled" } else { "Disabled" }));
-        for given in given.get("transitions").map(items).unwrap_or_default() {
-            let transition = Element::named("Transition")
-                .with(Element::leaf("Days", text(&given["days"])))
-                .with(Element::leaf("StorageClass", text(&given["storage_class"])));
-            rule.children.push(transition);
-        }
-        for (key, action, element) in [
-            ("expire_days", "Expiration", "Days"),
-            ("noncurrent_expire_days", "NoncurrentVersionExpiration", "NoncurrentDays"),
-            ("abort_uploads_days", "AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
-        ] {
-            if let Some(days) = given.get(key) {
-                rule.children.push(Element::named(action).with(Element::leaf(element, text(days))));
+        let (region, account) = (&caller.region, &caller.account);
+        let queue = text(&given["queue"]);
+        let arn = if queue.starts_with("arn:") {
+            queue
+        } else {
+            format!("arn:aws:sqs:{region}:{account}:{queue}")
+        };
+        let mut target = Element::named("QueueConfiguration").with(Element::leaf("Queue", arn));
+        let events = given.get("events").map(items).unwrap_or_default();
+        target.children.extend(events.iter().map(|event| Element::leaf("Event", text(event))));
+        let mut rules = Element::named("S3Key");
+        for name in ["prefix", "suffix"] {
+            if let Some(value) = given[name].as_str() {
+                let rule = Element::named("FilterRule")
+                    .with(Element::leaf("Name", name))
+                    .with(Element::leaf("Value", value));
+                rules.children.push(rule);
             }
         }
-        root.children.push(rule);
+        if !rules.children.is_empty() {
+            target.children.push(Element::named("Filter").with(rules));
+        }
+        root.children.push(target);
     }
-    Some(root)
+    root
 }
 
-fn replication(value: &Value, account: &str) -> Option<Element> {
-    let mut destination = Element::named("Destination");
-    let bucket = value["bucket"].as_str()?;
-    destination.children.push(Element::leaf("Bucket", format!("arn:aws:s3:::{bucket}")));
-    if let Some(class) = value["storage_class"].as_str() {
-        destination.children.push(Element::leaf("StorageClass", class));
+fn object_lock(value: &Value) -> Element {
+    let mut root = Element::named("ObjectLockConfiguration")
+        .with(Element::leaf("ObjectLockEnabled", "Enabled"));
+    if let Some(mode) = value["mode"].as_str() {
+        let mut retention = Element::named("DefaultRetention").with(Element::leaf("Mode", mode));
+        for (key, element) in [("days", "Days"), ("years", "Years")] {
+            let period = value.get(key).map(|n| Element::leaf(element, text(n)));
+            retention.children.extend(period);
+        }
+        root.children.push(Element::named("Rule").with(retention));
     }
+    root
+}
+
+fn replication(value: &Value, account: &str) -> Element {
+    let bucket = value["bucket"].as_str().unwrap_or_default();
+    let mut destination = Element::named("Destination")
+        .with(Element::leaf("Bucket", format!("arn:aws:s3:::{bucket}")));
+    let class = value["storage_class"].as_str();
+    destination.children.extend(class.map(|class| Element::leaf("StorageClass", class)));
     let markers = value["delete_markers"].as_bool().unwrap_or(false);
     let markers = Element::leaf("Status", if markers { "Enabled" } else { "Disabled" });
     let prefix = Element::leaf("Prefix", value["prefix"].as_str().unwrap_or_default());
@@ -253,7 +306,7 @@ fn replication(value: &Value, account: &str) -> Option<Element> {
         .with(destination)
         .with(Element::named("DeleteMarkerReplication").with(markers));
     let role = Element::leaf("Role", format!("arn:aws:iam::{account}:role/devenv-replication"));
-    Some(Element::named("ReplicationConfiguration").with(role).with(rule))
+    Element::named("ReplicationConfiguration").with(role).with(rule)
 }
 
 fn tags(value: &Value) -> Element {
