@@ -5,6 +5,7 @@ use super::Facts;
 use crate::base::{Caller, Problem};
 use crate::profile::{Profile, Queue, Secret, SecretSource};
 use crate::protocol::Failure;
+use crate::services::s3::BucketSpec;
 use crate::services::sqs::ops::{CreateQueue, SetQueueAttributes};
 use crate::services::{Services, ses};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub async fn provision(
     let caller = Caller::internal(&profile.account, &profile.region, &facts.endpoint);
     let mut notes = Vec::new();
     queues(profile, services, &caller).await?;
+    buckets(profile, services, &caller, &mut notes).await?;
     mail(profile, services, &caller, &mut notes).await?;
     for (name, secret) in &profile.secrets {
         provision_secret(name, secret, facts, services, &caller, &mut notes).await?;
@@ -103,6 +105,40 @@ async fn declare_queue(
         }
         Err(failure) => Err(failed(failure)),
     }
+}
+
+/// Bucket settings that S3 stores and shows, and that nothing acts upon yet.
+const NOT_ACTED_UPON: [&str; 3] = ["lifecycle", "notifications", "replication"];
+
+async fn buckets(
+    profile: &Profile,
+    services: &Services,
+    caller: &Caller,
+    notes: &mut Vec<String>,
+) -> Result<(), Problem> {
+    let mut idle: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, bucket) in &profile.buckets {
+        let spec = BucketSpec {
+            versioning: bucket.versioning,
+            public: bucket.public,
+            object_lock: bucket.object_lock,
+            settings: bucket.settings.clone(),
+        };
+        let kept = services.s3.provision(caller, name, spec).await;
+        let kept = kept.map_err(|f| declared(&format!("s3.buckets.{name}"), &f))?;
+        let stored = bucket.settings.keys().filter(|k| NOT_ACTED_UPON.contains(&k.as_str()));
+        for key in kept.into_iter().chain(stored.cloned()) {
+            let names = idle.entry(key).or_default();
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+    }
+    for (key, names) in idle {
+        let names = names.join(", ");
+        notes.push(format!("{key} of {names} is stored and shown, and not carried out yet"));
+    }
+    Ok(())
 }
 
 async fn mail(
