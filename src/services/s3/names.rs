@@ -21,9 +21,16 @@ pub fn is_bucket_name(name: &str) -> bool {
         && edge(bytes.first())
         && edge(bytes.last())
         && !name.contains("..")
-        && name.parse::<std::net::Ipv4Addr>().is_err()
+        && !is_address(name)
         && !RESERVED_PREFIXES.iter().any(|p| name.starts_with(p))
         && !RESERVED_SUFFIXES.iter().any(|s| name.ends_with(s))
+}
+
+/// Whether the name is formed like an IP address.
+fn is_address(name: &str) -> bool {
+    let labels: Vec<&str> = name.split('.').collect();
+    labels.len() == 4
+        && labels.iter().all(|l| !l.is_empty() && l.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Refuses a key that is too long.

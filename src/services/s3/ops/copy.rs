@@ -70,21 +70,25 @@ pub struct CopyObject {
     pub conditions: WriteConditions,
 }
 
-/// What CopyObject did, or that the source changed meanwhile.
+/// The copy that was made.
 #[derive(Debug, Clone)]
-pub enum Copied {
-    /// The copy, and the id of the version that was copied, where it has one.
-    Done(Stored, Option<String>),
-    /// The source is another version than the one that was read.
-    Changed,
+pub struct Copied {
+    /// The copy.
+    pub stored: Stored,
+    /// The id of the version that was copied, where its bucket has versions.
+    pub source_version: Option<String>,
 }
 
 impl CopyObject {
-    /// Makes the copy visible.
-    pub fn apply(self, index: &mut impl Index, context: &mut Context<'_>) -> Result<Copied> {
+    /// Makes the copy visible; `None` if the source is another version than the one that was read.
+    pub fn apply(
+        self,
+        index: &mut impl Index,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Copied>> {
         let (source_bucket, found) = source(index, &self.source, &self.source_conditions, context)?;
         if found != self.expected {
-            return Ok(Copied::Changed);
+            return Ok(None);
         }
         let bucket = existing(index, &self.bucket)?;
         check_key(&self.key)?;
@@ -107,9 +111,9 @@ impl CopyObject {
         };
         let version = write(index, context, &bucket, &self.key, content)?;
         let versioned = source_bucket.settings.versioning != Default::default();
-        let copied = versioned.then(|| found.shown_id().to_owned());
+        let source_version = versioned.then(|| found.shown_id().to_owned());
         let stored = Stored { version, versioning: bucket.settings.versioning };
-        Ok(Copied::Done(stored, copied))
+        Ok(Some(Copied { stored, source_version }))
     }
 
     /// Refuses a copy of an object onto itself that changes nothing.

@@ -12,7 +12,6 @@ use crate::services::s3::index::slice;
 use crate::services::s3::model::{Extent, Version};
 use crate::services::s3::ops::copy::{Copied, CopyObject, Source, source};
 use crate::services::s3::ops::multipart::{PartBody, UploadPart, part_number};
-use crate::services::s3::ops::objects::Stored;
 use crate::services::s3::range;
 use crate::services::s3::xml::Xml;
 use percent_encoding::percent_decode_str;
@@ -92,8 +91,8 @@ impl S3 {
             copy.digests = self.digests_for_copy(&copy.expected, algorithm).await?;
             let once = copy.clone();
             match self.change(&head.caller, move |i, c| once.apply(i, c)).await? {
-                Copied::Done(stored, version) => return Ok(copied(&stored, version)),
-                Copied::Changed => copy.expected = self.source(head, &copy.source)?,
+                Some(copied) => return Ok(shown(&copied)),
+                None => copy.expected = self.source(head, &copy.source)?,
             }
         }
         Err(Error::new(503, "SlowDown", "The source of the copy keeps changing; try again."))
@@ -190,8 +189,8 @@ impl S3 {
     }
 }
 
-fn copied(stored: &Stored, source_version: Option<String>) -> Answer {
-    let version = &stored.version;
+fn shown(copied: &Copied) -> Answer {
+    let version = &copied.stored.version;
     let mut xml = Xml::document("CopyObjectResult");
     xml.leaf("LastModified", &second(version.modified));
     xml.leaf("ETag", &format!("\"{}\"", version.etag));
@@ -202,7 +201,7 @@ fn copied(stored: &Stored, source_version: Option<String>) -> Answer {
     let mut answer = document(xml.finish());
     let headers = answer.headers_mut();
     attributes::show_encryption(headers, &version.attributes.encryption);
-    maybe(headers, "x-amz-copy-source-version-id", source_version.as_deref());
-    maybe(headers, "x-amz-version-id", stored.version_id());
+    maybe(headers, "x-amz-copy-source-version-id", copied.source_version.as_deref());
+    maybe(headers, "x-amz-version-id", copied.stored.version_id());
     answer
 }

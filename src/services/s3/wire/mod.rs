@@ -61,10 +61,12 @@ impl S3 {
     /// Reads the metadata, all of one moment.
     fn look<T>(&self, view: impl FnOnce(&Store<'_>) -> Result<T>) -> Result<T> {
         let seen = self.storage.read(|connection| {
-            let snapshot = connection.unchecked_transaction()?;
-            let store = Store::over(&snapshot);
+            // A connection that met an error is not used again, so its snapshot needs no clean-up.
+            connection.prepare_cached("BEGIN")?.execute([])?;
+            let store = Store::over(connection);
             let seen = view(&store);
             store.finish()?;
+            connection.prepare_cached("COMMIT")?.execute([])?;
             Ok(seen)
         });
         seen.map_err(|error| unavailable(&error))?

@@ -142,7 +142,7 @@ pub(super) fn http_date(text: &str) -> Option<Millis> {
     if text.len() >= 20 && text.as_bytes().get(10) == Some(&b'T') && text.is_ascii() {
         return compact_date(&format!("{}Z", text[..19].replace(['-', ':'], "")));
     }
-    let mut words = text.split(|c: char| c == ' ' || c == '-').filter(|w| !w.is_empty());
+    let mut words = text.split([' ', '-']).filter(|w| !w.is_empty());
     words.next()?;
     let day: i64 = words.next()?.parse().ok()?;
     let name = words.next()?;
