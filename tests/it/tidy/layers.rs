@@ -38,7 +38,10 @@ const LAYERS: &[(&str, &[&str])] = &[
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::env",
-    "std::net",
+    "std::net::TcpStream",
+    "std::net::TcpListener",
+    "std::net::UdpSocket",
+    "std::net::ToSocketAddrs",
     "std::process",
     "std::thread",
     "std::time::SystemTime",
