@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("edge", &["base", "profile", "protocol", "storage", "services"]),
     ("supervisor", &["base", "profile"]),
     ("runtime", &["base", "profile", "supervisor"]),
-    ("data", &["base", "profile", "services", "runtime", "storage"]),
+    ("data", &["base", "profile", "protocol", "services", "runtime", "storage"]),
     ("control", &["base", "profile", "services", "edge", "supervisor", "runtime", "data"]),
     ("dashboard", &["base", "profile", "services", "edge", "supervisor", "runtime", "data"]),
     (
