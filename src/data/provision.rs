@@ -25,7 +25,6 @@ pub async fn provision(
 ) -> Result<Provisioned, Problem> {
     let caller = Caller::internal(&profile.account, &profile.region, &facts.endpoint);
     let mut notes = Vec::new();
-    buckets(profile, services, &caller, &mut notes).await?;
     queues(profile, services, &caller).await?;
     buckets(profile, services, &caller, &mut notes).await?;
     mail(profile, services, &caller, &mut notes).await?;
@@ -37,28 +36,6 @@ pub async fn provision(
         notes.push(format!("KMS is not served yet: key {} is a name only", names.join(", ")));
     }
     Ok(Provisioned { notes })
-}
-
-async fn buckets(
-    profile: &Profile,
-    services: &Services,
-    caller: &Caller,
-    notes: &mut Vec<String>,
-) -> Result<(), Problem> {
-    for (name, bucket) in &profile.buckets {
-        let what = format!("s3.buckets.{name}");
-        let spec = BucketSpec {
-            versioning: bucket.versioning,
-            public: bucket.public,
-            object_lock: bucket.object_lock,
-            settings: bucket.settings.clone(),
-        };
-        let kept = services.s3.provision(caller, name, spec).await;
-        for key in kept.map_err(|f| declared(&what, &f))? {
-            notes.push(format!("{what}.{key} is kept in the profile and not carried out yet"));
-        }
-    }
-    Ok(())
 }
 
 /// The first part of an ARN's way from a profile's name to a queue.

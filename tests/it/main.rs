@@ -3,6 +3,7 @@
 mod cli;
 mod edge;
 mod install;
+mod platform;
 mod profile;
 mod runtime;
 mod s3;
