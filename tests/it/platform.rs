@@ -2,7 +2,9 @@
 //! nothing of devenv but the standard environment variables, run on it from upload to mail; and again
 //! while the daemon is killed under them. Nothing acknowledged may be missing afterwards.
 
-use crate::support::{Project, Run, UP_TIMEOUT, free_port, is_alive, kill_9, python, script, wait_for};
+use crate::support::{
+    Project, Run, UP_TIMEOUT, free_port, is_alive, kill_9, python, script, wait_for,
+};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
