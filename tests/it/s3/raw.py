@@ -83,6 +83,13 @@ assert peer.recv(1000).startswith(b"HTTP/1.1 200")
 for path, status in [("/nowhere/k", b"404"), (f"/{B}/{'k' * 1025}", b"400")]:
     assert expecting(path, 4).recv(1000).split()[1] == status
 
+# A refused client that sends all the same sees the refusal, and may go on.
+peer = socket.create_connection(host.split(":"), 5)
+for _ in range(2):
+    peer.sendall(f"PUT /nowhere/k HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5000000\r\n\r\n".encode())
+    peer.sendall(b"x" * 5_000_000)
+    assert peer.recv(4000).startswith(b"HTTP/1.1 404")
+
 # A client that leaves in mid-upload leaves nothing.
 peer = socket.create_connection(host.split(":"), 5)
 peer.sendall(f"PUT /{B}/left HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10000000\r\n\r\n".encode() + b"x" * 3_000_000)

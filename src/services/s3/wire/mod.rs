@@ -12,6 +12,7 @@ mod configuration;
 mod copy;
 mod cors;
 mod head;
+mod lent;
 mod lists;
 mod multipart;
 mod objects;
@@ -104,7 +105,14 @@ impl S3 {
             Ok(head) => Arc::new(head),
             Err(error) => return answer::finish(answer::refusal(&error, None, &id), &id),
         };
+        // Whoever waits for `100 Continue` must not be told to go on by reading.
+        let waits = head.headers.contains_key(http::header::EXPECT);
+        let lender = lent::Lender::default();
+        let body = if waits { body } else { lender.lend(body) };
         let outcome = self.serve(&head, body).await;
+        if outcome.is_err() {
+            lender.drain().await;
+        }
         let answer = outcome.unwrap_or_else(|error| answer::refusal(&error, Some(&head), &id));
         let answer = self.with_cors(&head, answer);
         answer::finish(answer, &id)
