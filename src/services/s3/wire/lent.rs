@@ -30,6 +30,11 @@ impl Lender {
         Lent { body: Some(body), lender: self.clone() }.boxed_unsync()
     }
 
+    /// Whether the body was given back before its end.
+    pub(super) fn has_unread(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Reads off what is left of a body that was given back.
     pub(super) async fn drain(&self) {
         let body = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();

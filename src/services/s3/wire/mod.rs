@@ -99,22 +99,28 @@ impl S3 {
 
     async fn answer(&self, request: Request) -> Answer {
         let (parts, body) = request.into_parts();
+        let http1 = parts.version < http::Version::HTTP_2;
         let caller = parts.extensions.get::<Arc<Caller>>().cloned();
         let id = caller.map(|c| c.request_id.clone()).unwrap_or_default();
         let head = match Head::read(parts) {
             Ok(head) => Arc::new(head),
             Err(error) => return answer::finish(answer::refusal(&error, None, &id), &id),
         };
-        // Whoever waits for `100 Continue` must not be told to go on by reading.
         let waits = head.headers.contains_key(http::header::EXPECT);
         let lender = lent::Lender::default();
-        let body = if waits { body } else { lender.lend(body) };
-        let outcome = self.serve(&head, body).await;
-        if outcome.is_err() {
+        let outcome = self.serve(&head, lender.lend(body)).await;
+        // Whoever waits for `100 Continue` must not be told to go on by reading, and will not send
+        // the body: what comes next on this connection would be taken for it.
+        let close = waits && http1 && lender.has_unread();
+        if !waits && outcome.is_err() {
             lender.drain().await;
         }
         let answer = outcome.unwrap_or_else(|error| answer::refusal(&error, Some(&head), &id));
-        let answer = self.with_cors(&head, answer);
+        let mut answer = self.with_cors(&head, answer);
+        if close {
+            let close = http::HeaderValue::from_static("close");
+            answer.headers_mut().insert(http::header::CONNECTION, close);
+        }
         answer::finish(answer, &id)
     }
 
