@@ -178,10 +178,12 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// `kill -9`.
+/// `kill -9`, and the end of the process: a signal is delivered when its target next runs, and until
+/// then its sockets still accept.
 pub(crate) fn kill_9(pid: u32) {
-    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let raw = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(raw, rustix::process::Signal::KILL).unwrap();
+    wait_for("a killed process's end", Duration::from_secs(10), || (!is_alive(pid)).then_some(()));
 }
 
 /// Whether a process with this id exists and is no zombie.
