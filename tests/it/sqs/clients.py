@@ -1,6 +1,7 @@
 """boto3 clients of SQS in both of its protocols. botocore speaks awsJson; for awsQuery its own model gets back
 what AWS took out of it in 2023: the protocol's name and the names of flattened lists and maps."""
 
+import functools
 import gzip
 import json
 import os
@@ -37,6 +38,7 @@ MAPS = {
 }
 
 
+@functools.lru_cache
 def query_model():
     """A data path for botocore that holds the model of SQS in awsQuery."""
     source = os.path.join(os.path.dirname(botocore.__file__), "data", "sqs", "2012-11-05")
