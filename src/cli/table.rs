@@ -23,7 +23,7 @@ pub(super) fn endpoints(status: &Status) -> String {
     trimmed(&table)
 }
 
-/// Every service with its state.
+/// Every service with its state, and the notes below.
 pub(super) fn services(status: &Status) -> String {
     let mut table = plain();
     table.set_header(["SERVICE", "KIND", "STATE", "ADDRESS", "PID", "SINCE", "RESTARTS", ""]);
@@ -40,7 +40,9 @@ pub(super) fn services(status: &Status) -> String {
             detail,
         ]);
     }
-    trimmed(&table)
+    let mut text = trimmed(&table);
+    status.notes.iter().for_each(|note| text.push_str(&format!("\nnote: {note}")));
+    text
 }
 
 /// Two columns or more, as they are.
@@ -52,13 +54,9 @@ pub(super) fn columns(rows: impl IntoIterator<Item = Vec<String>>) -> String {
     trimmed(&table)
 }
 
+/// What runs, where it is a program of its own.
 fn about(row: &ServiceStatus) -> String {
-    let version = row.version.clone().filter(|_| row.kind == "native").unwrap_or_default();
-    match &row.note {
-        Some(note) if version.is_empty() => note.clone(),
-        Some(note) => format!("{version} ({note})"),
-        None => version,
-    }
+    row.version.clone().filter(|_| row.kind == "native").unwrap_or_default()
 }
 
 fn plain() -> Table {

@@ -3,6 +3,7 @@
 
 use super::boot::Plan;
 use super::hub::Hub;
+use super::message::ServiceNote;
 use crate::base::Problem;
 use crate::runtime::{ExitReport, Launch, Running, adopt, spawn};
 use crate::supervisor::{Event, Report};
@@ -62,7 +63,8 @@ pub(super) struct Info {
     pub(super) pid: Option<u32>,
     pub(super) address: Option<String>,
     pub(super) version: Option<String>,
-    pub(super) note: Option<String>,
+    /// What people should know, about this part or a service behind it.
+    pub(super) notes: Vec<ServiceNote>,
     /// Emulated services behind this part.
     pub(super) emulated: Vec<String>,
 }
@@ -145,17 +147,20 @@ pub(super) async fn native<N: Native>(
         Some(Order::Kill) => running.kill(),
         None => {}
     }
+    // Told already, while it was prepared.
+    let notes = launch
+        .note
+        .iter()
+        .map(|text| ServiceNote { service: run.part.clone(), text: text.clone() });
+    let notes = notes.collect();
     run.info(Info {
         pid: Some(running.pid()),
         address: Some(launch.address.clone()),
         version: Some(launch.version.clone()),
-        note: launch.note.clone(),
+        notes,
         emulated: vec![],
     })
     .await;
-    if let Some(note) = &launch.note {
-        run.hub.tell(super::Update::Note(note.clone()));
-    }
     run.report(Report::Started { adopted: running.adopted() }).await;
     let how = watch(&*part, &run, &launch, &mut running, &mut orders).await;
     match how {

@@ -151,6 +151,7 @@ mod tests {
             state: EnvState::Ready,
             endpoint: None,
             services: vec![],
+            notes: vec![],
             project: String::new(),
             state_dir: String::new(),
             pid,

@@ -134,6 +134,9 @@ pub struct Status {
     pub endpoint: Option<String>,
     /// Every service.
     pub services: Vec<ServiceStatus>,
+    /// What people should know, each about one service, also one that is not served.
+    #[serde(default)]
+    pub notes: Vec<ServiceNote>,
     /// The project's directory.
     pub project: String,
     /// Where state and logs lie.
@@ -142,6 +145,21 @@ pub struct Status {
     pub pid: u32,
     /// The daemon's version.
     pub version: String,
+}
+
+/// What people should know about a service, such as a parity gap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceNote {
+    /// The service's name.
+    pub service: String,
+    /// For people.
+    pub text: String,
+}
+
+impl std::fmt::Display for ServiceNote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.service, self.text)
+    }
 }
 
 /// One service in `devenv status --json`.
@@ -165,7 +183,7 @@ pub struct ServiceStatus {
     pub reason: Option<String>,
     /// What runs: `17.10`.
     pub version: Option<String>,
-    /// What people should know about it, such as a parity gap.
+    /// The notes about it, in one line.
     pub note: Option<String>,
     /// The part of the environment that it belongs to: `gateway` for emulated services.
     pub part: String,

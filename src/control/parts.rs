@@ -2,6 +2,7 @@
 
 use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, SMTP};
 use super::drive::{Info, Native, Order, Run, native};
+use super::message::ServiceNote;
 use super::{environment, mail};
 use crate::base::Problem;
 use crate::data;
@@ -120,10 +121,9 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
     cell.set_names(&emulated);
     let address = gateway.address();
     let version = Some(env!("CARGO_PKG_VERSION").to_owned());
-    notes.iter().for_each(|note| run.hub.tell(super::Update::Note(note.clone())));
-    let note = (!notes.is_empty()).then(|| notes.join("; "));
+    notes.iter().for_each(|note| run.hub.tell(super::Update::Note(note.to_string())));
     let info =
-        Info { address: Some(address.to_string()), version, note, emulated, ..Info::default() };
+        Info { address: Some(address.to_string()), version, notes, emulated, ..Info::default() };
     run.info(info).await;
     run.report(Report::Started { adopted: false }).await;
     run.report(answers(address).await).await;
@@ -138,7 +138,7 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
     run.report(Report::Exited { reason: "stopped".to_owned() }).await;
 }
 
-async fn open(run: &Run) -> Result<(Gateway, Vec<String>), Problem> {
+async fn open(run: &Run) -> Result<(Gateway, Vec<ServiceNote>), Problem> {
     let plan = &run.plan;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(plan, GATEWAY)));
     let auth = check_auth(plan.profile.auth)?;
@@ -155,9 +155,11 @@ async fn open(run: &Run) -> Result<(Gateway, Vec<String>), Problem> {
 
 /// Declares the profile's resources; what is there already stays. Hands back what no service
 /// carries out yet.
-pub(super) async fn seed(plan: &Plan, services: &Services) -> Result<Vec<String>, Problem> {
+pub(super) async fn seed(plan: &Plan, services: &Services) -> Result<Vec<ServiceNote>, Problem> {
     let facts = environment::facts(&plan.profile, &plan.ports);
-    Ok(data::provision(&plan.profile, &facts, services).await?.notes)
+    let notes = data::provision(&plan.profile, &facts, services).await?.notes;
+    let told = |n: data::Note| ServiceNote { service: n.service.to_owned(), text: n.text };
+    Ok(notes.into_iter().map(told).collect())
 }
 
 async fn answers(address: SocketAddr) -> Report {

@@ -2,7 +2,7 @@
 
 use super::boot::{GATEWAY, Plan};
 use super::drive::Info;
-use super::message::{EnvState, ServiceStatus, Status};
+use super::message::{EnvState, ServiceNote, ServiceStatus, Status};
 use crate::runtime::logs;
 use crate::supervisor::{PartView, Phase};
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +30,7 @@ pub(super) fn status(sources: &Sources<'_>) -> Status {
         state: sources.state,
         endpoint: sources.plan.endpoint(),
         services,
+        notes: sources.infos.values().flat_map(|info| info.notes.clone()).collect(),
         project: sources.plan.home.project.to_string_lossy().into_owned(),
         state_dir: sources.plan.dirs.state.to_string_lossy().into_owned(),
         pid: std::process::id(),
@@ -53,13 +54,20 @@ fn rows(sources: &Sources<'_>, part: &PartView) -> Vec<ServiceStatus> {
         restarts: part.restarts,
         reason: part.reason.clone().filter(|_| part.phase != Phase::Healthy),
         version: info.version.clone(),
-        note: info.note.clone(),
+        note: note(name, &info.notes),
         part: part.name.clone(),
     };
     match info.emulated.is_empty() {
         true => vec![row(&part.name)],
         false => info.emulated.iter().map(|name| row(name)).collect(),
     }
+}
+
+/// The notes about one service, in one line.
+fn note(service: &str, all: &[ServiceNote]) -> Option<String> {
+    let own: Vec<&str> =
+        all.iter().filter(|n| n.service == service).map(|n| n.text.as_str()).collect();
+    (!own.is_empty()).then(|| own.join("; "))
 }
 
 fn since(epoch: Timestamp, since_ms: u64) -> String {

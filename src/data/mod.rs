@@ -4,4 +4,4 @@ mod facts;
 mod provision;
 
 pub use facts::{Facts, Server};
-pub use provision::{Provisioned, provision};
+pub use provision::{Note, Provisioned, provision};

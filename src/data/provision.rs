@@ -14,7 +14,22 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Provisioned {
     /// What the profile says and no service carries out yet: stored and shown, for people.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
+}
+
+/// What people should know about one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The service's name, as the status lists it.
+    pub service: &'static str,
+    /// For people.
+    pub text: String,
+}
+
+impl Note {
+    fn new(service: &'static str, text: String) -> Note {
+        Note { service, text }
+    }
 }
 
 /// Declares everything that `profile` lists.
@@ -33,7 +48,8 @@ pub async fn provision(
     }
     if !profile.kms_keys.is_empty() {
         let names: Vec<&str> = profile.kms_keys.keys().map(String::as_str).collect();
-        notes.push(format!("KMS is not served yet: key {} is a name only", names.join(", ")));
+        let text = format!("not served yet: key {} is a name only", names.join(", "));
+        notes.push(Note::new("kms", text));
     }
     Ok(Provisioned { notes })
 }
@@ -114,7 +130,7 @@ async fn buckets(
     profile: &Profile,
     services: &Services,
     caller: &Caller,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
 ) -> Result<(), Problem> {
     let mut idle: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (name, bucket) in &profile.buckets {
@@ -136,7 +152,8 @@ async fn buckets(
     }
     for (key, names) in idle {
         let names = names.join(", ");
-        notes.push(format!("{key} of {names} is stored and shown, and not carried out yet"));
+        let text = format!("{key} of {names} is stored and shown, and not carried out yet");
+        notes.push(Note::new("s3", text));
     }
     Ok(())
 }
@@ -145,7 +162,7 @@ async fn mail(
     profile: &Profile,
     services: &Services,
     caller: &Caller,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
 ) -> Result<(), Problem> {
     let mode = if profile.ses.strict { ses::Mode::Strict } else { ses::Mode::Lenient };
     services.ses.set_mode(mode);
@@ -154,7 +171,8 @@ async fn mail(
         verified.map_err(|f| declared(&format!("ses.identities \"{identity}\""), &f))?;
     }
     for key in profile.ses.settings.keys() {
-        notes.push(format!("ses.{key} is kept in the profile and not carried out yet"));
+        let text = format!("ses.{key} is kept in the profile and not carried out yet");
+        notes.push(Note::new("ses", text));
     }
     Ok(())
 }
@@ -165,13 +183,14 @@ async fn provision_secret(
     facts: &Facts,
     services: &Services,
     caller: &Caller,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
 ) -> Result<(), Problem> {
     let what = format!("secrets.\"{name}\"");
     let failed = |f: Failure| declared(&what, &f);
     let manager = &services.secretsmanager;
     if secret.rotation.is_some() {
-        notes.push(format!("{what}: rotation is kept in the profile and not carried out yet"));
+        let text = format!("rotation of {name} is kept in the profile and not carried out yet");
+        notes.push(Note::new("secretsmanager", text));
     }
     let value = match &secret.source {
         SecretSource::Value(text) => facts.fill_in(&what, &bare_ports(text))?,

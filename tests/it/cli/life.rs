@@ -262,3 +262,19 @@ fn the_daemons_log_is_there_after_its_end() {
     assert_eq!((last["service"].as_str(), last["text"].as_str()), (Some("hooks"), Some("seeded")));
     project.devenv(&["logs", "nothing"]).ends(2);
 }
+
+#[test]
+fn notes_stand_below_the_services_once_each() {
+    let more = "[s3.buckets.one]\nlifecycle = { Rules = [] }\n[kms.keys.documents]\n";
+    let project = Project::with(&format!("{MINIMAL}{more}"));
+    let up = project.devenv(&["up", "-d"]).success();
+    let kms = "note: kms: not served yet: key documents is a name only";
+    assert_eq!(up.stderr.matches(kms).count(), 1, "{}", up.stderr);
+    let table = project.devenv(&["status"]).success().stdout;
+    assert_eq!(table.matches(kms).count(), 1, "{table}");
+    let (rows, notes) = table.split_once("\nnote: ").unwrap();
+    assert!(!rows.contains("not carried out") && notes.contains("lifecycle of one"), "{table}");
+    let s3 = row(&project, "s3");
+    assert!(s3["reason"].is_null() && s3["note"].as_str().unwrap().contains("lifecycle"), "{s3}");
+    assert!(row(&project, "sqs")["note"].is_null());
+}
