@@ -49,6 +49,14 @@ pub(super) fn profile(named: Option<&str>, printer: &Printer) -> Result<Choice, 
     Ok(Choice { profile, home: Home::of(&root) })
 }
 
+/// The shipped default in the directory that [`profile`] would choose.
+pub(super) fn shipped_default() -> Result<Choice, Problem> {
+    let here = here()?;
+    let root = own_profile(&here).as_deref().and_then(Path::parent).unwrap_or(&here).to_owned();
+    let source = Source::Shipped { name: DEFAULT_PROFILE.to_owned(), project_dir: root.clone() };
+    Ok(Choice { profile: load(&source)?, home: Home::of(&root) })
+}
+
 /// The nearest devenv.toml at or above `from`.
 pub(super) fn own_profile(from: &Path) -> Option<PathBuf> {
     from.ancestors().map(|dir| dir.join(PROFILE_FILE)).find(|file| file.is_file())

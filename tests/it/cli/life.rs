@@ -265,7 +265,7 @@ fn the_daemons_log_is_there_after_its_end() {
 
 #[test]
 fn notes_stand_below_the_services_once_each() {
-    let more = "[s3.buckets.one]\nlifecycle = { Rules = [] }\n[kms.keys.documents]\n";
+    let more = "[s3.buckets.one]\nlifecycle = [{ id = \"expire\", expire_days = 9 }]\n[kms.keys.documents]\n";
     let project = Project::with(&format!("{MINIMAL}{more}"));
     let up = project.devenv(&["up", "-d"]).success();
     let kms = "note: kms: not served yet: key documents is a name only";

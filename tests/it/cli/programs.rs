@@ -1,6 +1,6 @@
 //! Programs that use the environment: variables in every format, `exec`, the clients, `reset`.
 
-use super::{minimal, told};
+use super::{MINIMAL, minimal, told};
 use crate::support::{Project, Run};
 use std::process::Stdio;
 
@@ -130,4 +130,47 @@ fn doctor_names_what_is_in_the_way() {
         "{gateway}"
     );
     assert_eq!(json["ok"], false);
+}
+
+/// The names of all findings.
+fn findings(project: &Project, code: i32) -> Vec<String> {
+    let json = project.devenv(&["doctor", "--json"]).ends(code).json();
+    assert_eq!(json["schema"], 1);
+    let all = json["findings"].as_array().unwrap();
+    all.iter().map(|f| f["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn doctor_looks_at_everything_whatever_runs() {
+    const ALWAYS: [&str; 7] = [
+        "profile",
+        "directory",
+        "npm registry",
+        "PyPI index",
+        "cache",
+        "disk of the project",
+        "devenv on PATH",
+    ];
+    let project = minimal();
+    let code = project.devenv(&["doctor"]).code.unwrap();
+    assert!(code == 0 || code == 5, "{code}");
+    let running = findings(&project, code);
+    assert!(running.contains(&"environment".to_owned()), "{running:?}");
+    project.devenv(&["down"]).success();
+    project.write("devenv.toml", "nonsense = 1\n");
+    let broken = findings(&project, 5);
+    for name in ALWAYS {
+        assert!(running.contains(&name.to_owned()), "{name}: {running:?}");
+        assert!(broken.contains(&name.to_owned()), "{name}: {broken:?}");
+    }
+    assert!(!broken.contains(&"environment".to_owned()), "{broken:?}");
+}
+
+#[test]
+fn doctor_tells_another_devenv_in_front() {
+    let project = Project::with(MINIMAL);
+    project.write("bin/devenv", "#!/bin/sh\n");
+    let mut command = project.command(env!("CARGO_BIN_EXE_devenv"));
+    let run = Run::of(command.args(["doctor"]).env("PATH", project.path().join("bin"))).ends(5);
+    assert!(run.stdout.contains("bin/devenv is another program of this name"), "{}", run.stdout);
 }
