@@ -32,6 +32,7 @@ pub struct Blobs {
     run: String,
     next: AtomicU64,
     reaper: mpsc::Sender<String>,
+    storage: Storage,
 }
 
 impl Blobs {
@@ -56,11 +57,15 @@ impl Blobs {
             .stack_size(256 * 1024)
             .spawn(move || reaping.run(&names))
             .map_err(|e| Problem::failed("thread", format!("the blob reaper cannot start: {e}")))?;
-        Ok(Arc::new(Blobs { dir: dir.to_owned(), run, next: AtomicU64::new(0), reaper }))
+        let (dir, next, storage) = (dir.to_owned(), AtomicU64::new(0), storage.clone());
+        Ok(Arc::new(Blobs { dir, run, next, reaper, storage }))
     }
 
-    /// Begins a new file.
+    /// Begins a new file, unless the last space on the disk is needed to free some.
     pub fn create(&self) -> io::Result<NewBlob> {
+        if !self.storage.has_room() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{number:x}", self.run);
         let path = path_of(&self.dir, &name);
@@ -74,7 +79,8 @@ impl Blobs {
             }
             other => other,
         };
-        Ok(NewBlob { file: file?, name, reaper: self.reaper.clone(), kept: false })
+        let (reaper, storage) = (self.reaper.clone(), self.storage.clone());
+        Ok(NewBlob { file: file?, name, reaper, storage, kept: false })
     }
 
     /// Opens a recorded file for reading.
@@ -94,6 +100,7 @@ pub struct NewBlob {
     file: File,
     name: String,
     reaper: mpsc::Sender<String>,
+    storage: Storage,
     kept: bool,
 }
 
@@ -111,7 +118,11 @@ impl NewBlob {
 
 impl Write for NewBlob {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.file.write(data)
+        self.file.write(data).inspect_err(|error| {
+            if error.kind() == io::ErrorKind::StorageFull {
+                self.storage.met_full_disk();
+            }
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -8,6 +8,7 @@
 mod blobs;
 mod error;
 mod open;
+mod reserve;
 mod writer;
 
 pub use blobs::{Blobs, NewBlob, Recorded};

@@ -3,11 +3,15 @@
 //! Memory may run ahead of the disk: a service applies an operation first and submits its changes
 //! under the same lock. If a transaction fails, every job submitted under the same epoch fails with
 //! it; services notice the new epoch and reload from disk, which is right.
+//!
+//! A full disk costs the group that meets it, and the reserve. Until there is room again jobs run one
+//! by one: what makes the file grow is refused, what frees space is committed.
 
 use super::error::StorageError;
 use super::open::{Schema, open_reader, open_writer};
+use super::reserve::Reserve;
 use crate::base::Problem;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -39,6 +43,7 @@ struct Shared {
     orders: mpsc::SyncSender<Order>,
     readers: Mutex<Vec<Connection>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    reserve: Arc<Reserve>,
 }
 
 /// The state file. Cheap to clone.
@@ -68,6 +73,7 @@ impl Storage {
     /// Opens the state file `path`, brings its schemas up to date and starts the writer.
     pub fn open(path: &Path, schemas: &[Schema]) -> Result<Storage, Problem> {
         let connection = open_writer(path, schemas)?;
+        let reserve = Arc::new(Reserve::beside(path));
         let (orders, inbox) = mpsc::sync_channel(WAITING_MAX);
         let shared = Arc::new(Shared {
             path: path.to_owned(),
@@ -75,6 +81,7 @@ impl Storage {
             orders,
             readers: Mutex::new(Vec::new()),
             thread: Mutex::new(None),
+            reserve: reserve.clone(),
         });
         let storage = Storage { shared };
         let weak = Arc::downgrade(&storage.shared);
@@ -88,7 +95,10 @@ impl Storage {
         let thread = std::thread::Builder::new()
             .name("state-writer".into())
             .stack_size(512 * 1024)
-            .spawn(move || write_loop(connection, &inbox, &epoch, &bump))
+            .spawn(move || {
+                let epochs = Epochs { now: &epoch, bump: &bump };
+                write_loop(connection, &inbox, &epochs, &reserve);
+            })
             .map_err(|e| {
                 Problem::failed("thread", format!("the state writer cannot start: {e}"))
             })?;
@@ -99,6 +109,16 @@ impl Storage {
     /// The current epoch; it grows when a transaction failed and memory must be reloaded.
     pub fn epoch(&self) -> u64 {
         self.shared.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Whether the disk has room for more than deletions.
+    pub(super) fn has_room(&self) -> bool {
+        self.shared.reserve.hold()
+    }
+
+    /// A file beside the state met a full disk: the reserve is given up for what frees space.
+    pub(super) fn met_full_disk(&self) {
+        self.shared.reserve.release();
     }
 
     /// Hands `work` to the writer. Call it under the lock that orders the changes. `work` may run
@@ -167,11 +187,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// The current epoch, and how it ends.
+struct Epochs<'a> {
+    now: &'a dyn Fn() -> u64,
+    bump: &'a dyn Fn(),
+}
+
 fn write_loop(
     mut connection: Connection,
     inbox: &mpsc::Receiver<Order>,
-    epoch: &dyn Fn() -> u64,
-    bump: &dyn Fn(),
+    epochs: &Epochs<'_>,
+    reserve: &Reserve,
 ) {
     let mut group: Vec<Job> = Vec::with_capacity(GROUP_MAX);
     let mut stopping = false;
@@ -190,34 +216,88 @@ fn write_loop(
                 Err(_) => break,
             }
         }
-        commit_group(&mut connection, &mut group, epoch(), bump);
+        commit_group(&mut connection, &mut group, epochs, reserve);
     }
     for order in inbox.try_iter() {
         if let Order::Job(job) = order {
             group.push(job);
         }
     }
-    commit_group(&mut connection, &mut group, epoch(), bump);
+    commit_group(&mut connection, &mut group, epochs, reserve);
     // A failed checkpoint loses nothing: the log is read again at the next start.
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
         tracing::warn!(%error, "state file: checkpoint at close failed");
     }
 }
 
-fn commit_group(connection: &mut Connection, group: &mut Vec<Job>, epoch: u64, bump: &dyn Fn()) {
+fn commit_group(
+    connection: &mut Connection,
+    group: &mut Vec<Job>,
+    epochs: &Epochs<'_>,
+    reserve: &Reserve,
+) {
+    let epoch = (epochs.now)();
     group.retain_mut(|job| job.epoch >= epoch || give_up(job));
     if group.is_empty() {
         return;
     }
+    if !reserve.hold() {
+        return commit_lean(connection, group, epochs);
+    }
     match run_group(connection, group) {
         Ok(()) => group.drain(..).for_each(|job| drop(job.done.send(Ok(())))),
         Err(error) => {
-            tracing::error!(%error, jobs = group.len(), "state file: a commit failed");
-            // The epoch moves before anyone hears of the failure, so whoever retries reloads first.
-            bump();
-            let error = StorageError::from(error);
-            group.drain(..).for_each(|job| drop(job.done.send(Err(error.clone()))));
+            if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+                reserve.release();
+            }
+            fail(error, group.drain(..), epochs);
         }
+    }
+}
+
+fn fail(error: rusqlite::Error, jobs: impl ExactSizeIterator<Item = Job>, epochs: &Epochs<'_>) {
+    tracing::error!(%error, jobs = jobs.len(), "state file: a commit failed");
+    // The epoch moves before anyone hears of the failure, so whoever retries reloads first.
+    (epochs.bump)();
+    let error = StorageError::from(error);
+    jobs.for_each(|job| drop(job.done.send(Err(error.clone()))));
+}
+
+/// On a full disk: each job by itself in the space of the reserve, unless it makes the file grow.
+fn commit_lean(connection: &mut Connection, group: &mut Vec<Job>, epochs: &Epochs<'_>) {
+    for mut job in group.drain(..) {
+        if job.epoch < (epochs.now)() {
+            give_up(&mut job);
+            continue;
+        }
+        shorten_log(connection);
+        match run_lean(connection, &mut job) {
+            Ok(()) => drop(job.done.send(Ok(()))),
+            Err(error) => fail(error, std::iter::once(job), epochs),
+        }
+    }
+    shorten_log(connection);
+}
+
+fn run_lean(connection: &mut Connection, job: &mut Job) -> rusqlite::Result<()> {
+    let pages = |transaction: &Transaction<'_>| {
+        transaction.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))
+    };
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let before = pages(&transaction)?;
+    (job.work)(&transaction)?;
+    if pages(&transaction)? > before {
+        let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+        return Err(rusqlite::Error::SqliteFailure(full, None));
+    }
+    transaction.commit()
+}
+
+/// Folds the log into the file and gives its space back.
+fn shorten_log(connection: &Connection) {
+    // It stays as it is if that needs space too: nothing is lost.
+    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        tracing::debug!(%error, "state file: no checkpoint on a full disk");
     }
 }
 

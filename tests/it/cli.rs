@@ -1,6 +1,7 @@
 //! The command line as people and machines meet it: the real binary in directories of its own.
 
 mod bad_input;
+mod disks;
 mod life;
 mod native;
 mod programs;

@@ -1,0 +1,114 @@
+"""A disk that fills up below a running environment. Arguments: the devenv binary, a small disk.
+
+Run in a namespace of its own, so that the disk is a tmpfs and nobody else's. What was acknowledged
+is there afterwards, whatever was refused; what is deleted makes room; kill -9 loses nothing.
+"""
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+DEVENV, PROJECT = sys.argv[1:]
+FULL = "the disk that holds devenv's state is full"
+os.chdir(PROJECT)
+with open("devenv.toml", "w") as file:
+    file.write('extends = "minimal"\nport = "auto"\n')
+
+
+def devenv(*arguments):
+    run = subprocess.run([DEVENV, *arguments], capture_output=True, text=True)
+    assert run.returncode == 0, f"{arguments}: {run.returncode} {run.stdout} {run.stderr}"
+    return run.stdout
+
+
+def clients():
+    endpoint = json.loads(devenv("status", "--json"))["endpoint"]
+    more = dict(endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="test",
+                aws_secret_access_key="test")
+    config = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"})
+    return [boto3.client(name, config=config, **more) for name in ("s3", "sqs")]
+
+
+def content(number, size):
+    return (f"{number:08d}" * (size // 8 + 1)).encode()[:size]
+
+
+def refused(call, **arguments):
+    """The refusal of a call, or None."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        assert status >= 500, f"{status}: {error}"
+        return error.response["Error"]["Message"]
+    return None
+
+
+def fill(size):
+    """Puts objects until one is refused."""
+    for number in range(1000):
+        key = f"{size}/{number}"
+        why = refused(s3.put_object, Bucket="box", Key=key, Body=content(number, size))
+        if why is not None:
+            assert FULL in why, why
+            return
+        kept[key] = (number, size)
+    raise AssertionError("the disk never was full")
+
+
+def check():
+    listed = [o["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket="box")
+              for o in page.get("Contents", [])]
+    assert sorted(listed) == sorted(kept), f"{set(listed) ^ set(kept)}"
+    for key, (number, size) in kept.items():
+        got = s3.get_object(Bucket="box", Key=key)["Body"].read()
+        assert got == content(number, size), f"{key} has other bytes"
+
+
+def again():
+    os.kill(json.loads(devenv("status", "--json"))["pid"], signal.SIGKILL)
+    devenv("up", "-d")
+    return clients()
+
+
+kept = {}
+atexit.register(subprocess.run, [DEVENV, "down"], capture_output=True)
+devenv("up", "-d")
+s3, sqs = clients()
+s3.create_bucket(Bucket="box")
+queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+fill(1_000_000)
+fill(100_000)
+fill(20_000)
+# Bodies this small lie in the state file itself.
+fill(4_000)
+fill(10)
+check()
+why = refused(sqs.send_message, QueueUrl=queue, MessageBody="m" * 200_000)
+assert why is not None and FULL in why, why
+check()
+for key in [k for k in kept if k.startswith("1000000/")]:
+    s3.delete_object(Bucket="box", Key=key)
+    del kept[key]
+# The files of deleted objects go a moment later.
+for attempt in range(100):
+    if refused(s3.put_object, Bucket="box", Key="anew", Body=content(7, 500_000)) is None:
+        break
+    time.sleep(0.05)
+else:
+    raise AssertionError("deleting made no room")
+kept["anew"] = (7, 500_000)
+sqs.send_message(QueueUrl=queue, MessageBody="m" * 10_000)
+check()
+fill(300_000)
+s3, sqs = again()
+check()
+assert len(sqs.receive_message(QueueUrl=queue).get("Messages", [])) == 1
