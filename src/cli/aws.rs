@@ -23,7 +23,8 @@ impl Aws {
             return Err(exec::without("gateway"));
         };
         let mut args = self.args;
-        // Versions before 2023 do not read AWS_ENDPOINT_URL.
+        // Versions before 2023 do not read AWS_ENDPOINT_URL, and version 1 not for `aws sqs`
+        // (https://github.com/aws/aws-cli/issues/8737).
         if !args.iter().any(|a| a.as_encoded_bytes().starts_with(b"--endpoint-url")) {
             args.splice(0..0, [OsString::from("--endpoint-url"), OsString::from(endpoint)]);
         }

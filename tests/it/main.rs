@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one module a subject.
 
 mod cli;
+mod clients;
 mod edge;
 mod install;
 mod platform;

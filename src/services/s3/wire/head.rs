@@ -4,6 +4,7 @@
 
 use crate::base::Caller;
 use crate::protocol::Form;
+use crate::services::s3::checksum::Algorithm;
 use crate::services::s3::error::{Error, Result};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -49,7 +50,9 @@ impl Head {
         Ok(head)
     }
 
-    /// A presigned URL may carry headers in its query.
+    /// A presigned URL may carry headers in its query. Checksums in it are ignored, as AWS does: the
+    /// JavaScript SDK signs the CRC32 of an empty body into each URL for an upload, whose body whoever
+    /// uses the URL chooses (<https://github.com/localstack/localstack/issues/12169>).
     fn headers_of_query(&mut self) {
         if self.param("X-Amz-Signature").is_none() && self.param("Signature").is_none() {
             return;
@@ -66,7 +69,11 @@ impl Head {
                     | "x-amz-signedheaders"
                     | "x-amz-security-token"
             );
-            if signing || !name.starts_with("x-amz-") || self.headers.contains_key(name.as_str()) {
+            let checksum = name == "x-amz-sdk-checksum-algorithm"
+                || Algorithm::ALL.iter().any(|algorithm| algorithm.header() == name);
+            if signing
+                || checksum
+                || !name.starts_with("x-amz-") || self.headers.contains_key(name.as_str()) {
                 continue;
             }
             if let (Ok(name), Ok(value)) =
@@ -157,6 +164,11 @@ mod tests {
         let head = read("/b/k?X-Amz-Signature=0&x-amz-acl=private&X-Amz-Expires=5", "h");
         assert_eq!(head.header("x-amz-acl"), Some("private"));
         assert_eq!(head.header("x-amz-expires"), None);
+        let uri = "/b/k?X-Amz-Signature=0&x-amz-checksum-mode=ENABLED&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32";
+        let head = read(uri, "h");
+        assert_eq!(head.header("x-amz-checksum-mode"), Some("ENABLED"));
+        assert_eq!(head.header("x-amz-checksum-crc32"), None);
+        assert_eq!(head.header("x-amz-sdk-checksum-algorithm"), None);
         assert_eq!(read("/b/k?x-amz-acl=private", "h").header("x-amz-acl"), None);
     }
 }
