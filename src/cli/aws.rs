@@ -2,8 +2,9 @@
 
 use super::choose;
 use super::env::variables;
-use super::exec;
+use super::exec::{self, Wanted};
 use super::outcome::Outcome;
+use super::printer::Printer;
 use crate::base::Problem;
 use std::ffi::OsString;
 
@@ -17,7 +18,7 @@ pub(super) struct Aws {
 }
 
 impl Aws {
-    pub(super) fn run(self) -> Result<Outcome, Problem> {
+    pub(super) fn run(self, printer: &Printer) -> Result<Outcome, Problem> {
         let all = variables(&choose::home()?)?;
         let Some(endpoint) = all.get("AWS_ENDPOINT_URL") else {
             return Err(exec::without("gateway"));
@@ -29,6 +30,7 @@ impl Aws {
             args.splice(0..0, [OsString::from("--endpoint-url"), OsString::from(endpoint)]);
         }
         let remedy = "install it with `pip install awscli`, or point another client at AWS_ENDPOINT_URL of `devenv env`";
-        Err(exec::client(&["aws"], "aws", &args, &all, remedy))
+        let wanted = Wanted { names: &["aws"], fetched: None, remedy };
+        Err(exec::client(&wanted, &args, &all, printer))
     }
 }

@@ -5,7 +5,9 @@ use super::choose;
 use super::env::variables;
 use super::outcome::Outcome;
 use super::printer::Printer;
+use super::progress::Shown;
 use crate::base::{Exit, Problem};
+use crate::runtime::clients::{self, Client};
 use crate::runtime::dirs::user_cache_dir;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -55,19 +57,28 @@ fn replace(
     Command::new(program).args(args).envs(variables).exec()
 }
 
-/// Becomes a client that is on PATH, or came with what was fetched for the part `elsewhere`.
+/// A client: how it is called, whether it can be fetched, and what to do where it cannot.
+pub(super) struct Wanted<'a> {
+    /// Its names on PATH.
+    pub(super) names: &'a [&'a str],
+    pub(super) fetched: Option<Client>,
+    /// How to install it.
+    pub(super) remedy: &'a str,
+}
+
+/// Becomes a client that is on PATH, else one that is fetched.
 pub(super) fn client(
-    names: &[&str],
-    elsewhere: &str,
+    wanted: &Wanted<'_>,
     args: &[OsString],
     variables: &BTreeMap<String, String>,
-    remedy: &str,
+    printer: &Printer,
 ) -> Problem {
-    let on_path = names.iter().find_map(|name| on_path(name));
-    let program = on_path.or_else(|| provisioned(elsewhere, names));
-    let Some(program) = program else {
-        let message = format!("`{}` is not on PATH", names.join("` or `"));
-        return Problem::in_the_way("client-missing", message).hint(remedy);
+    let program = match wanted.names.iter().find_map(|name| on_path(name)) {
+        Some(program) => program,
+        None => match fetched(wanted, printer) {
+            Ok(program) => program,
+            Err(problem) => return problem,
+        },
     };
     let error = replace(program.as_os_str(), args, variables);
     Problem::failed("cannot-run", format!("cannot run {}: {error}", program.display()))
@@ -79,15 +90,22 @@ pub(super) fn without(part: &str) -> Problem {
         .hint(format!("`[{part}]` in devenv.toml adds it"))
 }
 
-/// A client among the programs that devenv fetched for a part: the newest that has one.
-fn provisioned(part: &str, names: &[&str]) -> Option<PathBuf> {
-    let cache = user_cache_dir().ok()?.join(part);
-    let mut versions: Vec<PathBuf> =
-        std::fs::read_dir(cache).ok()?.flatten().map(|entry| entry.path()).collect();
-    versions.sort();
-    let places = versions.iter().rev().flat_map(|v| [v.join("bin"), v.clone()]);
-    let programs = places.flat_map(|dir| names.iter().map(move |name| dir.join(name)));
-    programs.into_iter().find(|program| program.is_file())
+/// The client in the cache, where a first use puts it.
+fn fetched(wanted: &Wanted<'_>, printer: &Printer) -> Result<PathBuf, Problem> {
+    let cache = user_cache_dir()?;
+    let view = Shown::new(printer);
+    match wanted.fetched.and_then(|client| clients::provide(client, &cache, &view)) {
+        // Its own hint is about servers, for which archives can be named.
+        Some(Err(problem)) if problem.code == "registry-unreachable" => Err(problem.hint(format!(
+            "behind a proxy set HTTPS_PROXY; with a mirror set PIP_INDEX_URL; or {}",
+            wanted.remedy
+        ))),
+        Some(result) => result,
+        None => {
+            let message = format!("`{}` is not on PATH", wanted.names.join("` or `"));
+            Err(Problem::in_the_way("client-missing", message).hint(wanted.remedy))
+        }
+    }
 }
 
 /// The first file of this name on PATH that may be run.

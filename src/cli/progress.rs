@@ -2,8 +2,10 @@
 
 use super::printer::Printer;
 use crate::control::{ServiceStatus, Status, Update};
+use crate::runtime::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Between two frames of a spinner.
@@ -138,6 +140,37 @@ impl View {
             spinner
         });
         spinner.set_message(open.join(", "));
+    }
+}
+
+/// A view for work of this process itself, which may come from any thread.
+pub(super) struct Shown(Mutex<View>);
+
+impl Shown {
+    pub(super) fn new(printer: &Printer) -> Shown {
+        Shown(Mutex::new(View::new(printer)))
+    }
+
+    fn show(&self, update: &Update) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).show(update);
+    }
+}
+
+impl Progress for Shown {
+    fn begin(&self, id: &str, label: &str, total: Option<u64>) {
+        self.show(&Update::Begin { id: id.to_owned(), label: label.to_owned(), total });
+    }
+
+    fn advance(&self, id: &str, by: u64) {
+        self.show(&Update::Advance { id: id.to_owned(), by });
+    }
+
+    fn end(&self, id: &str) {
+        self.show(&Update::End { id: id.to_owned() });
+    }
+
+    fn note(&self, text: &str) {
+        self.show(&Update::Note(text.to_owned()));
     }
 }
 

