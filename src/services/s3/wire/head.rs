@@ -73,7 +73,9 @@ impl Head {
                 || Algorithm::ALL.iter().any(|algorithm| algorithm.header() == name);
             if signing
                 || checksum
-                || !name.starts_with("x-amz-") || self.headers.contains_key(name.as_str()) {
+                || !name.starts_with("x-amz-")
+                || self.headers.contains_key(name.as_str())
+            {
                 continue;
             }
             if let (Ok(name), Ok(value)) =
