@@ -1,9 +1,8 @@
 //! Clients as their makers ship them, told nothing but the standard environment variables: each test
 //! brings up an environment of its own with `devenv up -d` and hands it to a script in `clients/`.
 
-use crate::support::{Project, Run, python, script};
-use std::ffi::OsString;
-use std::path::Path;
+use crate::support::{Project, Run, node, node_modules, python, script};
+use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
 /// The gateway and mail alone: nothing is fetched.
@@ -24,39 +23,80 @@ impl Desk {
     }
 
     /// A program with the environment's variables, the tests' Python and devenv itself first on PATH.
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut path = OsString::from(python().parent().unwrap());
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap());
         let mut command = self.project.command(program);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env("PATH", path).env("DEVENV", env!("CARGO_BIN_EXE_devenv"));
-        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("PYTHONDONTWRITEBYTECODE", "1").env("DEVENV_TEST_NODE_MODULES", node_modules());
         command
     }
 
-    /// Runs one function of a Python script; whatever it raises fails the test.
+    /// Runs a script in `clients/`; it fails the test as it fails itself.
     #[track_caller]
-    fn python(&self, name: &str, function: &str) {
-        let mut command = self.command(python());
-        Run::of(
-            command.arg(script(Path::new("clients").join(name).to_str().unwrap())).arg(function),
-        )
-        .success();
+    fn run(&self, interpreter: impl AsRef<OsStr>, name: &str, arguments: &[&str]) {
+        let mut command = self.command(interpreter);
+        Run::of(command.arg(script("clients").join(name)).args(arguments)).success();
+    }
+
+    /// One function of the script that drives the aws CLI.
+    #[track_caller]
+    fn aws_cli(&self, function: &str) {
+        self.run(python(), "aws_cli.py", &[function]);
+    }
+
+    /// A script that drives `client`, a program from Debian.
+    #[track_caller]
+    fn shell(&self, client: &str) {
+        let found = self.command(client).arg("--help").output();
+        assert!(found.is_ok(), "{client} is missing\n\nhint: run tests/run once; it installs it");
+        self.run("bash", &format!("{client}.sh"), &[]);
     }
 }
 
 #[test]
 fn the_aws_cli_moves_files() {
     let desk = Desk::open();
-    desk.python("aws_cli.py", "s3_files");
-    desk.python("aws_cli.py", "s3_sync");
+    desk.aws_cli("s3_files");
+    desk.aws_cli("s3_sync");
 }
 
 #[test]
 fn the_aws_cli_speaks_with_each_service() {
     let desk = Desk::open();
     for service in ["s3api", "sqs", "mail", "secrets", "identity"] {
-        desk.python("aws_cli.py", service);
+        desk.aws_cli(service);
     }
+}
+
+#[test]
+fn boto3_transfers_large_bodies() {
+    Desk::open().run(python(), "transfers.py", &[]);
+}
+
+#[test]
+fn the_sdk_for_javascript_needs_no_more_than_the_variables() {
+    Desk::open().run(node(), "sdk.mjs", &[]);
+}
+
+#[test]
+fn many_streams_share_one_http2_connection() {
+    Desk::open().run(node(), "http2.mjs", &[]);
+}
+
+#[test]
+fn rclone_keeps_a_tree_with_odd_names() {
+    Desk::open().shell("rclone");
+}
+
+#[test]
+fn restic_keeps_a_repository() {
+    Desk::open().shell("restic");
+}
+
+#[test]
+fn curl_speaks_http_as_it_likes() {
+    Desk::open().shell("curl");
 }

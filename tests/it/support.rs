@@ -168,6 +168,23 @@ pub(crate) fn python() -> PathBuf {
     python
 }
 
+/// The Node of `tests/requirements.txt`.
+pub(crate) fn node() -> PathBuf {
+    let node = python().with_file_name("node");
+    assert!(
+        node.exists(),
+        "there is no {}\n\nhint: run tests/run once; it installs it",
+        node.display()
+    );
+    node
+}
+
+/// The packages of `tests/it/clients/package.json`.
+pub(crate) fn node_modules() -> PathBuf {
+    let own = || target_dir().join("node/node_modules");
+    std::env::var_os("DEVENV_TEST_NODE_MODULES").map_or_else(own, PathBuf::from)
+}
+
 /// A script below `tests/it`.
 pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(name)

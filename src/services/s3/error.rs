@@ -177,6 +177,16 @@ impl Error {
         .with("additionalMessage", detail)
     }
 
+    /// For a body that comes in HTTP chunks and says no length.
+    pub(crate) fn transfer_encoding_not_implemented() -> Self {
+        Self::new(
+            501,
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented",
+        )
+        .with("Header", "Transfer-Encoding")
+    }
+
     pub(crate) fn operation_not_implemented(operation: &str) -> Self {
         Self::new(
             501,

@@ -12,6 +12,7 @@ use crate::services::s3::limits::{DOCUMENT_BYTES_MAX, INLINE_BYTES_MAX, PUT_BYTE
 use crate::services::s3::model::Blob;
 use crate::storage::{Blobs, NewBlob};
 use bytes::{Bytes, BytesMut};
+use http::Method;
 use http_body_util::BodyExt;
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -63,6 +64,29 @@ impl Content {
     }
 }
 
+/// The body's length, where the request says it. Who sends a body must: S3 knows no chunked transfer
+/// but that of aws-chunked; only `CreateBucket` may come without a word about its body, and has none then.
+fn announced_length(head: &Head, framed: bool) -> Result<Option<u64>> {
+    let number = |name| head.header(name).and_then(|v| v.trim().parse::<u64>().ok());
+    if framed {
+        return Ok(number("x-amz-decoded-content-length"));
+    }
+    let http2 = !head.headers.contains_key("host");
+    let create_bucket = head.key.is_empty() && head.query.is_empty() && head.method == Method::PUT;
+    match number("content-length") {
+        Some(length) => Ok(Some(length)),
+        None if head.headers.contains_key("transfer-encoding") => {
+            Err(Error::transfer_encoding_not_implemented())
+        }
+        None if http2 => Ok(None),
+        None if create_bucket => Ok(Some(0)),
+        None => {
+            let message = "You must provide the Content-Length HTTP header.";
+            Err(Error::new(411, "MissingContentLength", message))
+        }
+    }
+}
+
 impl Plan {
     /// Everything that can be refused before the body is asked for.
     pub(super) fn read(head: &Head) -> Result<Plan> {
@@ -78,18 +102,7 @@ impl Plan {
                 sha256,
             ));
         }
-        let number = |name| head.header(name).and_then(|v| v.trim().parse::<u64>().ok());
-        let length = match number("x-amz-decoded-content-length") {
-            Some(length) if framed => Some(length),
-            _ if framed => None,
-            _ => number("content-length"),
-        };
-        let chunked_transfer = head.headers.contains_key("transfer-encoding");
-        let http2 = !head.headers.contains_key("host");
-        if length.is_none() && !framed && !chunked_transfer && !http2 {
-            let message = "You must provide the Content-Length HTTP header.";
-            return Err(Error::new(411, "MissingContentLength", message));
-        }
+        let length = announced_length(head, framed)?;
         if let Some(length) = length.filter(|n| *n > PUT_BYTES_MAX) {
             return Err(Error::entity_too_large(length, PUT_BYTES_MAX));
         }
@@ -299,5 +312,41 @@ pub(super) fn disk(error: &io::Error) -> Error {
             Error::internal("the disk that holds devenv's state is full")
         }
         _ => Error::internal(&format!("the object's bytes could not be kept: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(method: Method, uri: &str, headers: &[(&str, &str)]) -> Result<Option<u64>> {
+        let mut request = http::Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let head = Head::read(request.body(()).unwrap().into_parts().0).unwrap();
+        Plan::read(&head).map(|plan| plan.length)
+    }
+
+    #[test]
+    fn a_body_must_say_its_length() {
+        let host = ("host", "h");
+        let chunked = ("transfer-encoding", "chunked");
+        let put = |headers: &[(&str, &str)]| planned(Method::PUT, "/b/k", headers);
+        assert_eq!(put(&[host, ("content-length", "5")]).unwrap(), Some(5));
+        assert_eq!(put(&[host]).unwrap_err().code, "MissingContentLength");
+        assert_eq!(put(&[host, chunked]).unwrap_err().code, "NotImplemented");
+        assert_eq!(put(&[]).unwrap(), None, "HTTP/2 ends a body by a flag");
+        let framed = ("content-encoding", "aws-chunked");
+        let length = ("x-amz-decoded-content-length", "7");
+        assert_eq!(put(&[host, chunked, framed, length]).unwrap(), Some(7));
+    }
+
+    #[test]
+    fn a_bucket_may_be_made_without_a_word_about_a_body() {
+        let host = [("host", "h")];
+        assert_eq!(planned(Method::PUT, "/b", &host).unwrap(), Some(0));
+        let refused = planned(Method::PUT, "/b?versioning", &host).unwrap_err();
+        assert_eq!(refused.code, "MissingContentLength");
     }
 }
