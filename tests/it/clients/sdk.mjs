@@ -1,5 +1,5 @@
-// The AWS SDK for JavaScript v3 with nothing but the standard environment variables; only S3 is told
-// where its buckets are in a URL: in the path, or in the host name as by default.
+// The AWS SDK for JavaScript v3 with nothing but the standard environment variables; only S3 is
+// also told to put the bucket in the path, or is given a name for a host, before which it puts the bucket.
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
@@ -184,8 +184,10 @@ async function secretValues() {
 
 const caller = await new sts.STSClient().send(new sts.GetCallerIdentityCommand({}));
 assert.equal(caller.Account, "000000000000");
+// To an address the SDK speaks path style by itself.
+await objects(new s3.S3Client(), "by-default");
 await objects(new s3.S3Client({ forcePathStyle: true }), "in-the-path");
-// `bucket.s3.localhost`, and the SDK's default of the bucket before the endpoint's host.
+// Virtual-hosted: the bucket before the endpoint's host.
 const endpoint = new URL(process.env.AWS_ENDPOINT_URL);
 for (const host of ["s3.localhost", "localhost"]) {
   const client = new s3.S3Client({
