@@ -41,6 +41,12 @@ impl StorageError {
     }
 }
 
+/// The disk is full, and the state file at `path` cannot even be opened.
+pub(super) fn disk_full(path: &Path) -> Problem {
+    let message = format!("the disk that holds {} is full", path.display());
+    Problem::in_the_way("disk-full", message).hint("free some space, then run `devenv up` again")
+}
+
 /// Why the state file at `path` could not be opened.
 pub(super) fn open_problem(path: &Path, error: &rusqlite::Error) -> Problem {
     use rusqlite::ErrorCode::*;
@@ -61,11 +67,7 @@ pub(super) fn open_problem(path: &Path, error: &rusqlite::Error) -> Problem {
             "check the owner and mode of {}",
             path.parent().unwrap_or(path).display()
         )),
-        Some(DiskFull) => Problem::in_the_way(
-            "disk-full",
-            format!("the disk that holds {file} is full"),
-        )
-        .hint("free some space, then run `devenv up` again"),
+        Some(DiskFull) => disk_full(path),
         Some(DatabaseBusy) | Some(DatabaseLocked) => Problem::in_the_way(
             "state-busy",
             format!("the state file {file} is in use by another process"),

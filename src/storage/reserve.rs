@@ -12,6 +12,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// Bytes kept: the log of a deletion of a thousand objects, with the index pages that it touches.
 const RESERVE_BYTES: u64 = 2 * 1024 * 1024;
+/// What an open state file takes besides itself: the log's header and its index in shared memory.
+const OPEN_BYTES: u64 = 128 * 1024;
 /// Bytes a write.
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -60,8 +62,17 @@ impl Reserve {
     }
 
     fn has_room(&self) -> bool {
+        self.free().is_some_and(|bytes| bytes >= 2 * RESERVE_BYTES)
+    }
+
+    /// Whether the disk lacks even what SQLite needs to open a file.
+    pub(super) fn disk_is_full(&self) -> bool {
+        self.free().is_some_and(|bytes| bytes < OPEN_BYTES)
+    }
+
+    fn free(&self) -> Option<u64> {
         let dir = self.path.parent().unwrap_or(&self.path);
-        rustix::fs::statvfs(dir).is_ok_and(|s| s.f_bavail * s.f_frsize >= 2 * RESERVE_BYTES)
+        rustix::fs::statvfs(dir).ok().map(|s| s.f_bavail * s.f_frsize)
     }
 
     fn write(&self) -> io::Result<()> {

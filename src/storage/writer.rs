@@ -7,7 +7,7 @@
 //! A full disk costs the group that meets it, and the reserve. Until there is room again jobs run one
 //! by one: what makes the file grow is refused, what frees space is committed.
 
-use super::error::StorageError;
+use super::error::{StorageError, disk_full};
 use super::open::{Schema, open_reader, open_writer};
 use super::reserve::Reserve;
 use crate::base::Problem;
@@ -72,8 +72,16 @@ impl Ticket {
 impl Storage {
     /// Opens the state file `path`, brings its schemas up to date and starts the writer.
     pub fn open(path: &Path, schemas: &[Schema]) -> Result<Storage, Problem> {
-        let connection = open_writer(path, schemas)?;
         let reserve = Arc::new(Reserve::beside(path));
+        // SQLite calls a full disk an I/O error where it meets it while opening.
+        let connection = match open_writer(path, schemas) {
+            Err(_) if reserve.disk_is_full() => {
+                reserve.release();
+                let again = open_writer(path, schemas);
+                again.map_err(|p| if reserve.disk_is_full() { disk_full(path) } else { p })?
+            }
+            other => other?,
+        };
         let (orders, inbox) = mpsc::sync_channel(WAITING_MAX);
         let shared = Arc::new(Shared {
             path: path.to_owned(),

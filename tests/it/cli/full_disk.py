@@ -73,10 +73,34 @@ def check():
         assert got == content(number, size), f"{key} has other bytes"
 
 
+def fill_from_outside():
+    """Another program takes the last byte."""
+    with open("other", "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError:
+            pass
+
+
 def again():
     os.kill(json.loads(devenv("status", "--json"))["pid"], signal.SIGKILL)
     devenv("up", "-d")
     return clients()
+
+
+def make_room(prefix):
+    """Deletes objects until writes go on."""
+    for key in [k for k in kept if k.startswith(prefix)]:
+        s3.delete_object(Bucket="box", Key=key)
+        del kept[key]
+    # The files of deleted objects go a moment later.
+    for _ in range(200):
+        if refused(s3.put_object, Bucket="box", Key="anew", Body=content(7, 200_000)) is None:
+            kept["anew"] = (7, 200_000)
+            return
+        time.sleep(0.05)
+    raise AssertionError("deleting made no room")
 
 
 kept = {}
@@ -95,20 +119,28 @@ check()
 why = refused(sqs.send_message, QueueUrl=queue, MessageBody="m" * 200_000)
 assert why is not None and FULL in why, why
 check()
-for key in [k for k in kept if k.startswith("1000000/")]:
-    s3.delete_object(Bucket="box", Key=key)
-    del kept[key]
-# The files of deleted objects go a moment later.
-for attempt in range(100):
-    if refused(s3.put_object, Bucket="box", Key="anew", Body=content(7, 500_000)) is None:
-        break
-    time.sleep(0.05)
-else:
-    raise AssertionError("deleting made no room")
-kept["anew"] = (7, 500_000)
+make_room("1000000/")
 sqs.send_message(QueueUrl=queue, MessageBody="m" * 10_000)
 check()
 fill(300_000)
 s3, sqs = again()
 check()
 assert len(sqs.receive_message(QueueUrl=queue).get("Messages", [])) == 1
+make_room("300000/")
+check()
+devenv("down")
+fill_from_outside()
+devenv("up", "-d")
+s3, sqs = clients()
+check()
+why = refused(s3.put_object, Bucket="box", Key="more", Body=content(9, 200_000))
+assert why is not None and FULL in why, why
+for key in [k for k in kept if k.startswith("4000/")]:
+    s3.delete_object(Bucket="box", Key=key)
+    del kept[key]
+check()
+os.remove("other")
+s3.put_object(Bucket="box", Key="last", Body=content(8, 200_000))
+kept["last"] = (8, 200_000)
+s3, sqs = again()
+check()
