@@ -4,9 +4,9 @@
 mod random;
 mod script;
 
-use crate::support::{Project, Run, is_alive, kill_9, python, script as file, wait_for};
+use crate::support::{Project, Run, kill_9, python, script as file};
 use devenv::edge::{Gateway, GatewayConfig};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -123,14 +123,14 @@ fn every_acknowledged_message_is_accounted_for_after_kills_under_load() {
         let daemon = status["pid"].as_u64().unwrap() as u32;
         let mut load = python("sqs/crash_load.py");
         load.arg(status["endpoint"].as_str().unwrap()).arg(round.to_string());
-        let load = load.stdout(Stdio::piped()).spawn().unwrap();
-        // Python takes its time to start; from then on any moment is as good as another.
-        std::thread::sleep(Duration::from_millis(1500 + 137 * round));
+        let mut load = load.stdout(Stdio::piped()).spawn().unwrap();
+        let mut words = BufReader::new(load.stdout.take().unwrap());
+        // However long Python takes to start; from its first word on any moment is as good as another.
+        words.read_until(b'\n', &mut said).unwrap();
+        std::thread::sleep(Duration::from_millis(300 + 137 * round));
         kill_9(daemon);
-        wait_for("the end of the daemon", Duration::from_secs(5), || {
-            (!is_alive(daemon)).then_some(())
-        });
-        said.extend(load.wait_with_output().unwrap().stdout);
+        words.read_to_end(&mut said).unwrap();
+        load.wait().unwrap();
     }
     project.up();
     let mut check = python("sqs/crash_check.py");
