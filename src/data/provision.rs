@@ -4,10 +4,9 @@
 use super::Facts;
 use crate::base::{Caller, Problem};
 use crate::profile::{Profile, Queue, Secret, SecretSource};
-use crate::protocol::Failure;
 use crate::services::s3::BucketSpec;
 use crate::services::sqs::ops::{CreateQueue, SetQueueAttributes};
-use crate::services::{Services, ses};
+use crate::services::{Failure, Services, ses};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a declaration came to.

@@ -11,6 +11,7 @@ pub mod ses;
 pub mod sqs;
 pub mod sts;
 
+pub use crate::protocol::Failure;
 pub use host::{Clock, Domain, Host, failure, unavailable};
 pub use registry::{Services, read_whole, schemas};
 
