@@ -4,8 +4,10 @@ mod context;
 mod ids;
 mod problem;
 mod time;
+mod xml;
 
 pub use context::{Caller, Context, DEFAULT_ACCOUNT, DEFAULT_REGION, account_of};
 pub use ids::Ids;
 pub use problem::{Exit, Problem};
 pub use time::Millis;
+pub use xml::xml_text;

@@ -208,7 +208,7 @@ fn fail(target: Option<&Target>, failure: &Failure, caller: &Caller) -> Answer {
 }
 
 fn s3_error(failure: &Failure) -> Answer {
-    let text = crate::protocol::query_xml::text;
+    let text = crate::base::xml_text;
     let members: String = failure
         .members
         .iter()

@@ -3,6 +3,7 @@
 //! Source: <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>. Lists and maps are wrapped
 //! (`<Names><member>`) unless the service's model flattens them; the table of a service says which.
 
+use crate::base::xml_text as text;
 use serde_json::Value;
 
 /// How a service writes the lists and maps of its results.
@@ -90,24 +91,6 @@ fn write_element(names: &QueryNames, name: &str, value: &Value, out: &mut String
         other => out.push_str(&other.to_string()),
     }
     out.push_str(&format!("</{name}>"));
-}
-
-/// Text as XML content. Control characters that XML 1.0 cannot carry are written as references, as
-/// AWS does; a carriage return too, or a parser would read it as a line feed.
-pub fn text(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len() + 16);
-    for c in raw.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            c if (c as u32) < 0x20 => out.push_str(&format!("&#x{:x};", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The XML documents of S3: a small tree for those that come in, and a writer for those that go out.
 
 use super::error::{Error, Result};
+use crate::base::xml_text;
 use quick_xml::events::Event;
 
 /// The namespace of S3's documents.
@@ -67,7 +68,7 @@ impl Element {
     pub fn document(&self) -> String {
         let mut out = Xml::document(&self.name);
         if self.children.is_empty() {
-            out.raw(&escaped(&self.text));
+            out.raw(&xml_text(&self.text));
         }
         self.children.iter().for_each(|child| child.write(&mut out));
         out.finish()
@@ -79,7 +80,7 @@ impl Element {
             None => out.open(&self.name),
         }
         if self.children.is_empty() {
-            out.raw(&escaped(&self.text));
+            out.raw(&xml_text(&self.text));
         }
         self.children.iter().for_each(|child| child.write(out));
         out.close();
@@ -146,23 +147,6 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<String> {
     quick_xml::escape::resolve_predefined_entity(reference).map(str::to_owned)
 }
 
-/// Text as XML content, as S3 writes it: what XML 1.0 cannot carry becomes a reference.
-pub fn escaped(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len() + 16);
-    for c in raw.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            c if (c as u32) < 0x20 => out.push_str(&format!("&#x{:x};", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 /// A document that goes out.
 #[derive(Debug)]
 pub struct Xml {
@@ -196,7 +180,7 @@ impl Xml {
     pub fn open_typed(&mut self, name: &str, kind: &str) {
         self.text.push_str(&format!(
             "<{name} xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"{}\">",
-            escaped(kind)
+            xml_text(kind)
         ));
         self.open.push(name.to_owned());
     }
@@ -213,7 +197,7 @@ impl Xml {
     /// An element with text.
     pub fn leaf(&mut self, name: &str, text: &str) {
         self.open(name);
-        self.raw(&escaped(text));
+        self.raw(&xml_text(text));
         self.close();
     }
 
@@ -280,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_escaped() {
+    fn what_is_written_is_xml_text() {
         let mut xml = Xml::plain("Error");
         xml.leaf("Key", "a<b>&\"\r\u{1}");
         assert!(
