@@ -1,7 +1,7 @@
 //! The daemon: the one loop that owns the supervisor. Everything that happens comes in as a
 //! message; every action goes out to the task of a run. It ends when nothing runs any more.
 
-use super::boot::{Boot, Plan};
+use super::boot::{Boot, Plan, clean_ephemeral};
 use super::drive::{Info, Message, Order, Run, When};
 use super::home::Lock;
 use super::hooks::{self, Place};
@@ -66,7 +66,8 @@ pub async fn run(
             Err(problem)
         }
     };
-    drop(lock);
+    // The kernel takes it when the process is gone: whoever gets it finds nothing left of this one.
+    std::mem::forget(lock);
     result
 }
 
@@ -108,7 +109,7 @@ async fn boot_and_run(
     let result = daemon.run(messages).await;
     if ephemeral {
         let _ = dirs.remove_data();
-        let _ = std::fs::remove_file(home.ephemeral_pointer());
+        let _ = clean_ephemeral(&home);
     }
     result
 }
