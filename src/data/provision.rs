@@ -53,7 +53,7 @@ pub async fn provision(
     Ok(Provisioned { notes })
 }
 
-/// The first part of an ARN's way from a profile's name to a queue.
+/// The ARN of the queue called `name` in the profile's account and region.
 fn queue_arn(caller: &Caller, name: &str) -> String {
     format!("arn:aws:sqs:{}:{}:{name}", caller.region, caller.account)
 }
