@@ -3,6 +3,7 @@
 mod cli;
 mod clients;
 mod edge;
+mod fuzz;
 mod install;
 mod platform;
 mod profile;

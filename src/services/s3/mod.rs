@@ -23,4 +23,4 @@ mod wire;
 pub mod xml;
 
 pub use store::SCHEMA;
-pub use wire::{BucketSpec, S3};
+pub use wire::{BucketSpec, S3, fuzz};

@@ -11,6 +11,7 @@ mod chunked;
 mod configuration;
 mod copy;
 mod cors;
+pub mod fuzz;
 mod head;
 mod lent;
 mod lists;

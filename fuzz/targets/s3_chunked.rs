@@ -1,0 +1,5 @@
+//! Bodies in `aws-chunked`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| devenv::services::s3::fuzz::chunked(data));

@@ -1,0 +1,5 @@
+//! `Range` headers.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| devenv::services::s3::fuzz::ranges(data));

@@ -1,0 +1,5 @@
+//! XML documents of requests.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| devenv::services::s3::fuzz::xml(data));

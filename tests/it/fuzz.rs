@@ -1,0 +1,71 @@
+//! The fuzz targets' entry points (`fuzz/`) for a moment: random bytes, and damaged ones of the right
+//! kind, which get further.
+
+use devenv::services::s3::fuzz;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// An entry point, and inputs of the right kind.
+type Target = (fn(&[u8]), &'static [&'static [u8]]);
+
+const TARGETS: &[Target] = &[
+    (
+        fuzz::chunked,
+        &[
+            b"\x035;chunk-signature=ab\r\nhello\r\n0;chunk-signature=ef\r\n\r\n",
+            b"\x00b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n",
+        ],
+    ),
+    (
+        fuzz::xml,
+        &[
+            b"\x00<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>",
+            b"\x03<LifecycleConfiguration><Rule><ID>&#x41;</ID><Status>Enabled</Status><Filter/><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>",
+            b"\x0c<Delete xmlns='http://s3.amazonaws.com/doc/2006-03-01/'><Object><Key><![CDATA[<k>]]></Key></Object><Quiet>true</Quiet></Delete>",
+        ],
+    ),
+    (
+        fuzz::presigned,
+        &[
+            b"h b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2F20261121%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20261121T101500Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00",
+            b"b.s3.localhost:4566 k?Signature=a&Expires=1795256131&AWSAccessKeyId=k",
+        ],
+    ),
+    (fuzz::ranges, &[b"\x0a\0\0\0\0\0\0\0bytes=0-9", b"\xff\xff\xff\xff\xff\xff\xff\xffbytes=-5"]),
+    (
+        fuzz::headers,
+        &[
+            b"x-amz-copy-source: /b/k%20?versionId=null\nx-amz-tagging: a=1&b=2\nif-match: \"a\", W/\"b\"",
+            b"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg==\nx-amz-trailer: x-amz-checksum-crc32\nx-amz-meta-a: \xff",
+        ],
+    ),
+];
+
+/// Bytes that stand in a good input's place.
+fn damage() -> impl Strategy<Value = (prop::sample::Index, usize, Vec<u8>)> {
+    (any::<prop::sample::Index>(), 0usize..8, vec(any::<u8>(), 0..8))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1500) })]
+
+    #[test]
+    fn random_bytes_break_no_promise(data in vec(any::<u8>(), 0..200)) {
+        TARGETS.iter().for_each(|(target, _)| target(&data));
+    }
+
+    #[test]
+    fn damaged_inputs_break_no_promise(damages in vec(damage(), 0..4)) {
+        for (target, seeds) in TARGETS {
+            for seed in *seeds {
+                let mut data = seed.to_vec();
+                for (at, length, put) in &damages {
+                    let start = at.index(data.len() + 1);
+                    let end = (start + length).min(data.len());
+                    data.splice(start..end, put.iter().copied());
+                }
+                target(&data);
+            }
+        }
+    }
+}
