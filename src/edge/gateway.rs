@@ -5,7 +5,7 @@ use super::dispatch::{Dispatch, guarded};
 use super::{pages, serve};
 use crate::base::Problem;
 use crate::protocol::Answer;
-use crate::services::{Clock, Services, schemas};
+use crate::services::{Background, Clock, Services, schemas};
 use crate::storage::Storage;
 use axum::Router;
 use axum::extract::Request;
@@ -43,6 +43,7 @@ pub struct Gateway {
     address: SocketAddr,
     services: Services,
     storage: Storage,
+    background: Background,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
 }
@@ -57,13 +58,14 @@ impl Gateway {
         let storage = Storage::open(&config.state_dir.join("state.db"), &schemas())?;
         let clock = Clock::default();
         let services = Services::open(&storage, &clock, &config.state_dir)?;
+        let background = Background::start(services.workers(), &clock);
         let dispatch = Dispatch::new(
             services.all(),
             Gate::new(config.auth, services.sts.credentials(), clock),
         );
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve::serve(listener, router(dispatch), stopped));
-        Ok(Gateway { address, services, storage, stop, serving })
+        Ok(Gateway { address, services, storage, background, stop, serving })
     }
 
     /// Where it listens.
@@ -81,6 +83,7 @@ impl Gateway {
         self.services.all().iter().for_each(|service| service.stopping());
         let _ = self.stop.send(true);
         let _ = self.serving.await;
+        self.background.stop().await;
         let storage = self.storage;
         let _ = tokio::task::spawn_blocking(move || storage.close()).await;
     }

@@ -9,14 +9,15 @@ use crate::storage::{Schema, Storage, StorageError, Ticket};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
 
 /// The virtual clock that all services share: the machine's time moved by an offset.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     offset_ms: Arc<AtomicI64>,
     moved: Arc<Notify>,
+    calls: Arc<watch::Sender<()>>,
 }
 
 impl Clock {
@@ -41,6 +42,17 @@ impl Clock {
     /// looks again.
     pub fn moved(&self) -> Notified<'_> {
         self.moved.notified()
+    }
+
+    /// Tells the background workers that there may be something to do earlier than they said.
+    /// Call it when the change that is the reason is committed.
+    pub fn call(&self) {
+        self.calls.send_replace(());
+    }
+
+    /// Where calls are heard.
+    pub(super) fn calls(&self) -> watch::Receiver<()> {
+        self.calls.subscribe()
     }
 }
 

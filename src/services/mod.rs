@@ -3,6 +3,7 @@
 //! A service is a folder (`mod`, `state`, `ops/*`, `error`, `limits`, pure; `wire` and `store`, its
 //! joints) and a line in [`Services`]. An operation is a file in `ops/` and a line in the service's `wire`.
 
+mod background;
 mod host;
 mod registry;
 pub mod s3;
@@ -12,6 +13,7 @@ pub mod sqs;
 pub mod sts;
 
 pub use crate::protocol::Failure;
+pub use background::{Background, Worker};
 pub use host::{Clock, Domain, Host, failure, unavailable};
 pub use registry::{Services, read_whole, schemas};
 

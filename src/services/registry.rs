@@ -1,6 +1,6 @@
 //! The list of services: a new one is a folder and its lines here.
 
-use super::{Clock, Domain, Service, s3, secretsmanager, ses, sqs, sts};
+use super::{Clock, Domain, Service, Worker, s3, secretsmanager, ses, sqs, sts};
 use crate::base::Problem;
 use crate::storage::{Schema, Storage};
 use http_body_util::BodyExt;
@@ -42,6 +42,11 @@ impl Services {
             self.sqs.clone(),
             self.sts.clone(),
         ]
+    }
+
+    /// Those that have something to do of themselves, by the clock.
+    pub fn workers(&self) -> Vec<Arc<dyn Worker>> {
+        Vec::new()
     }
 }
 

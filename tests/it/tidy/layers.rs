@@ -90,7 +90,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[(
 )];
 
 /// Files of `services/` and of a service that join the pure core to protocol and storage.
-const JOINTS: &[&str] = &["wire", "store", "host", "registry"];
+const JOINTS: &[&str] = &["wire", "store", "host", "registry", "background", "outbox"];
 
 /// What is wrong with the file at `path` (`src/services/sqs/state.rs`) as one line a mistake.
 pub(crate) fn check(path: &str, text: &str, dependencies: &[String]) -> Vec<String> {
