@@ -8,6 +8,7 @@ pub mod cli;
 pub mod control;
 pub mod data;
 pub mod edge;
+pub mod policy;
 pub mod profile;
 pub mod protocol;
 pub mod runtime;

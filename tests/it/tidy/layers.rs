@@ -6,11 +6,12 @@ use super::source::{Named, Source, read};
 /// The layers and those that each may name, its own aside.
 const LAYERS: &[(&str, &[&str])] = &[
     ("base", &[]),
+    ("policy", &["base"]),
     ("profile", &["base"]),
     ("protocol", &["base"]),
     ("storage", &["base"]),
-    ("services", &["base", "protocol", "storage", "profile"]),
-    ("edge", &["base", "profile", "protocol", "storage", "services"]),
+    ("services", &["base", "policy", "protocol", "storage", "profile"]),
+    ("edge", &["base", "policy", "profile", "protocol", "storage", "services"]),
     ("supervisor", &["base", "profile"]),
     ("runtime", &["base", "profile", "supervisor"]),
     ("data", &["base", "profile", "protocol", "services", "runtime", "storage"]),
@@ -20,6 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "base",
+            "policy",
             "profile",
             "protocol",
             "storage",
@@ -89,6 +91,9 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[(
     "a daemon's stdout is the pipe by which it tells the command that started it how the boot goes",
 )];
 
+/// Layers that the pure files of a service may name.
+const OPEN: &[&str] = &["base", "policy"];
+
 /// Files of `services/` and of a service that join the pure core to protocol and storage.
 const JOINTS: &[&str] = &["wire", "store", "host", "registry", "background", "outbox"];
 
@@ -149,7 +154,7 @@ impl Place {
         let layer = module[0].clone();
         let is_joint = module.len() == 1 || module.iter().any(|m| JOINTS.contains(&m.as_str()));
         let in_service = layer == "services" && !is_joint;
-        let pure = in_service || layer == "supervisor" || layer == "base";
+        let pure = in_service || ["supervisor", "base", "policy"].contains(&layer.as_str());
         let service = in_service.then(|| module[1].clone());
         module.insert(0, "crate".into());
         Some(Place { layer, module, pure, service })
@@ -184,7 +189,7 @@ impl Place {
         }
         if *layer != self.layer && LAYERS.iter().any(|(name, _)| name == layer) {
             let allowed =
-                may.contains(layer) && self.service.as_ref().is_none_or(|_| *layer == "base");
+                may.contains(layer) && self.service.as_ref().is_none_or(|_| OPEN.contains(layer));
             return (!allowed).then(|| format!("{} may not name {layer}", self.called()));
         }
         let own = self.service.as_deref()?;
