@@ -26,7 +26,7 @@ impl Services {
     /// Opens each service's state. `state_dir` is where files beside the state file go.
     pub fn open(storage: &Storage, clock: &Clock, state_dir: &Path) -> Result<Self, Problem> {
         let secretsmanager = Arc::new(secretsmanager::SecretsManager::open(storage, clock)?);
-        let ses = Arc::new(ses::Ses::open(storage, clock)?);
+        let ses = Arc::new(ses::Ses::open(storage, clock, state_dir)?);
         let sqs = Arc::new(sqs::Sqs::open(storage, clock)?);
         let s3 = Arc::new(s3::S3::open(storage, clock, state_dir)?);
         let sts = Arc::new(sts::Sts::open(storage, clock)?);

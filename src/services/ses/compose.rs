@@ -99,7 +99,7 @@ impl Simple {
             has_date: false,
             has_id: false,
             line_end: "\r\n",
-            body: body.slice((split + 2).min(body.len())..),
+            body: body.slice((split + 2).min(body.len())..).into(),
         })
     }
 
@@ -223,7 +223,7 @@ mod tests {
     }
 
     fn whole(draft: &Draft) -> Vec<u8> {
-        [&draft.head[..], b"\r\n", &draft.body[..]].concat()
+        [&draft.head[..], b"\r\n", draft.body.held().unwrap()].concat()
     }
 
     #[test]

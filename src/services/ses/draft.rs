@@ -8,6 +8,7 @@
 use super::address::{self, Mailbox};
 use super::error::Error;
 use super::limits::RECIPIENTS_MAX;
+use super::mail::Body;
 use bytes::Bytes;
 use mail_parser::{Address, Message, MessageParser};
 
@@ -35,7 +36,7 @@ pub struct Draft {
     /// `\r\n` or `\n`.
     pub line_end: &'static str,
     /// Everything behind the empty line.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 impl Draft {
@@ -215,7 +216,7 @@ impl<'a> Split<'a> {
             has_id: has("message-id"),
             head,
             line_end: self.line_end,
-            body: raw.slice(self.body_at..),
+            body: raw.slice(self.body_at..).into(),
         })
     }
 }
@@ -250,7 +251,7 @@ mod tests {
         assert_eq!((draft.to, draft.cc), (vec!["a@x.org".to_owned()], vec!["b@x.org".to_owned()]));
         assert_eq!(draft.bcc, ["c@x.org", "d@x.org"]);
         assert_eq!((draft.subject.as_str(), draft.source.as_str()), ("café", "jane@example.com"));
-        assert_eq!(&draft.body[..], b"Body\r\nBcc: not a header\r\n");
+        assert_eq!(draft.body.held().unwrap(), &b"Body\r\nBcc: not a header\r\n"[..]);
         assert!(!draft.has_id);
     }
 
@@ -281,11 +282,12 @@ mod tests {
         for text in ["just text\r\n", ".first\r\nBcc: a@b.c\r\n", " folded: x\r\n"] {
             let raw = Bytes::from_static(text.as_bytes());
             let draft = Draft::of_smtp(raw.clone(), "", vec![]).unwrap();
-            assert_eq!((draft.head.len(), draft.body), (0, raw));
+            assert_eq!((draft.head.len(), draft.body), (0, Body::from(raw)));
         }
         let mbox = b"From a@b.c Mon Nov 23 10:00:00 2026\nSubject : s\n\nx";
         let draft = Draft::of_smtp(Bytes::from_static(mbox), "", vec![]).unwrap();
-        assert_eq!((&draft.head[..], &draft.body[..]), (&b"Subject : s\n"[..], &b"x"[..]));
+        assert_eq!(&draft.head[..], &b"Subject : s\n"[..]);
+        assert_eq!(draft.body.held().unwrap(), &b"x"[..]);
     }
 
     #[test]
@@ -303,7 +305,7 @@ mod tests {
             let bytes = Bytes::from(raw);
             let _ = Draft::of_raw(bytes.clone(), None, &[]);
             let draft = Draft::of_smtp(bytes.clone(), "a@b.c", vec!["a@b.c".into()]).unwrap();
-            proptest::prop_assert!(bytes.ends_with(&draft.body));
+            proptest::prop_assert!(bytes.ends_with(draft.body.held().unwrap()));
         }
 
         #[test]

@@ -39,3 +39,5 @@ pub const LISTING_MAX: usize = 200;
 pub const LOCALSTACK_LISTING_MAX: usize = 1000;
 /// Bytes of raw mail in one answer of the LocalStack-shaped listing (ours).
 pub const LOCALSTACK_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of a body that lie in the mail's row; longer ones get a file of their own (ours).
+pub const BODY_INLINE_MAX: usize = 64 * 1024;

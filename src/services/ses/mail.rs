@@ -1,6 +1,7 @@
 //! A mail that was accepted, without its content.
 
 use crate::base::Millis;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// The way a mail came.
@@ -39,6 +40,8 @@ impl Via {
 /// that the delivered headers do not name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
+    /// Its number in the store: later mails have higher ones.
+    pub seq: i64,
     /// SES's message id.
     pub id: String,
     /// When it was accepted.
@@ -65,4 +68,47 @@ pub struct Mail {
     pub tags: Vec<(String, String)>,
     /// Bytes.
     pub size: usize,
+}
+
+/// What stands behind a mail's header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// In memory, and later in the mail's row.
+    Held(Bytes),
+    /// In a file of its own: big bodies.
+    Stored {
+        /// The file's name.
+        file: String,
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+impl Body {
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Body::Held(bytes) => bytes.len(),
+            Body::Stored { bytes, .. } => *bytes,
+        }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, unless they lie in a file.
+    pub fn held(&self) -> Option<&Bytes> {
+        match self {
+            Body::Held(bytes) => Some(bytes),
+            Body::Stored { .. } => None,
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Body::Held(bytes)
+    }
 }

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod mail;
 pub mod models;
 pub mod ops;
+pub mod query;
 pub mod state;
 mod store;
 pub mod view;

@@ -2,9 +2,8 @@
 
 use super::address::normal;
 use super::limits::{DAY_MS, SLOT_MS, STATISTICS_MS};
-use super::mail::Mail;
+use super::mail::{Body, Mail};
 use crate::base::{Caller, Millis};
-use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// How strictly senders are checked.
@@ -71,7 +70,7 @@ pub enum Change {
         /// Its header, with the empty line.
         head: Vec<u8>,
         /// Its body.
-        body: Bytes,
+        body: Body,
     },
     /// A mail was thrown away, or all of them.
     MailsDelete {
@@ -79,13 +78,15 @@ pub enum Change {
         id: Option<String>,
     },
     /// Recipients were served.
-    SentAdd {
+    SentPut {
         /// Account and region.
         home: Home,
         /// Start of the quarter of an hour, in milliseconds since the epoch.
         slot: i64,
-        /// How many.
+        /// How many in this quarter of an hour so far.
         recipients: u64,
+        /// Whether they are the first of it: then what the statistics no longer show goes.
+        first: bool,
     },
 }
 
@@ -96,6 +97,8 @@ pub struct State {
     pub identities: BTreeMap<Home, BTreeMap<String, Identity>>,
     /// Recipients served, by account and region, then by the start of the quarter of an hour.
     pub sent: BTreeMap<Home, BTreeMap<i64, u64>>,
+    /// The number of the newest mail.
+    pub last_mail: i64,
 }
 
 impl State {
@@ -130,11 +133,19 @@ impl State {
         }
     }
 
-    /// Counts recipients in memory, forgetting what the statistics no longer show.
-    pub fn count_sent(&mut self, home: &Home, slot: i64, recipients: u64) {
-        let slots = self.sent.entry(home.clone()).or_default();
-        *slots.entry(slot).or_default() += recipients;
-        *slots = slots.split_off(&(slot - STATISTICS_MS));
+    /// Counts recipients, forgetting what the statistics no longer show; the change tells the disk.
+    pub fn count_sent(&mut self, home: Home, slot: i64, recipients: u64) -> Change {
+        let slots = match self.sent.get_mut(&home) {
+            Some(slots) => slots,
+            None => self.sent.entry(home.clone()).or_default(),
+        };
+        let first = !slots.contains_key(&slot);
+        if first {
+            *slots = slots.split_off(&(slot - STATISTICS_MS));
+        }
+        let sum = slots.entry(slot).or_default();
+        *sum += recipients;
+        Change::SentPut { home, slot, recipients: *sum, first }
     }
 
     /// Recipients served in the last 24 hours.
@@ -187,11 +198,11 @@ mod tests {
     fn the_day_and_the_fortnight_pass() {
         let (mut state, caller) = with(&[]);
         let start = Millis(1_700_000_000_000);
-        state.count_sent(&home(&caller), slot_of(start), 3);
+        state.count_sent(home(&caller), slot_of(start), 3);
         assert_eq!(state.sent_in_day(&caller, start), 3);
         assert_eq!(state.sent_in_day(&caller, start.plus_seconds(25 * 3600)), 0);
         let later = start.plus_seconds(15 * 24 * 3600);
-        state.count_sent(&home(&caller), slot_of(later), 1);
+        state.count_sent(home(&caller), slot_of(later), 1);
         assert_eq!(state.sent[&home(&caller)].len(), 1);
     }
 }

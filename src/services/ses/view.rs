@@ -111,6 +111,7 @@ mod tests {
 
     fn mail() -> Mail {
         Mail {
+            seq: 1,
             id: "i".into(),
             received: Millis(0),
             account: "000000000000".into(),

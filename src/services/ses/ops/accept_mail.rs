@@ -61,7 +61,9 @@ impl Operation for AcceptMail {
         let home = home(context.caller);
         let recipients = draft.recipients() as u64;
         let slot = slot_of(context.now);
+        state.last_mail += 1;
         let mail = Mail {
+            seq: state.last_mail,
             id: id.clone(),
             received: context.now,
             account: home.0.clone(),
@@ -76,9 +78,8 @@ impl Operation for AcceptMail {
             config_set: self.config_set,
             tags: self.tags,
         };
-        state.count_sent(&home, slot, recipients);
         changes.push(Change::MailPut { mail: Box::new(mail), head, body: draft.body });
-        changes.push(Change::SentAdd { home, slot, recipients });
+        changes.push(state.count_sent(home, slot, recipients));
         Ok(Accepted { message_id: id })
     }
 }
@@ -152,7 +153,8 @@ mod tests {
                  From: a@b.c\r\nTo: d@e.f\r\n\r\n"
             )
         );
-        assert_eq!((mail.size, &body[..]), (head.len() + 2, &b"hi"[..]));
+        assert_eq!((mail.size, mail.seq), (head.len() + 2, 1));
+        assert_eq!(body.held().unwrap(), &b"hi"[..]);
         assert_eq!(state.sent.values().next().unwrap().values().sum::<u64>(), 1);
     }
 

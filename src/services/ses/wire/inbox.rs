@@ -1,0 +1,147 @@
+//! The inbox: the one door by which accepted mails are kept, and what is known of them afterwards.
+//!
+//! Invariant: when [`Inbox::accept`] hands back an id, the mail's row is committed and the file of a big
+//! body is written. Whoever waits for mail is told behind the commit.
+
+use crate::base::{Caller, Problem};
+use crate::protocol::Failure;
+use crate::services::ses::limits::BODY_INLINE_MAX;
+use crate::services::ses::mail::{Body, Mail};
+use crate::services::ses::ops::{AcceptMail, Accepted, ClearMails};
+use crate::services::ses::state::State;
+use crate::services::ses::store;
+use crate::services::{Host, unavailable};
+use crate::storage::{Blobs, NewBlob, Storage, rusqlite};
+use bytes::Bytes;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The directory of big bodies, below the state's.
+const DIRECTORY: &str = "mail";
+
+/// The inbox.
+pub(in crate::services::ses) struct Inbox {
+    pub(super) host: Arc<Host<State>>,
+    blobs: Arc<Blobs>,
+    /// Counts what was emptied: its readers hear of each mail, and then begin anew when it grew.
+    pub(super) arrived: watch::Sender<u64>,
+}
+
+impl Inbox {
+    pub(super) fn open(
+        host: Arc<Host<State>>,
+        storage: &Storage,
+        state_dir: &Path,
+    ) -> Result<Arc<Self>, Problem> {
+        let blobs = Blobs::open(&state_dir.join(DIRECTORY), storage, store::recorded)?;
+        Ok(Arc::new(Inbox { host, blobs, arrived: watch::Sender::new(0) }))
+    }
+
+    /// Keeps a mail; its id is handed back once it is durable.
+    pub(super) async fn accept(
+        &self,
+        mut mail: AcceptMail,
+        caller: &Caller,
+    ) -> Result<Accepted, Failure> {
+        let file = match mail.draft.body.held() {
+            Some(body) if body.len() > BODY_INLINE_MAX => {
+                let (file, bytes) = (self.file_of(body.clone()).await?, body.len());
+                mail.draft.body = Body::Stored { file: file.name().to_owned(), bytes };
+                Some(file)
+            }
+            _ => None,
+        };
+        self.accept_with(mail, file, caller).await
+    }
+
+    /// Keeps a mail whose body may lie in `file` already.
+    pub(super) async fn accept_with(
+        &self,
+        mail: AcceptMail,
+        file: Option<NewBlob>,
+        caller: &Caller,
+    ) -> Result<Accepted, Failure> {
+        let accepted = self.host.run(mail, caller).await?;
+        if let Some(file) = file {
+            file.kept();
+        }
+        self.arrived.send_modify(|_| ());
+        Ok(accepted)
+    }
+
+    async fn file_of(&self, body: Bytes) -> Result<NewBlob, Failure> {
+        let blobs = self.blobs.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let mut file = blobs.create()?;
+            file.write_all(&body)?;
+            Ok(file)
+        });
+        written.await.unwrap_or_else(|e| Err(std::io::Error::other(e))).map_err(|e| unwritable(&e))
+    }
+
+    /// A file for a body that is still arriving.
+    pub(super) fn begin_file(&self) -> Result<NewBlob, Failure> {
+        self.blobs.create().map_err(|e| unwritable(&e))
+    }
+
+    /// Throws away one mail or all.
+    pub(super) async fn clear(&self, id: Option<String>) -> Result<(), Failure> {
+        let files = self.read(|c| store::files(c, id.as_deref()))?;
+        let all = id.is_none();
+        self.host.run(ClearMails { id }, &Caller::internal("", "", "")).await?;
+        self.discard(files);
+        if all {
+            self.arrived.send_modify(|emptied| *emptied += 1);
+        }
+        Ok(())
+    }
+
+    /// Forgets everything of SES, durably.
+    pub(super) async fn wipe(&self) -> Result<(), Problem> {
+        let files = self.read(|c| store::files(c, None));
+        let files = files.map_err(|f| Problem::failed("reset-failed", f.message.to_string()))?;
+        self.host.wipe().await?;
+        self.discard(files);
+        self.arrived.send_modify(|emptied| *emptied += 1);
+        Ok(())
+    }
+
+    fn discard(&self, files: Vec<String>) {
+        files.into_iter().for_each(|file| self.blobs.discard(file));
+    }
+
+    /// Runs `query` on all that is committed.
+    pub(super) fn read<T>(
+        &self,
+        query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Failure> {
+        self.host.storage().read(query).map_err(|e| unavailable(&e))
+    }
+
+    /// A mail's bytes as delivered; `None` if it was thrown away meanwhile. Blocks.
+    pub(super) fn raw(&self, mail: &Mail) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(content) = self.read(|c| store::content(c, mail.seq))? else { return Ok(None) };
+        let mut bytes = content.bytes;
+        let Some(file) = content.file else { return Ok(Some(bytes)) };
+        match self.blobs.read(&file) {
+            Ok(mut file) => {
+                bytes.reserve_exact(mail.size.saturating_sub(bytes.len()));
+                file.read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+                Ok(Some(bytes))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(&error)),
+        }
+    }
+}
+
+fn unwritable(error: &std::io::Error) -> Failure {
+    let message = format!("devenv could not keep this mail: {error}");
+    Failure::new(500, "InternalFailure", message)
+}
+
+fn unreadable(error: &std::io::Error) -> Failure {
+    Failure::new(500, "InternalFailure", format!("the mail's file cannot be read: {error}"))
+}
