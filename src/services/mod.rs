@@ -5,6 +5,7 @@
 
 mod background;
 mod host;
+pub mod outbox;
 mod registry;
 pub mod s3;
 pub mod secretsmanager;
@@ -15,6 +16,7 @@ pub mod sts;
 pub use crate::protocol::Failure;
 pub use background::{Background, Worker};
 pub use host::{Clock, Domain, Host, failure, unavailable};
+pub use outbox::{Call, Outbox};
 pub use registry::{Services, read_whole, schemas};
 
 use crate::base::{Context, Problem};

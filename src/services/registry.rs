@@ -1,6 +1,6 @@
 //! The list of services: a new one is a folder and its lines here.
 
-use super::{Clock, Domain, Service, Worker, s3, secretsmanager, ses, sqs, sts};
+use super::{Clock, Domain, Outbox, Service, Worker, outbox, s3, secretsmanager, ses, sqs, sts};
 use crate::base::Problem;
 use crate::storage::{Schema, Storage};
 use http_body_util::BodyExt;
@@ -20,6 +20,8 @@ pub struct Services {
     pub sqs: Arc<sqs::Sqs>,
     /// Who a caller is.
     pub sts: Arc<sts::Sts>,
+    /// Calls from one of them to another.
+    pub outbox: Arc<Outbox>,
 }
 
 impl Services {
@@ -28,9 +30,10 @@ impl Services {
         let secretsmanager = Arc::new(secretsmanager::SecretsManager::open(storage, clock)?);
         let ses = Arc::new(ses::Ses::open(storage, clock, state_dir)?);
         let sqs = Arc::new(sqs::Sqs::open(storage, clock)?);
+        let outbox = Arc::new(Outbox::new(storage, clock, &sqs));
         let s3 = Arc::new(s3::S3::open(storage, clock, state_dir)?);
         let sts = Arc::new(sts::Sts::open(storage, clock)?);
-        Ok(Services { s3, secretsmanager, ses, sqs, sts })
+        Ok(Services { s3, secretsmanager, ses, sqs, sts, outbox })
     }
 
     /// The services as the edge calls them.
@@ -46,7 +49,7 @@ impl Services {
 
     /// Those that have something to do of themselves, by the clock.
     pub fn workers(&self) -> Vec<Arc<dyn Worker>> {
-        Vec::new()
+        vec![self.outbox.clone()]
     }
 }
 
@@ -58,6 +61,7 @@ pub fn schemas() -> Vec<Schema> {
         ses::SCHEMA,
         sqs::State::SCHEMA,
         sts::state::State::SCHEMA,
+        outbox::SCHEMA,
     ]
 }
 
