@@ -193,10 +193,14 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, FormError> {
-        visitor.visit_newtype_struct(self)
+        match &self.0.value {
+            Some(text) if name == super::tree::TREE => visitor.visit_str(text),
+            None if name == super::tree::TREE => self.deserialize_struct("", &[], visitor),
+            _ => visitor.visit_newtype_struct(self),
+        }
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormError> {

@@ -112,9 +112,18 @@ impl Protocol for RestJson {
         let members = input.as_object_mut();
         let members = members.ok_or_else(|| serialization("the body is not a JSON object"))?;
         if let Some(labels) = parts.extensions.get::<super::routes::Labels>() {
+            // A name that comes twice (`TagKeys=a&TagKeys=b`) is a list. What the path or the query
+            // says goes before what the body says.
+            let mut outside = serde_json::Map::new();
             for (name, value) in &labels.0 {
-                members.insert(name.clone(), Value::String(value.clone()));
+                let value = Value::String(value.clone());
+                match outside.get_mut(name) {
+                    None => drop(outside.insert(name.clone(), value)),
+                    Some(Value::Array(values)) => values.push(value),
+                    Some(first) => *first = Value::Array(vec![first.take(), value]),
+                }
             }
+            members.extend(outside);
         }
         serde_json::from_value(input).map_err(|e| serialization(&e.to_string()))
     }

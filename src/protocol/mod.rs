@@ -10,6 +10,7 @@ mod markers;
 pub mod query_xml;
 mod routes;
 pub mod sigv4;
+mod tree;
 
 pub use failure::Failure;
 pub use form::{Form, FormError};
@@ -19,6 +20,7 @@ pub use markers::{
 pub use query_xml::QueryNames;
 pub use routes::{Endpoint, JsonRoutes, QueryRoutes, RestRoutes, Routes};
 pub use sigv4::Credential;
+pub use tree::Tree;
 
 /// A response body.
 pub type Body = aws_smithy_http_server::body::BoxBody;

@@ -48,6 +48,22 @@ pub enum Error {
         /// Its name.
         identity: String,
     },
+    /// The input is not what the model says.
+    Invalid {
+        /// AWS's validator's text.
+        text: String,
+    },
+    /// Refused for a reason of the operation's own.
+    Refused {
+        /// v2's code.
+        code: &'static str,
+        /// v1's code.
+        query: &'static str,
+        /// HTTP status.
+        status: u16,
+        /// Why.
+        text: String,
+    },
     /// A required member is absent.
     MemberMissing {
         /// Its name as AWS spells it in such texts (`source`).
@@ -116,6 +132,45 @@ impl From<AddressFault> for Error {
     }
 }
 
+impl Error {
+    /// What was named does not exist.
+    pub fn not_found(query: &'static str, text: impl Into<String>) -> Error {
+        Error::Refused { code: "NotFoundException", query, status: 404, text: text.into() }
+    }
+
+    /// What was to be made exists.
+    pub fn exists(query: &'static str, text: impl Into<String>) -> Error {
+        Error::Refused { code: "AlreadyExistsException", query, status: 400, text: text.into() }
+    }
+
+    /// A value that no rule of the model forbids and SES does.
+    pub fn bad(query: &'static str, text: impl Into<String>) -> Error {
+        Error::Refused { code: "BadRequestException", query, status: 400, text: text.into() }
+    }
+
+    /// There are as many as an account may have.
+    pub fn limit(text: impl Into<String>) -> Error {
+        let (code, query) = ("LimitExceededException", "LimitExceeded");
+        Error::Refused { code, query, status: 400, text: text.into() }
+    }
+
+    /// It cannot be now, because of something else.
+    pub fn conflict(query: &'static str, text: impl Into<String>) -> Error {
+        Error::Refused { code: "ConflictException", query, status: 409, text: text.into() }
+    }
+
+    /// The same refusal by v1, whose refusals all have status 400.
+    #[must_use]
+    pub fn of_v1(self) -> Error {
+        match self {
+            Error::Refused { code, query, text, .. } => {
+                Error::Refused { code, query, status: 400, text }
+            }
+            other => other,
+        }
+    }
+}
+
 impl ServiceError for Error {
     fn code(&self) -> &'static str {
         match self {
@@ -123,6 +178,7 @@ impl ServiceError for Error {
             Error::IdentityUnknown { .. } => "NotFoundException",
             Error::TemplatesNotServed => "NotImplemented",
             Error::Unverified { .. } => "MessageRejected",
+            Error::Refused { code, .. } => code,
             _ => "BadRequestException",
         }
     }
@@ -130,7 +186,8 @@ impl ServiceError for Error {
     fn query_code(&self) -> Option<&'static str> {
         match self {
             Error::TemplatesNotServed | Error::Unverified { .. } => None,
-            Error::MemberMissing { .. } => Some("ValidationError"),
+            Error::Refused { query, .. } => Some(query),
+            Error::Invalid { .. } | Error::MemberMissing { .. } => Some("ValidationError"),
             _ => Some("InvalidParameterValue"),
         }
     }
@@ -139,6 +196,7 @@ impl ServiceError for Error {
         match self {
             Error::IdentityUnknown { .. } => 404,
             Error::TemplatesNotServed => 501,
+            Error::Refused { status, .. } => *status,
             _ => 400,
         }
     }
@@ -163,6 +221,7 @@ impl ServiceError for Error {
             Error::IdentityUnknown { identity } => {
                 format!("Email identity {identity} does not exist.")
             }
+            Error::Invalid { text } | Error::Refused { text, .. } => text.clone(),
             Error::MemberMissing { member } => format!(
                 "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
             ),

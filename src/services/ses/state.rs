@@ -3,6 +3,8 @@
 use super::address::normal;
 use super::limits::{DAY_MS, SLOT_MS, STATISTICS_MS};
 use super::mail::{Body, Mail};
+use super::records::{Name, Record, Records};
+use super::settings::Settings;
 use crate::base::{Caller, Millis};
 use std::collections::BTreeMap;
 
@@ -37,6 +39,8 @@ pub struct Identity {
     pub tags: Vec<(String, String)>,
     /// Default configuration set of v2.
     pub config_set: Option<String>,
+    /// Everything that can be set later.
+    pub settings: Settings,
 }
 
 /// Whether an identity's name is a domain.
@@ -45,7 +49,7 @@ pub fn is_domain(identity: &str) -> bool {
 }
 
 /// What an operation records for the disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// An identity was made or altered.
     IdentityPut {
@@ -72,6 +76,22 @@ pub enum Change {
         /// Its body.
         body: Body,
     },
+    /// A record was made or altered.
+    RecordPut {
+        /// Account and region.
+        home: Home,
+        /// Kind and key.
+        name: Name,
+        /// The record.
+        record: Record,
+    },
+    /// A record was deleted.
+    RecordDelete {
+        /// Account and region.
+        home: Home,
+        /// Kind and key.
+        name: Name,
+    },
     /// A mail was thrown away, or all of them.
     MailsDelete {
         /// The message id.
@@ -91,7 +111,7 @@ pub enum Change {
 }
 
 /// All of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
     /// By account and region, then by normalised name.
     pub identities: BTreeMap<Home, BTreeMap<String, Identity>>,
@@ -99,6 +119,8 @@ pub struct State {
     pub sent: BTreeMap<Home, BTreeMap<i64, u64>>,
     /// The number of the newest mail.
     pub last_mail: i64,
+    /// All else that an account has: configuration sets, templates, contacts and so on.
+    pub records: Records,
 }
 
 impl State {
@@ -173,6 +195,7 @@ mod tests {
             dkim: vec![],
             tags: vec![],
             config_set: None,
+            settings: Settings::default(),
         };
         for name in names {
             let known = state.identities.entry(home(&caller)).or_default();

@@ -9,6 +9,7 @@ use crate::base::Context;
 use crate::services::Operation;
 use crate::services::ses::address::{check, check_domain, normal};
 use crate::services::ses::error::Error;
+use crate::services::ses::settings::Settings;
 use crate::services::ses::state::{Change, Identity, State, home, is_domain};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,7 @@ pub fn put_identity(
         dkim: (0..if domain { 3 } else { 0 }).map(|_| context.ids.text(LOWER, 32)).collect(),
         tags: Vec::new(),
         config_set: None,
+        settings: Settings::default(),
     };
     let home = home(context.caller);
     state.identities.entry(home.clone()).or_default().insert(name.clone(), identity.clone());

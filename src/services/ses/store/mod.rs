@@ -1,6 +1,7 @@
 //! SES's tables, and the state that is read from them. The mails are in `mails`, their index in `search`.
 
 mod mails;
+mod records;
 mod search;
 
 pub(super) use mails::{content, files, newest, one, page, recorded};
@@ -30,7 +31,7 @@ pub const SCHEMA: Schema = Schema {
            size INTEGER NOT NULL);
          CREATE TABLE ses_mail_content(
            seq INTEGER PRIMARY KEY, head BLOB NOT NULL, body BLOB NOT NULL);",
-        mails::SECOND],
+        mails::SECOND, records::THIRD],
 };
 
 impl Domain for State {
@@ -40,7 +41,8 @@ impl Domain for State {
     fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let mut state = State::default();
         let mut rows = connection.prepare(
-            "SELECT account, region, name, created, token, dkim, tags, config_set FROM ses_identity",
+            "SELECT account, region, name, created, token, dkim, tags, config_set, settings
+             FROM ses_identity",
         )?;
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {
@@ -50,6 +52,7 @@ impl Domain for State {
                 dkim: from_json(row.get_ref(5)?.as_str()?)?,
                 tags: from_json(row.get_ref(6)?.as_str()?)?,
                 config_set: row.get(7)?,
+                settings: from_json(row.get_ref(8)?.as_str()?)?,
             };
             let home: Home = (row.get(0)?, row.get(1)?);
             state.identities.entry(home).or_default().insert(row.get(2)?, identity);
@@ -62,6 +65,7 @@ impl Domain for State {
             let recipients = row.get::<_, i64>(3)? as u64;
             state.sent.entry(home).or_default().insert(row.get(2)?, recipients);
         }
+        records::load(connection, &mut state)?;
         state.last_mail = mails::last(connection)?;
         Ok(state)
     }
@@ -77,6 +81,10 @@ impl Domain for State {
                 )?
                 .execute(params![home.0, home.1, name])
                 .map(drop),
+            Change::RecordPut { home, name, record } => {
+                records::put(transaction, home, name, record)
+            }
+            Change::RecordDelete { home, name } => records::delete(transaction, home, name),
             Change::MailPut { mail, head, body } => mails::put(transaction, mail, head, body),
             Change::MailsDelete { id: Some(id) } => mails::delete(transaction, id),
             Change::MailsDelete { id: None } => mails::delete_all(transaction),
@@ -87,7 +95,9 @@ impl Domain for State {
     }
 
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        transaction.execute_batch("DELETE FROM ses_identity; DELETE FROM ses_sent;")?;
+        transaction.execute_batch(
+            "DELETE FROM ses_identity; DELETE FROM ses_sent; DELETE FROM ses_record;",
+        )?;
         mails::delete_all(transaction)
     }
 }
@@ -99,8 +109,8 @@ fn put_identity(
     identity: &Identity,
 ) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO ses_identity(account, region, name, created, token, dkim, tags, config_set)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO ses_identity(account, region, name, created, token, dkim, tags, config_set,
+           settings) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     statement
         .execute(params![
@@ -111,7 +121,8 @@ fn put_identity(
             identity.token,
             to_json(&identity.dkim),
             to_json(&identity.tags),
-            identity.config_set
+            identity.config_set,
+            to_json(&identity.settings)
         ])
         .map(drop)
 }
