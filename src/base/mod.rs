@@ -1,6 +1,7 @@
 //! Time, ids, accounts, regions and ARNs: values that every layer shares. Names only std.
 
 mod context;
+pub mod duration;
 mod ids;
 mod problem;
 mod time;

@@ -1,9 +1,9 @@
 //! `devenv logs`: what the parts wrote, in the order of time; also after the environment's end.
 
 use super::choose;
-use super::duration;
 use super::outcome::Outcome;
 use super::printer::{Printer, SCHEMA};
+use crate::base::duration;
 use crate::base::{Exit, Problem};
 use crate::control::{Home, detach};
 use crate::runtime::logs::{self, Follower, Line};

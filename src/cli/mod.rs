@@ -5,10 +5,10 @@
 
 mod aws;
 mod choose;
+mod clock;
 mod completions;
 mod doctor;
 mod down;
-mod duration;
 mod env;
 mod exec;
 mod init;
@@ -81,6 +81,7 @@ enum Command {
     RedisCli(redis_cli::RedisCli),
     Aws(aws::Aws),
     Reset(reset::Reset),
+    Clock(clock::Clock),
     Doctor(doctor::Doctor),
     Profile(profile::Profile),
     Completions(completions::Completions),
@@ -105,6 +106,7 @@ impl Command {
             Command::RedisCli(command) => command.run(printer),
             Command::Aws(command) => command.run(printer),
             Command::Reset(command) => command.run(printer),
+            Command::Clock(command) => command.run(printer),
             Command::Doctor(command) => command.run(printer),
             Command::Profile(command) => command.run(printer),
             Command::Completions(command) => command.run(printer, &mut Cli::command()),

@@ -1,9 +1,9 @@
 //! What `wait`, `start`, `stop` and `restart` share: following one or more services to a state.
 
-use super::duration;
 use super::outcome::Outcome;
 use super::printer::{Printer, SCHEMA};
 use super::progress::View;
+use crate::base::duration;
 use crate::base::{Exit, Problem};
 use crate::control::client::{self, Silence, Updates};
 use crate::control::daemon::last_lines;

@@ -1,12 +1,13 @@
 //! `devenv status`: what runs, where, since when, health and its reason.
 
 use super::choose;
+use super::clock;
 use super::outcome::Outcome;
 use super::printer::Printer;
 use super::table;
 use crate::base::Problem;
 use crate::control::client::{self, Silence};
-use crate::control::{Ask, Home, Status as Report, Update};
+use crate::control::{Ask, ClockNote, Home, Status as Report, Update};
 use serde_json::json;
 use std::time::Duration;
 
@@ -54,4 +55,13 @@ fn print(status: &Report, printer: &Printer) {
     }
     printer.out(format!("{} is {}", status.profile, status.state.word()));
     printer.out(table::services(status));
+    match &status.clock {
+        Some(ClockNote { frozen_at: Some(at), .. }) => {
+            printer.out(format!("clock: stands still at {at}"));
+        }
+        Some(ClockNote { offset_ms, .. }) => {
+            printer.out(format!("clock: {}", clock::ahead(offset_ms.unwrap_or_default())));
+        }
+        None => {}
+    }
 }

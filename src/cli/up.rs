@@ -5,11 +5,11 @@
 //! Each way gives a stream of updates, and one loop watches it until everything answers.
 
 use super::choose::{self, Choice};
-use super::duration;
 use super::outcome::Outcome;
 use super::printer::Printer;
 use super::progress::{View, parts};
 use super::{table, trace};
+use crate::base::duration;
 use crate::base::{Exit, Problem};
 use crate::control::client::{self, Silence, Updates};
 use crate::control::daemon::{self, last_lines};

@@ -1,11 +1,11 @@
 //! `devenv wait`: returns when a service is as wanted.
 
 use super::choose;
-use super::duration;
 use super::outcome::Outcome;
 use super::printer::Printer;
 use super::settle::{self, Goal};
 use crate::base::Problem;
+use crate::base::duration;
 use crate::control::Ask;
 use std::time::Duration;
 

@@ -187,6 +187,8 @@ impl Daemon {
                 // Who asked may have left.
                 let _ = sender.send(());
             }
+            // The status that is published after each message shows it.
+            Message::ClockMoved => {}
             Message::Stop => self.begin_stop(),
             Message::Kill => self.kill_all(),
         }
@@ -344,6 +346,7 @@ impl Daemon {
             plan: &self.plan,
             state,
             view: self.supervisor.view(),
+            clock: self.services.clock(),
             infos: &self.infos,
             epoch: self.epoch,
         };

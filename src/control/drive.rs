@@ -40,6 +40,8 @@ pub(super) enum Message {
     Hooked { when: When, result: Result<(), Problem> },
     /// Everything sent before this one has been taken.
     Settled(tokio::sync::oneshot::Sender<()>),
+    /// The virtual clock was moved.
+    ClockMoved,
     /// Everything is to end.
     Stop,
     /// Everything is to end without grace.

@@ -152,6 +152,7 @@ mod tests {
             endpoint: None,
             services: vec![],
             notes: vec![],
+            clock: None,
             project: String::new(),
             state_dir: String::new(),
             pid,

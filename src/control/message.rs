@@ -4,6 +4,7 @@
 //! `Status` is also what `devenv status --json` prints, so its fields are a contract.
 
 use crate::base::{Exit, Problem};
+use crate::services::{ClockOrder, ClockView};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -52,6 +53,11 @@ pub enum Ask {
         /// Names of parts or of emulated services.
         services: Vec<String>,
     },
+    /// How the clock stands, after an order to it if one is given.
+    Clock {
+        /// What to do with it.
+        order: Option<ClockOrder>,
+    },
     /// Stop everything and end; updates until the connection is closed.
     Down,
 }
@@ -64,6 +70,8 @@ pub enum Update {
     Status(Status),
     /// Variables for programs that use the environment.
     Env(BTreeMap<String, String>),
+    /// How the clock stands, as it is shown.
+    Clock(serde_json::Value),
     /// A fact that people should see once.
     Note(String),
     /// A long piece of work begins.
@@ -137,6 +145,9 @@ pub struct Status {
     /// What people should know, each about one service, also one that is not served.
     #[serde(default)]
     pub notes: Vec<ServiceNote>,
+    /// How the virtual clock stands, where it is not the machine's own time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockNote>,
     /// The project's directory.
     pub project: String,
     /// Where state and logs lie.
@@ -145,6 +156,25 @@ pub struct Status {
     pub pid: u32,
     /// The daemon's version.
     pub version: String,
+}
+
+/// A virtual clock in `devenv status --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockNote {
+    /// Milliseconds by which it is ahead of the machine's, while it runs.
+    pub offset_ms: Option<i64>,
+    /// Where it stands still, RFC 3339.
+    pub frozen_at: Option<String>,
+}
+
+impl ClockNote {
+    /// The note on a clock that is not the machine's.
+    pub fn of(view: &ClockView) -> ClockNote {
+        match view.frozen {
+            true => ClockNote { offset_ms: None, frozen_at: Some(view.now.iso8601()) },
+            false => ClockNote { offset_ms: Some(view.offset_ms), frozen_at: None },
+        }
+    }
 }
 
 /// What people should know about a service, such as a parity gap.

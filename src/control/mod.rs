@@ -25,4 +25,4 @@ mod status;
 
 pub use boot::Boot;
 pub use home::Home;
-pub use message::{Ask, EnvState, ServiceStatus, Status, Update};
+pub use message::{Ask, ClockNote, EnvState, ServiceStatus, Status, Update};

@@ -1,15 +1,15 @@
 //! The parts there are, each as a run: Postgres and Redis as processes, the gateway in this process.
 
 use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, SMTP};
-use super::drive::{Info, Native, Order, Run, native};
-use super::message::ServiceNote;
+use super::drive::{Info, Message, Native, Order, Run, native};
+use super::message::{ClockNote, ServiceNote};
 use super::{environment, mail};
 use crate::base::Problem;
 use crate::data;
 use crate::edge::{Gateway, GatewayConfig, check_auth};
 use crate::profile;
 use crate::runtime::{self, Launch, Probe};
-use crate::services::Services;
+use crate::services::{Clock, Services};
 use crate::supervisor::Report;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +30,12 @@ pub(super) struct ServicesCell {
 impl ServicesCell {
     pub(super) fn get(&self) -> Option<Services> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How the clock stands, where it is not the machine's own time.
+    pub(super) fn clock(&self) -> Option<ClockNote> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_ref().and_then(|services| services.clock.unreal()).map(|v| ClockNote::of(&v))
     }
 
     /// The names of the services, also while the gateway is down; none before its first start.
@@ -128,7 +134,10 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
     run.report(Report::Started { adopted: false }).await;
     run.report(answers(address).await).await;
     // The channel closes with the daemon's loop; then this is the end as well.
-    let _ = orders.recv().await;
+    tokio::select! {
+        _ = orders.recv() => {}
+        () = tell_moves(&run, &gateway.services().clock) => {}
+    }
     cell.set(None);
     tokio::select! {
         () = gateway.shutdown() => {}
@@ -136,6 +145,14 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
         Some(Order::Kill) = orders.recv() => {}
     }
     run.report(Report::Exited { reason: "stopped".to_owned() }).await;
+}
+
+/// Has the status follow the clock; without end.
+async fn tell_moves(run: &Run, clock: &Clock) {
+    loop {
+        clock.moved().await;
+        let _ = run.loop_.send(Message::ClockMoved).await;
+    }
 }
 
 async fn open(run: &Run) -> Result<(Gateway, Vec<ServiceNote>), Problem> {

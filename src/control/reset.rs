@@ -7,10 +7,13 @@ use super::parts;
 use super::server::{Access, settle};
 use crate::base::Problem;
 use crate::runtime;
+use crate::services::ClockOrder;
 use crate::supervisor::Event;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What the virtual clock is called among the services.
+const CLOCK: &str = "clock";
 /// Longest wait for a part to go down or to come up again.
 const PART_WAIT: Duration = Duration::from_secs(60);
 
@@ -23,11 +26,15 @@ pub(super) async fn reset(
     let services = access.services.get();
     let all = services.as_ref().map(|s| s.all()).unwrap_or_default();
     let parts: Vec<&str> = plan.specs.iter().map(|s| s.name.as_str()).collect();
-    let known: Vec<&str> = parts.iter().copied().chain(all.iter().map(|s| s.name())).collect();
+    let known: Vec<&str> =
+        parts.iter().copied().chain(all.iter().map(|s| s.name())).chain([CLOCK]).collect();
     if let Some(name) = names.iter().find(|n| !known.contains(&n.as_str())) {
         return Err(unknown_part(name, &known));
     }
     let named = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    if let Some(services) = services.as_ref().filter(|_| named(CLOCK)) {
+        services.clock.order(ClockOrder::Reset).await?;
+    }
     let mut declared_anew = false;
     for service in all.iter().filter(|s| named(GATEWAY) || named(s.name())) {
         service.reset().await?;

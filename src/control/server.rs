@@ -9,6 +9,7 @@ use super::message::{Ask, EnvState, REQUEST_BYTES_MAX, Request, Told, Update, VE
 use super::parts::ServicesCell;
 use super::reset;
 use crate::base::{Exit, Problem};
+use crate::services::{ClockOrder, ClockView};
 use crate::supervisor::Event;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -149,8 +150,8 @@ async fn answer(
         Ask::Follow => return follow(access, write).await,
         Ask::Status => {
             access.hub.until(Option::is_some).await;
-            let status = access.hub.status();
-            if let Some(status) = status {
+            if let Some(mut status) = access.hub.status() {
+                status.clock = access.services.clock();
                 tell(write, &Update::Status(status)).await?;
             }
             return Ok(Ok(()));
@@ -164,6 +165,12 @@ async fn answer(
             let Some(plan) = planned(access).await else { return Ok(Err(not_planned())) };
             tell(write, &Update::Env(plan.variables.clone())).await?;
             return Ok(Ok(()));
+        }
+        Ask::Clock { order } => {
+            return match clock(access, order).await {
+                Ok(view) => tell(write, &Update::Clock(view.json())).await.map(Ok),
+                Err(problem) => Ok(Err(problem)),
+            };
         }
         Ask::Reset { services } => {
             let Some(plan) = planned(access).await else { return Ok(Err(not_planned())) };
@@ -253,6 +260,19 @@ fn not_planned() -> Problem {
     )
     .hint("`devenv status` shows how far it is")
     .retryable()
+}
+
+async fn clock(access: &Access, order: Option<ClockOrder>) -> Result<ClockView, Problem> {
+    let Some(services) = access.services.get() else {
+        let message = "the gateway, whose clock this is, does not run";
+        return Err(Problem::failed("no-gateway", message)
+            .hint(format!("`devenv start {GATEWAY}`, or `devenv status` to see why it is down"))
+            .retryable());
+    };
+    match order {
+        Some(order) => services.clock.order(order).await,
+        None => Ok(services.clock.view()),
+    }
 }
 
 async fn follow(

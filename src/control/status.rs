@@ -2,7 +2,7 @@
 
 use super::boot::{GATEWAY, Plan};
 use super::drive::Info;
-use super::message::{EnvState, ServiceNote, ServiceStatus, Status};
+use super::message::{ClockNote, EnvState, ServiceNote, ServiceStatus, Status};
 use crate::runtime::logs;
 use crate::supervisor::{PartView, Phase};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +16,7 @@ pub(super) struct Sources<'a> {
     pub(super) plan: &'a Plan,
     pub(super) state: EnvState,
     pub(super) view: Vec<PartView>,
+    pub(super) clock: Option<ClockNote>,
     pub(super) infos: &'a BTreeMap<String, Info>,
     /// The wall clock at the supervisor's zero.
     pub(super) epoch: Timestamp,
@@ -31,6 +32,7 @@ pub(super) fn status(sources: &Sources<'_>) -> Status {
         endpoint: sources.plan.endpoint(),
         services,
         notes: sources.infos.values().flat_map(|info| info.notes.clone()).collect(),
+        clock: sources.clock.clone(),
         project: sources.plan.home.project.to_string_lossy().into_owned(),
         state_dir: sources.plan.dirs.state.to_string_lossy().into_owned(),
         pid: std::process::id(),

@@ -46,6 +46,11 @@ impl Gate {
         Gate { mode, credentials, clock }
     }
 
+    /// The virtual clock.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The account that an access key acts in.
     pub(super) fn account(&self, access_key: &str) -> String {
         let of_session = self.credentials.account(access_key);

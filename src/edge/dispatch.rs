@@ -7,7 +7,7 @@ use crate::base::{Caller, DEFAULT_REGION, Ids};
 use crate::protocol::{
     Answer, AwsJson10, AwsQuery, Credential, Failure, Form, Incoming, Names, Protocol, body, sigv4,
 };
-use crate::services::Service;
+use crate::services::{Clock, Service};
 use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use http::request::Parts;
@@ -34,6 +34,10 @@ impl Dispatch {
 
     pub(super) fn services(&self) -> impl Iterator<Item = &Arc<dyn Service>> {
         self.services.values()
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        self.gate.clock()
     }
 
     /// Answers an AWS request.

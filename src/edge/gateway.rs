@@ -56,7 +56,7 @@ impl Gateway {
             listener.local_addr().map_err(|e| Problem::failed("listen", e.to_string()))?;
         make_private_dir(&config.state_dir)?;
         let storage = Storage::open(&config.state_dir.join("state.db"), &schemas())?;
-        let clock = Clock::default();
+        let clock = Clock::open(&storage)?;
         let services = Services::open(&storage, &clock, &config.state_dir)?;
         let background = Background::start(services.workers(), &clock);
         let dispatch = Dispatch::new(

@@ -1,10 +1,13 @@
 //! devenv's own addresses on the gateway: `/_devenv/…`, and those that people who come from LocalStack know.
 
 use super::dispatch::Dispatch;
+use crate::base::{Exit, Problem, duration};
 use crate::protocol::{Answer, body};
+use crate::services::{ClockOrder, parse_instant};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -13,6 +16,7 @@ pub(super) fn routes() -> Router<Dispatch> {
     Router::new()
         .route("/_devenv/health", get(health))
         .route("/_devenv/reset", post(reset))
+        .route("/_devenv/clock", get(show_clock).post(move_clock))
         .route("/_localstack/health", get(localstack_health))
 }
 
@@ -35,19 +39,86 @@ async fn localstack_health(State(dispatch): State<Dispatch>) -> Answer {
     )
 }
 
-/// Wipes every emulated service's state; the reply leaves when it is gone from disk.
+/// Wipes every emulated service's state, and the clock's; the reply leaves when it is gone from disk.
 async fn reset(State(dispatch): State<Dispatch>) -> Answer {
+    if let Err(problem) = dispatch.clock().order(ClockOrder::Reset).await {
+        return refused(&problem);
+    }
     for service in dispatch.services() {
         if let Err(problem) = service.reset().await {
-            let error = json!({"code": problem.code, "message": problem.message,
-                "hint": problem.hint, "retryable": problem.retryable});
-            return json_answer(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                &json!({"schema": 1, "error": error}),
-            );
+            return refused(&problem);
         }
     }
     json_answer(StatusCode::OK, &json!({"schema": 1, "status": "ok"}))
+}
+
+async fn show_clock(State(dispatch): State<Dispatch>) -> Answer {
+    json_answer(StatusCode::OK, &dispatch.clock().view().json())
+}
+
+/// `{"set": "2027-01-31T09:00:00Z"}`, `{"advance": "15m"}`, `{"freeze": true}`, `{"resume": true}`;
+/// several at once are done in this order.
+async fn move_clock(State(dispatch): State<Dispatch>, body: Bytes) -> Answer {
+    let orders = match clock_orders(&body) {
+        Ok(orders) => orders,
+        Err(problem) => return refused(&problem),
+    };
+    let mut view = dispatch.clock().view();
+    for order in orders {
+        view = match dispatch.clock().order(order).await {
+            Ok(view) => view,
+            Err(problem) => return refused(&problem),
+        };
+    }
+    json_answer(StatusCode::OK, &view.json())
+}
+
+fn clock_orders(body: &[u8]) -> Result<Vec<ClockOrder>, Problem> {
+    let wrong = |message: String| {
+        Problem::new(Exit::Usage, "clock-order", message).hint(
+            r#"send {"advance": "15m"}, {"set": "2027-01-31T09:00:00Z"}, {"set": "now"}, {"freeze": true} or {"resume": true}"#,
+        )
+    };
+    let asked: ClockBody = serde_json::from_slice(body)
+        .map_err(|e| wrong(format!("the body is no order to the clock: {e}")))?;
+    let mut orders = Vec::new();
+    match asked.set.as_deref() {
+        None => {}
+        Some("now") => orders.push(ClockOrder::Reset),
+        Some(text) => {
+            let to_ms = parse_instant(text).map_err(wrong)?.0;
+            orders.push(ClockOrder::Set { to_ms });
+        }
+    }
+    if let Some(text) = asked.advance {
+        let by = duration::parse(&text).map_err(wrong)?;
+        orders.push(ClockOrder::Advance { by_ms: by.as_millis() as i64 });
+    }
+    orders.extend(asked.freeze.then_some(ClockOrder::Freeze));
+    orders.extend(asked.resume.then_some(ClockOrder::Resume));
+    match orders.is_empty() {
+        true => Err(wrong("the body orders nothing".to_owned())),
+        false => Ok(orders),
+    }
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct ClockBody {
+    set: Option<String>,
+    advance: Option<String>,
+    freeze: bool,
+    resume: bool,
+}
+
+fn refused(problem: &Problem) -> Answer {
+    let status = match problem.exit {
+        Exit::Usage => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let error = json!({"code": problem.code, "message": problem.message,
+        "hint": problem.hint, "retryable": problem.retryable});
+    json_answer(status, &json!({"schema": 1, "error": error}))
 }
 
 fn json_answer(status: StatusCode, value: &Value) -> Answer {

@@ -122,9 +122,10 @@ enum Round {
 async fn round(worker: &dyn Worker, clock: &Clock) -> Result<Round, Problem> {
     let look_again = Duration::from_secs(LOOK_SECONDS_MAX);
     let Some(due) = worker.next_due()? else { return Ok(Round::Later(look_again)) };
-    let ahead_ms = due.since(clock.now());
-    if ahead_ms > 0 {
-        return Ok(Round::Later(look_again.min(Duration::from_millis(ahead_ms as u64))));
+    // A frozen clock comes to no instant by itself.
+    match clock.until(due) {
+        Some(Duration::ZERO) => {}
+        ahead => return Ok(Round::Later(ahead.unwrap_or(look_again).min(look_again))),
     }
     // A worker that panics must not take the others' or its own future with it.
     match AssertUnwindSafe(worker.work()).catch_unwind().await {

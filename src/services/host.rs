@@ -1,60 +1,13 @@
 //! The one owner of a service's state in memory: applies operations under a lock, has their changes
 //! committed, and answers only after that.
 
-use super::{Operation, ServiceError};
+use super::{Clock, Operation, ServiceError};
 use crate::base::{Caller, Context, Ids, Millis, Problem};
 use crate::protocol::Failure;
 use crate::storage::rusqlite::{self, Connection, Transaction};
 use crate::storage::{Schema, Storage, StorageError, Ticket};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, watch};
-
-/// The virtual clock that all services share: the machine's time moved by an offset.
-#[derive(Debug, Clone, Default)]
-pub struct Clock {
-    offset_ms: Arc<AtomicI64>,
-    moved: Arc<Notify>,
-    calls: Arc<watch::Sender<()>>,
-}
-
-impl Clock {
-    /// The virtual instant.
-    pub fn now(&self) -> Millis {
-        Millis(self.real().0 + self.offset_ms.load(Ordering::Relaxed))
-    }
-
-    /// The machine's own instant, by which clients sign.
-    pub fn real(&self) -> Millis {
-        let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Millis(real.as_millis() as i64)
-    }
-
-    /// Moves the clock.
-    pub fn advance(&self, by_ms: i64) {
-        self.offset_ms.fetch_add(by_ms, Ordering::Relaxed);
-        self.moved.notify_waiters();
-    }
-
-    /// Resolves when the clock is moved after this call: whoever sleeps until a virtual instant
-    /// looks again.
-    pub fn moved(&self) -> Notified<'_> {
-        self.moved.notified()
-    }
-
-    /// Tells the background workers that there may be something to do earlier than they said.
-    /// Call it when the change that is the reason is committed.
-    pub fn call(&self) {
-        self.calls.send_replace(());
-    }
-
-    /// Where calls are heard.
-    pub(super) fn calls(&self) -> watch::Receiver<()> {
-        self.calls.subscribe()
-    }
-}
 
 /// State that lives in memory and is kept in tables of its own.
 pub trait Domain: Default + Send + 'static {

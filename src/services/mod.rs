@@ -4,6 +4,7 @@
 //! joints) and a line in [`Services`]. An operation is a file in `ops/` and a line in the service's `wire`.
 
 mod background;
+mod clock;
 mod host;
 pub mod outbox;
 mod registry;
@@ -15,7 +16,8 @@ pub mod sts;
 
 pub use crate::protocol::Failure;
 pub use background::{Background, Worker};
-pub use host::{Clock, Domain, Host, failure, unavailable};
+pub use clock::{Clock, ClockOrder, ClockView, parse_instant};
+pub use host::{Domain, Host, failure, unavailable};
 pub use outbox::{Call, Outbox};
 pub use registry::{Services, read_whole, schemas};
 

@@ -1,6 +1,8 @@
 //! The list of services: a new one is a folder and its lines here.
 
-use super::{Clock, Domain, Outbox, Service, Worker, outbox, s3, secretsmanager, ses, sqs, sts};
+use super::{
+    Clock, Domain, Outbox, Service, Worker, clock, outbox, s3, secretsmanager, ses, sqs, sts,
+};
 use crate::base::Problem;
 use crate::storage::{Schema, Storage};
 use http_body_util::BodyExt;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 /// All services, each open on its state.
 #[derive(Clone)]
 pub struct Services {
+    /// The time of all of them.
+    pub clock: Clock,
     /// Buckets and objects.
     pub s3: Arc<s3::S3>,
     /// Secrets and their versions.
@@ -33,7 +37,8 @@ impl Services {
         let outbox = Arc::new(Outbox::new(storage, clock, &sqs));
         let s3 = Arc::new(s3::S3::open(storage, clock, state_dir)?);
         let sts = Arc::new(sts::Sts::open(storage, clock)?);
-        Ok(Services { s3, secretsmanager, ses, sqs, sts, outbox })
+        let clock = clock.clone();
+        Ok(Services { clock, s3, secretsmanager, ses, sqs, sts, outbox })
     }
 
     /// The services as the edge calls them.
@@ -56,6 +61,7 @@ impl Services {
 /// The tables of all services.
 pub fn schemas() -> Vec<Schema> {
     vec![
+        clock::SCHEMA,
         s3::SCHEMA,
         secretsmanager::state::State::SCHEMA,
         ses::SCHEMA,

@@ -2,6 +2,7 @@
 
 mod cli;
 mod clients;
+mod clock;
 mod edge;
 mod fuzz;
 mod install;

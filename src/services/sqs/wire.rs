@@ -273,8 +273,8 @@ impl Core {
             if !received.messages.is_empty() || Instant::now() >= deadline {
                 return Ok(received);
             }
-            let due = received.next_due.map(|due| due.since(self.host.clock().now()).max(1));
-            let due = due.map(|ms| Instant::now() + Duration::from_millis(ms as u64));
+            let due = received.next_due.and_then(|due| self.host.clock().until(due));
+            let due = due.map(|ahead| Instant::now() + ahead.max(Duration::from_millis(1)));
             tokio::select! {
                 () = ring => {}
                 () = tokio::time::sleep_until(due.unwrap_or(deadline).min(deadline)) => {}

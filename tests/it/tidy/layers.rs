@@ -95,7 +95,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[(
 const OPEN: &[&str] = &["base", "policy"];
 
 /// Files of `services/` and of a service that join the pure core to protocol and storage.
-const JOINTS: &[&str] = &["wire", "store", "host", "registry", "background", "outbox"];
+const JOINTS: &[&str] = &["wire", "store", "clock", "host", "registry", "background", "outbox"];
 
 /// What is wrong with the file at `path` (`src/services/sqs/state.rs`) as one line a mistake.
 pub(crate) fn check(path: &str, text: &str, dependencies: &[String]) -> Vec<String> {

@@ -129,7 +129,7 @@ impl S3 {
         if head.method == http::Method::OPTIONS {
             return self.preflight(head);
         }
-        presign::check(head, self.clock.now())?;
+        presign::check(head, self.clock.now(), |signed| self.clock.now_of(signed))?;
         self.check_owner(head)?;
         let operation = routes::operation(head)?;
         routes::dispatch(self, operation, head, body).await

@@ -10,8 +10,9 @@ use crate::protocol::Credential;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::limits::PRESIGNED_SECONDS_MAX;
 
-/// Refuses a presigned request that is malformed or has expired.
-pub(super) fn check(head: &Head, now: Millis) -> Result<()> {
+/// Refuses a presigned request that is malformed or has expired. `now_of` gives the present as it is to
+/// who signed at an instant.
+pub(super) fn check(head: &Head, now: Millis, now_of: impl Fn(Millis) -> Millis) -> Result<()> {
     let v4 = |name: &str| name.starts_with("X-Amz-") && name != "X-Amz-Content-Sha256";
     const V4: [&str; 6] = [
         "X-Amz-Algorithm",
@@ -22,7 +23,7 @@ pub(super) fn check(head: &Head, now: Millis) -> Result<()> {
         "X-Amz-Expires",
     ];
     if head.query.iter().any(|(name, _)| v4(name) && V4.contains(&name.as_str())) {
-        return check_v4(head, now, &V4);
+        return check_v4(head, now_of, &V4);
     }
     if head.has("Signature") || head.has("AWSAccessKeyId") {
         return check_v2(head, now);
@@ -34,7 +35,7 @@ fn query_error(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(400, "AuthorizationQueryParametersError", message)
 }
 
-fn check_v4(head: &Head, now: Millis, all: &[&str; 6]) -> Result<()> {
+fn check_v4(head: &Head, now_of: impl Fn(Millis) -> Millis, all: &[&str; 6]) -> Result<()> {
     if all.iter().any(|name| head.param(name).is_none_or(str::is_empty)) {
         return Err(query_error(
             "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
@@ -66,6 +67,7 @@ fn check_v4(head: &Head, now: Millis, all: &[&str; 6]) -> Result<()> {
         )));
     }
     let end = date.plus_seconds(seconds);
+    let now = now_of(date);
     if now > end {
         return Err(expired()
             .with("X-Amz-Expires", expires)
@@ -172,7 +174,7 @@ mod tests {
     fn verdict(query: &str, now: i64) -> std::result::Result<(), Error> {
         let uri = format!("/b/k?{query}");
         let request = http::Request::builder().uri(uri).header("host", "h").body(()).unwrap();
-        check(&Head::read(request.into_parts().0).unwrap(), Millis(now))
+        check(&Head::read(request.into_parts().0).unwrap(), Millis(now), |_| Millis(now))
     }
 
     const URL: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2F20261121%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20261121T101530Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00";

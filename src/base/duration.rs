@@ -6,7 +6,7 @@ use std::time::Duration;
 const MS_MAX: u64 = 365 * 86_400_000;
 
 /// Reads a duration.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub fn parse(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| wrong())?;
@@ -27,7 +27,7 @@ fn wrong() -> String {
 }
 
 /// Says a duration shortly: `60 s`, `1.5 s`, `250 ms`.
-pub(super) fn say(duration: Duration) -> String {
+pub fn say(duration: Duration) -> String {
     let ms = duration.as_millis();
     match ms {
         0..1_000 => format!("{ms} ms"),
