@@ -28,7 +28,7 @@ pub(super) const SECOND: &str = "
     CREATE INDEX ses_mail_id ON ses_mail(id);
     CREATE INDEX ses_mail_file ON ses_mail(file) WHERE file IS NOT NULL;
     CREATE VIRTUAL TABLE ses_mail_text USING fts5(
-      words, content='', contentless_delete=1, detail=none, columnsize=0, tokenize='trigram');
+      words, content='', contentless_delete=1, detail=none, tokenize='trigram');
     CREATE TABLE ses_mail_indexed(seq INTEGER NOT NULL);
     INSERT INTO ses_mail_indexed VALUES (0);";
 

@@ -122,3 +122,121 @@ fn pieces(filter: &Filter) -> Vec<String> {
     let step = pieces.len().div_ceil(PIECES_MAX).max(1);
     pieces.into_iter().step_by(step).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SCHEMA, mails};
+    use super::*;
+    use crate::base::Millis;
+    use crate::services::ses::mail::{Body, Via};
+    use std::collections::BTreeSet;
+
+    fn mail(seq: i64) -> Mail {
+        Mail {
+            seq,
+            id: format!("id-{seq}"),
+            received: Millis(seq * 1000),
+            account: "000000000000".into(),
+            region: "us-east-1".into(),
+            via: Via::SesV2,
+            source: "praxis@example.com".into(),
+            to: vec![format!("user{}@x.org", seq % 100)],
+            cc: vec![],
+            bcc: vec![],
+            subject: format!("Rechnung \"Nr. {seq}\""),
+            config_set: None,
+            tags: vec![("kind".into(), if seq % 2 == 0 { "even" } else { "odd" }.into())],
+            size: 10,
+        }
+    }
+
+    async fn filled(dir: &tempfile::TempDir, count: i64) -> Storage {
+        let storage = Storage::open(&dir.path().join("state.db"), &[SCHEMA]).unwrap();
+        let put = storage.transact(move |t| {
+            (1..=count).try_for_each(|seq| {
+                mails::put(t, &mail(seq), b"Subject: s\r\n\r\n", &Body::Held("x".into()))
+            })
+        });
+        put.await.unwrap();
+        storage
+    }
+
+    async fn found(storage: &Storage, filter: &Filter) -> Vec<i64> {
+        catch_up(storage, filter).await.unwrap();
+        let (mut all, mut before) = (Vec::new(), None);
+        loop {
+            let page = storage.read(|c| search(c, filter, before, 7)).unwrap();
+            assert!(page.mails.len() <= 7);
+            all.extend(page.mails.iter().map(|mail| mail.seq));
+            before = page.next;
+            if before.is_none() {
+                return all;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_index_finds_what_a_look_at_every_mail_finds() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = filled(&dir, 2300).await;
+        let text = |t: &str| Some(t.to_owned());
+        let filters = [
+            Filter { to: text("USER42@x.org"), ..Filter::default() },
+            Filter { subject: text("\"nr. 230"), ..Filter::default() },
+            Filter { subject: text("chnu"), to: text("9@"), ..Filter::default() },
+            Filter { text: text("no such thing"), ..Filter::default() },
+            Filter {
+                tag: Some(("kind".into(), text("odd"))),
+                to: text("r7@"),
+                ..Filter::default()
+            },
+            Filter { since: Some(Millis(2_290_000)), ..Filter::default() },
+        ];
+        for filter in filters {
+            let wanted: Vec<i64> =
+                (1..=2300).rev().filter(|seq| filter.matches(&mail(*seq))).collect();
+            assert_eq!(found(&storage, &filter).await, wanted, "{filter:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_thrown_away_is_found_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = filled(&dir, 20).await;
+        let filter = Filter { subject: Some("rechnung".into()), ..Filter::default() };
+        assert_eq!(found(&storage, &filter).await.len(), 20);
+        storage.transact(|t| mails::delete(t, "id-20")).await.unwrap();
+        let left: BTreeSet<i64> = found(&storage, &filter).await.into_iter().collect();
+        assert_eq!(left, (1..20).collect());
+        assert_eq!(storage.read(mails::last).unwrap(), 20, "its number is not used again");
+        storage.transact(|t| mails::delete_all(t)).await.unwrap();
+        assert!(found(&storage, &filter).await.is_empty());
+        storage
+            .transact(|t| mails::put(t, &mail(1), b"\r\n", &Body::Held("x".into())))
+            .await
+            .unwrap();
+        assert_eq!(found(&storage, &filter).await, [1]);
+    }
+
+    #[tokio::test]
+    async fn mails_of_the_first_schema_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let first = crate::storage::Schema { name: "ses", scripts: &SCHEMA.scripts[..1] };
+        let storage = Storage::open(&path, &[first]).unwrap();
+        let put = storage.transact(|t| {
+            t.execute_batch(
+                "INSERT INTO ses_mail(seq, id, received, account, region, via, source, recipients, subject,
+                   tags, size) VALUES (5, 'old', 1, '0', 'r', 'smtp', 'a@x', '[[\"b@x\"],[],[]]', 's', '[]', 3);
+                 INSERT INTO ses_mail_content VALUES (5, 'S: s\r\n\r\n', 'hi');",
+            )
+        });
+        put.await.unwrap();
+        storage.close();
+        let storage = Storage::open(&path, &[SCHEMA]).unwrap();
+        let old = storage.read(|c| mails::one(c, "old")).unwrap().unwrap();
+        assert_eq!((old.seq, &old.to[..]), (5, &["b@x".to_owned()][..]));
+        let content = storage.read(|c| mails::content(c, 5)).unwrap().unwrap();
+        assert_eq!((content.file, &content.bytes[..]), (None, &b"S: s\r\n\r\nhi"[..]));
+    }
+}
