@@ -228,7 +228,7 @@ mod tests {
             t.execute_batch(
                 "INSERT INTO ses_mail(seq, id, received, account, region, via, source, recipients, subject,
                    tags, size) VALUES (5, 'old', 1, '0', 'r', 'smtp', 'a@x', '[[\"b@x\"],[],[]]', 's', '[]', 3);
-                 INSERT INTO ses_mail_content VALUES (5, 'S: s\r\n\r\n', 'hi');",
+                 INSERT INTO ses_mail_content VALUES (5, CAST('S: s\r\n\r\n' AS BLOB), CAST('hi' AS BLOB));",
             )
         });
         put.await.unwrap();
