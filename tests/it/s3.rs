@@ -64,6 +64,11 @@ fn bucket_configuration_and_cors() {
 }
 
 #[test]
+fn access_by_policy_and_acl() {
+    boto3("s3/access.py");
+}
+
+#[test]
 fn presigned_urls_and_raw_requests() {
     boto3("s3/raw.py");
 }

@@ -156,7 +156,10 @@ impl LegacyQuery {
         );
         let path = parts.uri.path();
         let in_host = bucket_in_host(parts).map(|bucket| format!("{head}/{bucket}{path}{tail}"));
-        in_host.into_iter().chain([format!("{head}{path}{tail}")]).collect()
+        // boto3 signs a bucket with a slash behind it, and sends it without.
+        let bucket = (path.matches('/').count() == 1 && path.len() > 1)
+            .then(|| format!("{head}{path}/{tail}"));
+        in_host.into_iter().chain([format!("{head}{path}{tail}")]).chain(bucket).collect()
     }
 }
 
@@ -175,7 +178,9 @@ fn pairs(query: &str) -> BTreeMap<String, String> {
 fn bucket_in_host(parts: &Parts) -> Option<&str> {
     let host = parts.headers.get(http::header::HOST).and_then(|h| h.to_str().ok());
     let host = parts.uri.authority().map(http::uri::Authority::as_str).or(host)?;
-    host.find(".s3.").or_else(|| host.find(".s3-")).map(|at| &host[..at])
+    let name = host.split(':').next().unwrap_or(host);
+    let at = name.find(".s3.").or_else(|| name.find(".s3-"));
+    at.or_else(|| name.strip_suffix(".localhost").map(str::len)).map(|at| &name[..at])
 }
 
 #[cfg(test)]

@@ -47,6 +47,20 @@ impl Credentials for TestCredentials {
     }
 }
 
+/// Stands in the extensions of a request to S3 that nobody signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Anonymous;
+
+/// Whether a request claims to be signed, by its head or its query, in either version.
+pub fn is_signed(parts: &http::request::Parts) -> bool {
+    const PARAMETERS: &[&str] =
+        &["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "AWSAccessKeyId", "Signature"];
+    let query = parts.uri.query().unwrap_or_default();
+    let mut names = query.split('&').map(|p| p.split_once('=').map_or(p, |(name, _)| name));
+    parts.headers.contains_key(http::header::AUTHORIZATION)
+        || names.any(|name| PARAMETERS.contains(&name))
+}
+
 fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
     // HMAC takes keys of any length.
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).unwrap_or_else(|_| unreachable!());

@@ -353,37 +353,3 @@ fn complete_notification(element: &mut Element) -> Result<()> {
     }
     Ok(())
 }
-
-/// Checks a bucket policy: JSON text, kept as it came.
-pub fn check_policy(policy: &str) -> Result<()> {
-    let malformed = |message: &'static str| Error::new(400, "MalformedPolicy", message);
-    if !policy.trim_start().starts_with('{') {
-        return Err(malformed("Policies must be valid JSON and the first byte must be '{'"));
-    }
-    let value: serde_json::Value =
-        serde_json::from_str(policy).map_err(|_| malformed("This policy contains invalid Json"))?;
-    let Some(statement) = value.get("Statement") else {
-        return Err(malformed("Missing required field Statement"));
-    };
-    let statements = match statement {
-        serde_json::Value::Array(list) => list.iter().collect(),
-        one => vec![one],
-    };
-    for statement in statements {
-        for (field, other) in
-            [("Effect", "Effect"), ("Action", "NotAction"), ("Resource", "NotResource")]
-        {
-            if statement.get(field).is_none() && statement.get(other).is_none() {
-                return Err(Error::new(
-                    400,
-                    "MalformedPolicy",
-                    format!("Missing required field {field}"),
-                ));
-            }
-        }
-        if statement.get("Principal").is_none() && statement.get("NotPrincipal").is_none() {
-            return Err(malformed("Missing required field Principal"));
-        }
-    }
-    Ok(())
-}

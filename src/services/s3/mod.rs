@@ -4,6 +4,7 @@
 //! [`index::Look`] and [`index::Index`]; bodies stream to blob files, or into the state file when they
 //! are small. Invariant: an answer leaves after the commit that it speaks of.
 
+pub mod access;
 pub mod checksum;
 pub mod conditions;
 pub mod documents;

@@ -10,6 +10,10 @@ from common import ENDPOINT, body, client, refused, s3, same
 B = "raw"
 s3.create_bucket(Bucket=B)
 host = ENDPOINT.removeprefix("http://")
+# Any signature will do, but there must be one.
+AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+signed = requests.Session()
+signed.headers["Authorization"] = AUTHORIZATION
 
 
 def code_of(answer):
@@ -35,36 +39,36 @@ same((answer.status_code, code_of(answer)), (403, "AccessDenied"))
 assert "<Message>Request has expired</Message>" in answer.text, answer.text
 cut = url.split("&X-Amz-Signature")[0]
 same(code_of(requests.get(cut)), "AuthorizationQueryParametersError")
-same(requests.get(f"{ENDPOINT}/{B}/pre signed").content, b"by url")  # without credentials
+same(code_of(requests.get(f"{ENDPOINT}/{B}/pre signed")), "AccessDenied")  # without credentials
 
 # The error document and headers.
-answer = requests.get(f"{ENDPOINT}/{B}/<none>")
+answer = signed.get(f"{ENDPOINT}/{B}/<none>")
 same((answer.status_code, answer.headers["Content-Type"]), (404, "application/xml"))
 for part in ["<Code>NoSuchKey</Code>", "<Message>The specified key does not exist.</Message>",
              "<Key>&lt;none&gt;</Key>", "<RequestId>", "<HostId>"]:
     assert part in answer.text, answer.text
 same(len(answer.headers["x-amz-request-id"]), 16)
 assert answer.headers["x-amz-id-2"]
-same(requests.head(f"{ENDPOINT}/{B}/none").text, "")
+same(signed.head(f"{ENDPOINT}/{B}/none").text, "")
 
 # aws-chunked, signed and with a trailer, cut into single bytes.
 framed = b"5;chunk-signature=aa\r\nhello\r\n6;chunk-signature=bb\r\n world\r\n0;chunk-signature=cc\r\n\r\n"
 headers = {"x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x-amz-decoded-content-length": "11",
            "content-encoding": "aws-chunked,gzip"}
-same(requests.put(f"{ENDPOINT}/{B}/chunked", data=framed, headers=headers).status_code, 200)
+same(signed.put(f"{ENDPOINT}/{B}/chunked", data=framed, headers=headers).status_code, 200)
 same(s3.head_object(Bucket=B, Key="chunked")["ContentEncoding"], "gzip")
 same(s3.head_object(Bucket=B, Key="chunked")["ETag"], f'"{hashlib.md5(b"hello world").hexdigest()}"')
 wrong = {**headers, "x-amz-decoded-content-length": "12"}
-same(code_of(requests.put(f"{ENDPOINT}/{B}/short", data=framed, headers=wrong)), "IncompleteBody")
+same(code_of(signed.put(f"{ENDPOINT}/{B}/short", data=framed, headers=wrong)), "IncompleteBody")
 trailing = b"b\r\nhello world\r\n0\r\nx-amz-checksum-crc32:DUoRhQ==\r\n\r\n"
 headers = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-decoded-content-length": "11",
            "x-amz-trailer": "x-amz-checksum-crc32"}
-same(requests.put(f"{ENDPOINT}/{B}/t", data=(trailing[n:n + 1] for n in range(len(trailing))), headers=headers).status_code, 200)
+same(signed.put(f"{ENDPOINT}/{B}/t", data=(trailing[n:n + 1] for n in range(len(trailing))), headers=headers).status_code, 200)
 same(body(B, "t"), b"hello world")
 bad = trailing.replace(b"DUo", b"AUo")
-same(code_of(requests.put(f"{ENDPOINT}/{B}/bad", data=bad, headers=headers)), "BadDigest")
-signed = {"x-amz-content-sha256": hashlib.sha256(b"other").hexdigest()}
-same(code_of(requests.put(f"{ENDPOINT}/{B}/bad", data=b"body", headers=signed)), "XAmzContentSHA256Mismatch")
+same(code_of(signed.put(f"{ENDPOINT}/{B}/bad", data=bad, headers=headers)), "BadDigest")
+other = {"x-amz-content-sha256": hashlib.sha256(b"other").hexdigest()}
+same(code_of(signed.put(f"{ENDPOINT}/{B}/bad", data=b"body", headers=other)), "XAmzContentSHA256Mismatch")
 refused("404", 404, s3.head_object, Bucket=B, Key="bad")
 refused("404", 404, s3.head_object, Bucket=B, Key="short")
 
@@ -72,7 +76,7 @@ refused("404", 404, s3.head_object, Bucket=B, Key="short")
 # 100-continue goes out only when the body is wanted.
 def expecting(path, size):
     peer = socket.create_connection(host.split(":"), 5)
-    peer.sendall(f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\nExpect: 100-continue\r\n\r\n".encode())
+    peer.sendall(f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: {size}\r\nExpect: 100-continue\r\n\r\n".encode())
     return peer
 
 
@@ -89,21 +93,21 @@ for path, status in [("/nowhere/k", b"404"), (f"/{B}/{'k' * 1025}", b"400")]:
 # A refused client that sends all the same sees the refusal, and may go on.
 peer = socket.create_connection(host.split(":"), 5)
 for _ in range(2):
-    peer.sendall(f"PUT /nowhere/k HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5000000\r\n\r\n".encode())
+    peer.sendall(f"PUT /nowhere/k HTTP/1.1\r\nHost: {host}\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 5000000\r\n\r\n".encode())
     peer.sendall(b"x" * 5_000_000)
     assert peer.recv(4000).startswith(b"HTTP/1.1 404")
 
 # A client that leaves in mid-upload leaves nothing.
 peer = socket.create_connection(host.split(":"), 5)
-peer.sendall(f"PUT /{B}/left HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10000000\r\n\r\n".encode() + b"x" * 3_000_000)
+peer.sendall(f"PUT /{B}/left HTTP/1.1\r\nHost: {host}\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 10000000\r\n\r\n".encode() + b"x" * 3_000_000)
 peer.close()
 time.sleep(0.3)
 refused("404", 404, s3.head_object, Bucket=B, Key="left")
 
 # Nonsense is refused in S3's own words.
-same(code_of(requests.post(f"{ENDPOINT}/{B}?delete", data=b"<Delete><Object>")), "MalformedXML")
-same(code_of(requests.put(f"{ENDPOINT}/{B}?tagging", data=b"no xml")), "MalformedXML")
-same(code_of(requests.get(f"{ENDPOINT}/{B}/%ff")), "InvalidURI")
-same(requests.patch(f"{ENDPOINT}/{B}/k").status_code, 405)
-same(code_of(requests.post(f"{ENDPOINT}/{B}", data={"key": "k"})), "NotImplemented")
-same(code_of(requests.put(f"{ENDPOINT}/{B}/k?retention", data=b"x")), "NotImplemented")
+same(code_of(signed.post(f"{ENDPOINT}/{B}?delete", data=b"<Delete><Object>")), "MalformedXML")
+same(code_of(signed.put(f"{ENDPOINT}/{B}?tagging", data=b"no xml")), "MalformedXML")
+same(code_of(signed.get(f"{ENDPOINT}/{B}/%ff")), "InvalidURI")
+same(signed.patch(f"{ENDPOINT}/{B}/k").status_code, 405)
+same(code_of(signed.post(f"{ENDPOINT}/{B}", data={"key": "k"})), "NotImplemented")
+same(code_of(signed.put(f"{ENDPOINT}/{B}/k?retention", data=b"x")), "NotImplemented")

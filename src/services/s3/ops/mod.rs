@@ -1,5 +1,6 @@
 //! The operations of S3. Each is the type of its input with an `apply` over the metadata.
 
+pub mod acl;
 pub mod buckets;
 pub mod configuration;
 pub mod copy;

@@ -33,17 +33,6 @@ const STORAGE_CLASSES: &[&str] = &[
     "DEEP_ARCHIVE",
     "GLACIER_IR",
 ];
-const CANNED_ACLS: &[&str] = &[
-    "private",
-    "public-read",
-    "public-read-write",
-    "authenticated-read",
-    "aws-exec-read",
-    "bucket-owner-read",
-    "bucket-owner-full-control",
-    "log-delivery-write",
-];
-
 /// What the headers of a write say of the object; and whether they say how to encrypt.
 pub(super) fn read(head: &Head) -> Result<(Attributes, bool)> {
     unserved(head)?;
@@ -55,7 +44,7 @@ pub(super) fn read(head: &Head) -> Result<(Attributes, bool)> {
         tags: tags(head)?,
         storage_class: storage_class(head)?.unwrap_or_default(),
         encryption: encryption.unwrap_or_default(),
-        acl: acl(head)?.unwrap_or_default(),
+        acl: super::access::acl_of_headers(head)?.unwrap_or_default(),
         ..Attributes::default()
     };
     Ok((attributes, by_header))
@@ -161,16 +150,6 @@ pub(super) fn storage_class(head: &Head) -> Result<Option<String>> {
             "The storage class you specified is not valid",
         )
         .with("StorageClassRequested", class)),
-    }
-}
-
-/// `x-amz-acl`.
-pub(super) fn acl(head: &Head) -> Result<Option<String>> {
-    match head.header("x-amz-acl") {
-        Some(acl) if !CANNED_ACLS.contains(&acl) => {
-            Err(Error::invalid_argument("", "x-amz-acl", acl))
-        }
-        acl => Ok(acl.map(str::to_owned)),
     }
 }
 

@@ -1,15 +1,17 @@
 //! CreateBucket, DeleteBucket, HeadBucket, ListBuckets, GetBucketLocation over HTTP.
 
+use super::S3;
+use super::access::acl_of_headers;
 use super::answer::{document, empty, set};
-use super::configuration::acl_document;
 use super::head::Head;
 use super::receive::{Plan, receive_document};
-use super::{S3, attributes};
 use crate::protocol::{Answer, Incoming};
+use crate::services::s3::access::acl::Acl;
+use crate::services::s3::access::check_new_bucket;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::existing;
 use crate::services::s3::limits::BUCKET_TAGS_MAX;
-use crate::services::s3::model::Bucket;
+use crate::services::s3::model::{Bucket, Settings};
 use crate::services::s3::ops::buckets::{CreateBucket, DeleteBucket, ListBuckets};
 use crate::services::s3::ops::tagging;
 use crate::services::s3::xml::{Element, Xml};
@@ -37,8 +39,11 @@ impl S3 {
             let controls = Element::named("OwnershipControls").with(rule);
             create.documents.insert("ownershipControls".into(), controls.document());
         }
-        if let Some(acl) = attributes::acl(head)? {
-            create.documents.insert("acl".into(), acl_document(&head.caller.account, &acl));
+        if let Some(kept) = acl_of_headers(head)? {
+            let acl = Acl::kept(&kept, &canonical_id(&head.caller.account));
+            let settings = Settings { documents: create.documents.clone(), ..Settings::default() };
+            check_new_bucket(&settings, &acl)?;
+            create.documents.insert("acl".into(), acl.document());
         }
         let text = receive_document(body, &plan).await?;
         if !text.is_empty() {

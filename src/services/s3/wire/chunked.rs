@@ -4,8 +4,10 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html>. A chunk is
 //! `size-in-hex[;chunk-signature=…]\r\n`, its bytes, `\r\n`; after the chunk of size 0 come trailers.
 
+use crate::protocol::sigv4::Chunks;
 use crate::services::s3::error::{Error, Result};
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 /// Bytes of a chunk's first line at the most; a signature takes 85.
 const LINE_BYTES_MAX: usize = 1024;
@@ -33,11 +35,66 @@ pub(super) struct Chunked {
     line: Vec<u8>,
     trailer_bytes: usize,
     trailers: Vec<(String, String)>,
+    signatures: Option<Signatures>,
+}
+
+/// What is known of the signatures of a body whose chunks are signed.
+#[derive(Debug)]
+struct Signatures {
+    chunks: Chunks,
+    /// Whether the trailers are signed.
+    trailer: bool,
+    /// Of the chunk that is arriving.
+    signature: String,
+    hash: Sha256,
+}
+
+impl Signatures {
+    /// The chunk is whole: its signature must be the next one.
+    fn check(&mut self) -> Result<()> {
+        let sha256 = hex::encode(std::mem::take(&mut self.hash).finalize());
+        if self.chunks.chunk(&sha256, &self.signature) { Ok(()) } else { Err(mismatch()) }
+    }
+
+    fn check_trailers(&mut self, trailers: &[(String, String)]) -> Result<()> {
+        const NAME: &str = "x-amz-trailer-signature";
+        if !self.trailer {
+            return Ok(());
+        }
+        let mut lines = String::new();
+        for (name, value) in trailers.iter().filter(|(name, _)| name != NAME) {
+            lines.push_str(&format!("{name}:{value}\n"));
+        }
+        let signature = trailers.iter().find(|(name, _)| name == NAME).map(|(_, value)| value);
+        let right = signature.is_some_and(|signature| self.chunks.trailer(&lines, signature));
+        if right { Ok(()) } else { Err(mismatch()) }
+    }
+}
+
+fn mismatch() -> Error {
+    Error::new(
+        403,
+        "SignatureDoesNotMatch",
+        "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+    )
 }
 
 impl Chunked {
     pub(super) fn new() -> Self {
-        Chunked { state: State::Size, line: Vec::new(), trailer_bytes: 0, trailers: Vec::new() }
+        Chunked {
+            state: State::Size,
+            line: Vec::new(),
+            trailer_bytes: 0,
+            trailers: Vec::new(),
+            signatures: None,
+        }
+    }
+
+    /// The same, and each chunk must have the signature that follows from the one before.
+    pub(super) fn signed(chunks: Chunks, trailer: bool) -> Self {
+        let (signature, hash) = (String::new(), Sha256::new());
+        let signatures = Some(Signatures { chunks, trailer, signature, hash });
+        Chunked { signatures, ..Chunked::new() }
     }
 
     /// Takes the next bytes and hands on what of them is content.
@@ -46,7 +103,14 @@ impl Chunked {
             match self.state {
                 State::Data(left) => {
                     let now = left.min(data.len() as u64);
-                    take(data.split_to(now as usize));
+                    let piece = data.split_to(now as usize);
+                    if let Some(signatures) = &mut self.signatures {
+                        signatures.hash.update(&piece);
+                        if left == now {
+                            signatures.check()?;
+                        }
+                    }
+                    take(piece);
                     self.state =
                         if left == now { State::AfterData } else { State::Data(left - now) };
                 }
@@ -64,7 +128,12 @@ impl Chunked {
             self.line_ended()?;
         }
         match self.state {
-            State::Done | State::Trailer => Ok(self.trailers),
+            State::Done | State::Trailer => {
+                if let Some(signatures) = &mut self.signatures {
+                    signatures.check_trailers(&self.trailers)?;
+                }
+                Ok(self.trailers)
+            }
             _ => Err(Error::incomplete_body()),
         }
     }
@@ -84,10 +153,17 @@ impl Chunked {
         let text = std::str::from_utf8(&line).map_err(|_| malformed())?;
         let text = text.trim_end_matches(['\r', '\n']);
         self.state = match self.state {
-            State::Size => match size_of(text)? {
-                0 => State::Trailer,
-                size => State::Data(size),
-            },
+            State::Size => {
+                let size = size_of(text)?;
+                if let Some(signatures) = &mut self.signatures {
+                    let given = text.split_once(";chunk-signature=").ok_or_else(mismatch)?.1;
+                    given.trim().clone_into(&mut signatures.signature);
+                    if size == 0 {
+                        signatures.check()?;
+                    }
+                }
+                if size == 0 { State::Trailer } else { State::Data(size) }
+            }
             State::AfterData if text.is_empty() => State::Size,
             State::AfterData => return Err(malformed()),
             State::Trailer if text.is_empty() => State::Done,

@@ -20,7 +20,7 @@ use percent_encoding::percent_decode_str;
 const ATTEMPTS_MAX: usize = 16;
 
 /// `x-amz-copy-source`: `[/]bucket/key[?versionId=…]`, percent-encoded.
-fn source_of(head: &Head) -> Result<Source> {
+pub(super) fn source_of(head: &Head) -> Result<Source> {
     let text = head.header("x-amz-copy-source").unwrap_or_default();
     let invalid = || {
         Error::invalid_argument(
@@ -69,6 +69,7 @@ impl S3 {
     pub(super) async fn copy_object(&self, head: &Head) -> Result<Answer> {
         let from = source_of(head)?;
         let (given, _) = attributes::read(head)?;
+        self.check_acl(head, &given)?;
         let replace = replaces(head, "x-amz-metadata-directive")?;
         let tags = replaces(head, "x-amz-tagging-directive")?.then(|| given.tags.clone());
         let redirect = head.header("x-amz-website-redirect-location").map(str::to_owned);

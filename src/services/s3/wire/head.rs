@@ -4,6 +4,7 @@
 
 use crate::base::Caller;
 use crate::protocol::Form;
+use crate::protocol::sigv4::{Anonymous, Chunks, Payload, Verified};
 use crate::services::s3::checksum::Algorithm;
 use crate::services::s3::error::{Error, Result};
 use http::request::Parts;
@@ -26,6 +27,10 @@ pub(super) struct Head {
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
     pub(super) caller: Arc<Caller>,
+    /// Whether nobody signed the request.
+    pub(super) anonymous: bool,
+    /// The checker of the body's chunks, where each is signed; and whether trailers are too.
+    pub(super) chunks: Option<(Chunks, bool)>,
 }
 
 impl Head {
@@ -44,8 +49,13 @@ impl Head {
                 (bucket.to_owned(), key.to_owned())
             }
         };
-        let mut head =
-            Head { method: parts.method, bucket, key, query, headers: parts.headers, caller };
+        let anonymous = parts.extensions.get::<Anonymous>().is_some();
+        let chunks = parts.extensions.get::<Verified>().and_then(|v| match v.payload {
+            Payload::Chunked { trailer } => Some((v.chunks.clone(), trailer)),
+            _ => None,
+        });
+        let (method, headers) = (parts.method, parts.headers);
+        let mut head = Head { method, bucket, key, query, headers, caller, anonymous, chunks };
         head.headers_of_query();
         Ok(head)
     }

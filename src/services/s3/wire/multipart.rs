@@ -24,6 +24,7 @@ use http::StatusCode;
 impl S3 {
     pub(super) async fn create_upload(&self, head: &Head) -> Result<Answer> {
         let (attributes, encrypted_by_header) = attributes::read(head)?;
+        self.check_acl(head, &attributes)?;
         let create = CreateUpload {
             bucket: head.bucket.clone(),
             key: head.key.clone(),

@@ -7,6 +7,7 @@ use super::receive::{Content, Plan, Received, receive, receive_document};
 use super::stream::{body_of, pieces};
 use super::{S3, attributes};
 use crate::protocol::{Answer, Incoming};
+use crate::services::s3::access::denied;
 use crate::services::s3::checksum::Checksum;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, existing, slice};
@@ -48,6 +49,7 @@ impl S3 {
         let conditions = attributes::write_conditions(head)?;
         let plan = Plan::read(head)?;
         check_key(&head.key)?;
+        self.check_acl(head, &attributes)?;
         // Before the body is asked for: the bucket, and what a condition says already.
         self.look(|index| {
             let bucket = existing(index, &head.bucket)?;
@@ -153,8 +155,13 @@ impl S3 {
             return Err(Error::malformed_xml());
         }
         let named = objects.clone();
-        let delete = DeleteObjects { bucket: head.bucket.clone(), objects };
-        let outcomes = self.change(&head.caller, move |i, c| delete.apply(i, c)).await?;
+        let may = self.may_delete(head, &objects)?;
+        let allowed = objects.into_iter().zip(&may).filter(|(_, may)| **may).map(|(one, _)| one);
+        let delete = DeleteObjects { bucket: head.bucket.clone(), objects: allowed.collect() };
+        let mut outcomes =
+            self.change(&head.caller, move |i, c| delete.apply(i, c)).await?.into_iter();
+        let outcome = |may: &bool| may.then(|| outcomes.next()).flatten().unwrap_or(Err(denied()));
+        let outcomes: Vec<_> = may.iter().map(outcome).collect();
         let mut xml = Xml::document("DeleteResult");
         for ((key, version, _), outcome) in named.iter().zip(&outcomes) {
             match outcome {

@@ -10,9 +10,36 @@ use crate::protocol::Credential;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::limits::PRESIGNED_SECONDS_MAX;
 
+/// Regions that are older than Signature Version 4, and so still know Version 2
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html>).
+pub(super) const KNOW_VERSION_2: &[&str] = &[
+    "us-east-1",
+    "us-west-1",
+    "us-west-2",
+    "eu-west-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-northeast-1",
+    "sa-east-1",
+];
+
+/// Whether the request is signed by Signature Version 2, in its head or its query.
+pub(super) fn is_version_2(head: &Head) -> bool {
+    head.header("authorization").is_some_and(|a| a.starts_with("AWS "))
+        || head.has("Signature") && head.has("AWSAccessKeyId")
+}
+
 /// Refuses a presigned request that is malformed or has expired. `now_of` gives the present as it is to
 /// who signed at an instant.
 pub(super) fn check(head: &Head, now: Millis, now_of: impl Fn(Millis) -> Millis) -> Result<()> {
+    let presigned = head.has("X-Amz-Signature") || head.has("Signature");
+    if presigned && let Some(authorization) = head.header("authorization") {
+        return Err(Error::invalid_argument(
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified",
+            "Authorization",
+            authorization,
+        ));
+    }
     let v4 = |name: &str| name.starts_with("X-Amz-") && name != "X-Amz-Content-Sha256";
     const V4: [&str; 6] = [
         "X-Amz-Algorithm",

@@ -6,6 +6,7 @@ use super::attributes::Promised;
 use super::chunked::Chunked;
 use super::head::Head;
 use crate::protocol::Incoming;
+use crate::protocol::sigv4::Chunks;
 use crate::services::s3::checksum::{Algorithm, Checksum, Digests, Hasher};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::limits::{DOCUMENT_BYTES_MAX, INLINE_BYTES_MAX, PUT_BYTES_MAX};
@@ -35,6 +36,8 @@ pub(super) struct Plan {
     payload: Option<String>,
     promised: Promised,
     algorithms: Vec<Algorithm>,
+    /// For a body whose chunks are signed by a key that the gateway verified.
+    chunks: Option<(Chunks, bool)>,
 }
 
 /// A body that has arrived and is what was promised.
@@ -107,7 +110,8 @@ impl Plan {
             return Err(Error::entity_too_large(length, PUT_BYTES_MAX));
         }
         let algorithms = promised.checksum.iter().map(|(a, _)| *a).collect();
-        Ok(Plan { framed, length, payload, promised, algorithms })
+        let chunks = head.chunks.clone();
+        Ok(Plan { framed, length, payload, promised, algorithms, chunks })
     }
 
     /// The algorithm that the client chose.
@@ -148,7 +152,7 @@ impl Plan {
 /// Takes the whole body in.
 pub(super) async fn receive(blobs: &Arc<Blobs>, body: Incoming, plan: &Plan) -> Result<Received> {
     let mut sink = Sink::Small(BytesMut::new());
-    let mut arriving = Arriving::new(body, plan.framed, PUT_BYTES_MAX);
+    let mut arriving = Arriving::new(body, plan, PUT_BYTES_MAX);
     while let Some(data) = arriving.next().await? {
         sink.take(blobs, plan, data).await?;
     }
@@ -165,7 +169,7 @@ pub(super) async fn receive(blobs: &Arc<Blobs>, body: Incoming, plan: &Plan) -> 
 pub(super) async fn receive_document(body: Incoming, plan: &Plan) -> Result<Bytes> {
     let mut document = BytesMut::new();
     let mut hasher = plan.hasher();
-    let mut arriving = Arriving::new(body, plan.framed, DOCUMENT_BYTES_MAX as u64);
+    let mut arriving = Arriving::new(body, plan, DOCUMENT_BYTES_MAX as u64);
     while let Some(data) = arriving.next().await? {
         hasher.update(&data);
         document.extend_from_slice(&data);
@@ -185,8 +189,11 @@ struct Arriving {
 }
 
 impl Arriving {
-    fn new(body: Incoming, framed: bool, limit: u64) -> Self {
-        let chunked = framed.then(Chunked::new);
+    fn new(body: Incoming, plan: &Plan, limit: u64) -> Self {
+        let chunked = plan.framed.then(|| match plan.chunks.clone() {
+            Some((chunks, trailer)) => Chunked::signed(chunks, trailer),
+            None => Chunked::new(),
+        });
         Arriving { body, chunked, pieces: VecDeque::new(), seen: 0, limit }
     }
 

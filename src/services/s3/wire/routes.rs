@@ -76,6 +76,7 @@ pub(super) const SERVED: &[&str] = &[
     "PutBucketVersioning",
     "PutBucketWebsite",
     "PutObject",
+    "PutObjectAcl",
     "PutObjectLockConfiguration",
     "PutObjectTagging",
     "PutPublicAccessBlock",
@@ -286,8 +287,8 @@ pub(super) async fn dispatch(
             config::policy(s3, head, body).await
         }
         "GetBucketPolicyStatus" => config::policy_status(s3, head).await,
-        "GetBucketAcl" | "PutBucketAcl" => config::bucket_acl(s3, head, body).await,
-        "GetObjectAcl" => config::object_acl(s3, head).await,
+        "GetBucketAcl" | "PutBucketAcl" => s3.bucket_acl(head, body).await,
+        "GetObjectAcl" | "PutObjectAcl" => s3.object_acl(head, body).await,
         other => Err(Error::operation_not_implemented(other)),
     }
 }
