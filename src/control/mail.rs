@@ -4,7 +4,8 @@ use super::boot::SMTP;
 use super::drive::{Info, Order, Run};
 use super::parts::{ServicesCell, port};
 use crate::base::Problem;
-use crate::edge::smtp::Smtp;
+use crate::edge::check_auth;
+use crate::edge::smtp::{Smtp, SmtpConfig};
 use crate::runtime::Probe;
 use crate::supervisor::Report;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,7 +19,10 @@ pub(super) async fn smtp(
 ) {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(&run.plan, SMTP)));
     let started = match services.get() {
-        Some(services) => Smtp::start(listen, services.ses.clone()),
+        Some(services) => check_auth(run.plan.profile.auth).and_then(|auth| {
+            let state_dir = run.plan.dirs.state.clone();
+            Smtp::start(SmtpConfig { auth, ..SmtpConfig::new(listen, state_dir) }, &services)
+        }),
         // The gateway went down between its health and this start: the next try finds it again.
         None => Err(Problem::failed("no-gateway", "the gateway went down").retryable()),
     };

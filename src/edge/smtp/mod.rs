@@ -1,16 +1,22 @@
 //! The SMTP listener: mail that programs send by SMTP lands where SES's mail lands. `250` after the
 //! content leaves only when the mail is committed. What is said is decided in `session`; here are the
-//! sockets.
+//! sockets, and `talk` carries one connection.
 
+mod content;
+mod login;
 mod session;
+mod talk;
+mod tls;
 
+use super::Auth;
 use crate::base::Problem;
-use crate::services::ses::Ses;
-use session::{Session, Step};
+use crate::services::Services;
+use login::Logins;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use talk::Listener;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -18,16 +24,34 @@ use tokio::time::timeout;
 
 /// Connections that the kernel keeps for us while we are busy.
 const BACKLOG: u32 = 256;
-/// Connections at once at the most; more wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 256;
+/// Connections at once at the most; one more is told so and closed.
+const CONNECTIONS_MAX: usize = 1024;
 /// How long a client may be silent (RFC 5321, 4.5.3.2.7).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// How long a client may take to read a reply.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// What connections get to finish when the listener stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
-/// Bytes of one read.
-const READ_BYTES: usize = 32 * 1024;
+/// What a client too many gets to hear why.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What a listener needs.
+#[derive(Debug, Clone)]
+pub struct SmtpConfig {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether mail needs a login with an SMTP password of SES.
+    pub auth: Auth,
+    /// The directory in which the certificate for STARTTLS is kept.
+    pub state_dir: PathBuf,
+    /// How long a client may be silent.
+    pub idle: Duration,
+}
+
+impl SmtpConfig {
+    /// A listener at `listen` that believes everybody.
+    pub fn new(listen: SocketAddr, state_dir: PathBuf) -> Self {
+        SmtpConfig { listen, auth: Auth::default(), state_dir, idle: IDLE_TIMEOUT }
+    }
+}
 
 /// A running SMTP listener.
 pub struct Smtp {
@@ -37,16 +61,20 @@ pub struct Smtp {
 }
 
 impl Smtp {
-    /// Binds the port and serves; port 0 takes a free one. Call it on the runtime.
-    pub fn start(listen: SocketAddr, ses: Arc<Ses>) -> Result<Smtp, Problem> {
+    /// Binds the port and serves. Call it on the runtime.
+    pub fn start(config: SmtpConfig, services: &Services) -> Result<Smtp, Problem> {
+        let listen = config.listen;
         let taken = |error: std::io::Error| {
             Problem::in_the_way("port-taken", format!("SMTP cannot listen on {listen}: {error}"))
                 .hint("stop what listens there, or set `port = \"auto\"` in devenv.toml")
         };
-        let listener = bind(listen).map_err(taken)?;
-        let address = listener.local_addr().map_err(taken)?;
+        let socket = bind(listen).map_err(taken)?;
+        let address = socket.local_addr().map_err(taken)?;
+        let logins = Logins::new(config.auth, services.sts.credentials());
+        let acceptor = tls::acceptor(&config.state_dir)?;
+        let listener = Listener { ses: services.ses.clone(), logins, acceptor, idle: config.idle };
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(serve(listener, ses, stopped));
+        let serving = tokio::spawn(serve(socket, Arc::new(listener), stopped));
         Ok(Smtp { address, stop, serving })
     }
 
@@ -69,17 +97,17 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn serve(listener: TcpListener, ses: Arc<Ses>, mut stop: watch::Receiver<bool>) {
+async fn serve(socket: TcpListener, listener: Arc<Listener>, mut stop: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+            accepted = socket.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let (stream, place) = match accepted {
-            Ok(accepted) => accepted,
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
             Err(error) => {
                 // Out of file descriptors, mostly: wait for some to be given back.
                 tracing::warn!(%error, "smtp: accept failed");
@@ -87,80 +115,29 @@ async fn serve(listener: TcpListener, ses: Arc<Ses>, mut stop: watch::Receiver<b
                 continue;
             }
         };
-        let (ses, stop) = (ses.clone(), stop.clone());
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            turn_away(stream);
+            continue;
+        };
+        let (listener, stop) = (listener.clone(), stop.clone());
         connections.spawn(async move {
-            if let Err(error) = talk(stream, &ses, stop).await {
+            if let Err(error) = listener.talk(stream, stop).await {
                 tracing::debug!(%error, "smtp: a connection ended early");
             }
             drop(place);
         });
     }
-    drop(listener);
+    drop(socket);
     let all = async { while connections.join_next().await.is_some() {} };
     let _ = timeout(DRAIN_TIMEOUT, all).await;
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
-}
-
-/// One connection from greeting to end.
-async fn talk(
-    mut stream: TcpStream,
-    ses: &Ses,
-    mut stop: watch::Receiver<bool>,
-) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut session = Session::new();
-    say(&mut stream, session::GREETING.as_bytes()).await?;
-    let mut buffer = vec![0; READ_BYTES];
-    loop {
-        let read = tokio::select! {
-            read = timeout(IDLE_TIMEOUT, stream.read(&mut buffer)) => Some(read),
-            _ = stop.wait_for(|stop| *stop) => None,
-        };
-        let count = match read {
-            Some(Ok(count)) => count?,
-            None => return say(&mut stream, session::STOPPING.as_bytes()).await,
-            Some(Err(_)) => return say(&mut stream, session::TOO_SLOW.as_bytes()).await,
-        };
-        if count == 0 {
-            return Ok(());
-        }
-        let mut rest = &buffer[..count];
-        let mut replies = Vec::new();
-        let mut over = false;
-        // What arrived in one piece is answered in one piece: that is what PIPELINING promises.
-        while !over {
-            match session.advance(&mut rest) {
-                Step::NeedsMore => break,
-                Step::Reply(text) => replies.extend_from_slice(text.as_bytes()),
-                Step::Close(text) => {
-                    replies.extend_from_slice(text.as_bytes());
-                    over = true;
-                }
-                Step::Deliver(mail) => {
-                    let accepted =
-                        ses.accept_smtp(&mail.caller, &mail.source, mail.recipients, mail.content);
-                    let reply = session.delivered(accepted.await);
-                    replies.extend_from_slice(reply.as_bytes());
-                }
-            }
-        }
-        if !replies.is_empty() {
-            say(&mut stream, &replies).await?;
-        }
-        if over {
-            return stream.shutdown().await;
-        }
-    }
-}
-
-async fn say(stream: &mut TcpStream, text: &[u8]) -> std::io::Result<()> {
-    timeout(WRITE_TIMEOUT, stream.write_all(text)).await.map_err(std::io::Error::other)?
+/// Says why there is no place, if that can be said at once.
+fn turn_away(stream: TcpStream) {
+    // A fresh socket's buffer has room for a line; where it has not, the client sees the end alone.
+    let _ = stream.try_write(session::TOO_MANY.as_bytes());
+    tokio::spawn(async move {
+        // Closing with unread bytes would take the line back from the client.
+        let _ = timeout(FAREWELL_TIMEOUT, stream.readable()).await;
+    });
 }

@@ -1,16 +1,17 @@
 //! What is said on one SMTP connection: bytes in, replies and finished mails out, no sockets.
 //!
 //! <https://www.rfc-editor.org/rfc/rfc5321>, with SIZE (1870), PIPELINING (2920), 8BITMIME (6152),
-//! SMTPUTF8 (6531), AUTH (4954) and enhanced codes (2034). Any credentials are taken; a user name of
-//! twelve digits is the account that the mail is filed under. No STARTTLS yet.
+//! SMTPUTF8 (6531), STARTTLS (3207) and AUTH (4954). The replies are those of SES's SMTP interface:
+//! <https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html>.
 
-use crate::base::{Caller, DEFAULT_REGION, account_of};
+use super::content::Receiver;
+use super::login::Logins;
+use crate::base::Caller;
 use crate::protocol::Failure;
-use crate::services::ses::limits::MAIL_BYTES_MAX_V2;
+use crate::services::ses::limits::{BODY_INLINE_MAX, MAIL_BYTES_MAX_V2};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use smtp_proto::request::receiver::{DataReceiver, DummyDataReceiver};
 use smtp_proto::{AUTH_LOGIN, AUTH_PLAIN, Error, MailFrom, Request};
 use std::borrow::Cow;
 
@@ -20,6 +21,8 @@ const MAIL_BYTES_MAX: usize = MAIL_BYTES_MAX_V2;
 const LINE_BYTES_MAX: usize = 12_288;
 /// Recipients of one envelope at the most; SES refuses beyond 50, but only after the content.
 const RECIPIENTS_MAX: usize = 1000;
+/// Bytes of a mail that are held in memory; more is handed over by [`Session::surplus`].
+const HELD_BYTES_MAX: usize = BODY_INLINE_MAX;
 /// Commands between two mails at the most.
 const COMMANDS_MAX: usize = 2000;
 /// Mistakes on one connection at the most.
@@ -28,11 +31,13 @@ const MISTAKES_MAX: usize = 20;
 const REASON_CHARS_MAX: usize = 400;
 
 /// The first words.
-pub(super) const GREETING: &str = "220 devenv ESMTP\r\n";
+pub(super) const GREETING: &str = "220 devenv ESMTP SimpleEmailService\r\n";
 /// The last words when devenv stops.
-pub(super) const STOPPING: &str = "421 4.3.2 devenv is stopping\r\n";
+pub(super) const STOPPING: &str = "421 devenv is stopping\r\n";
 /// The last words to a silent client.
-pub(super) const TOO_SLOW: &str = "421 4.4.2 Idle for too long\r\n";
+pub(super) const TOO_SLOW: &str = "451 4.4.2 Timeout waiting for data from client.\r\n";
+/// All there is to say to a client too many.
+pub(super) const TOO_MANY: &str = "421 Too many connections\r\n";
 
 /// What follows from the bytes so far.
 #[derive(Debug)]
@@ -43,6 +48,10 @@ pub(super) enum Step {
     Reply(Cow<'static, str>),
     /// Say this and hang up.
     Close(Cow<'static, str>),
+    /// Say this, forget what else has come, and go on within TLS.
+    StartTls(Cow<'static, str>),
+    /// Say this and go on: the mail that has come will not be stored.
+    Drop(Cow<'static, str>),
     /// Store this mail and tell [`Session::delivered`] how it went.
     Deliver(Envelope),
 }
@@ -53,6 +62,7 @@ pub(super) struct Envelope {
     pub(super) caller: Caller,
     pub(super) source: String,
     pub(super) recipients: Vec<String>,
+    /// The mail, or what [`Session::surplus`] has left of it.
     pub(super) content: Bytes,
 }
 
@@ -61,9 +71,17 @@ enum Reading {
     Command,
     /// Credentials: what has been asked for.
     Secret(Asked),
-    Content(DataReceiver, Vec<u8>),
-    /// The rest of a mail that is too big.
-    Surplus(DummyDataReceiver),
+    Content(Content),
+}
+
+/// A mail on its way in.
+struct Content {
+    receiver: Receiver,
+    held: Vec<u8>,
+    /// Bytes that were handed over.
+    gone: usize,
+    /// It will not be stored, whatever else comes.
+    refused: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
@@ -73,6 +91,15 @@ enum Asked {
     LoginPassword,
 }
 
+/// How a connection stands with TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tls {
+    /// It may be started.
+    Offered,
+    /// It is on.
+    On,
+}
+
 /// One connection's state.
 pub(super) struct Session {
     reading: Reading,
@@ -80,7 +107,11 @@ pub(super) struct Session {
     /// The line under way is too long and is thrown away.
     overlong: bool,
     greeted: bool,
+    logins: Logins,
+    tls: Tls,
     user: String,
+    /// Whoever has logged in.
+    caller: Option<Caller>,
     source: Option<String>,
     recipients: Vec<String>,
     commands: usize,
@@ -91,17 +122,23 @@ fn reply(text: impl Into<Cow<'static, str>>) -> Step {
     Step::Reply(text.into())
 }
 
-const OK: &str = "250 2.0.0 Ok\r\n";
-const ORDER: &str = "503 5.5.1 Bad sequence of commands\r\n";
+const OK: &str = "250 Ok\r\n";
+const ORDER: &str = "503 Bad sequence of commands\r\n";
+const TOO_LONG: &str = "552 Message is too long.\r\n";
+const AMBIGUOUS: &str =
+    "554 Transaction failed: a line of a single dot is ended by a bare <CR> or <LF>.\r\n";
 
 impl Session {
-    pub(super) fn new() -> Session {
+    pub(super) fn new(logins: Logins, tls: Tls) -> Session {
         Session {
             reading: Reading::Command,
             line: Vec::new(),
             overlong: false,
             greeted: false,
+            logins,
+            tls,
             user: String::new(),
+            caller: None,
             source: None,
             recipients: Vec::new(),
             commands: 0,
@@ -112,44 +149,60 @@ impl Session {
     /// Takes what it can of `bytes`.
     pub(super) fn advance(&mut self, bytes: &mut &[u8]) -> Step {
         match &mut self.reading {
-            Reading::Content(receiver, content) => {
-                let mut rest = bytes.iter();
-                let done = receiver.ingest(&mut rest, content);
-                *bytes = rest.as_slice();
-                if done && content.len() <= MAIL_BYTES_MAX {
-                    let content = Bytes::from(std::mem::take(content));
-                    return self.finish(content);
+            Reading::Content(content) => {
+                let done = content.receiver.take(bytes, &mut content.held);
+                if content.gone + content.held.len() > MAIL_BYTES_MAX {
+                    content.refused = Some(TOO_LONG);
                 }
-                if done {
-                    return self.too_big();
+                if content.refused.is_some() {
+                    content.held.clear();
                 }
-                if content.len() > MAIL_BYTES_MAX {
-                    self.reading = Reading::Surplus(DummyDataReceiver::new_data(receiver));
-                }
-                Step::NeedsMore
-            }
-            Reading::Surplus(receiver) => {
-                let mut rest = bytes.iter();
-                let done = receiver.ingest(&mut rest);
-                *bytes = rest.as_slice();
-                if done { self.too_big() } else { Step::NeedsMore }
+                if done { self.finish() } else { Step::NeedsMore }
             }
             Reading::Command | Reading::Secret(_) => self.advance_line(bytes),
+        }
+    }
+
+    /// What should not be held in memory any longer of the mail that is coming in.
+    pub(super) fn surplus(&mut self) -> Option<&mut Vec<u8>> {
+        match &mut self.reading {
+            Reading::Content(content) if content.held.len() > HELD_BYTES_MAX => {
+                Some(&mut content.held)
+            }
+            _ => None,
+        }
+    }
+
+    /// `bytes` of what [`Session::surplus`] showed were taken.
+    pub(super) fn took(&mut self, bytes: usize) {
+        if let Reading::Content(content) = &mut self.reading {
+            content.gone += bytes;
+        }
+    }
+
+    /// The mail that is coming in cannot be stored: the rest is read and `reply` ends it.
+    pub(super) fn refuse(&mut self, reply: &'static str) {
+        if let Reading::Content(content) = &mut self.reading {
+            content.refused = Some(reply);
+            content.held = Vec::new();
         }
     }
 
     /// The reply to a mail that was stored or refused.
     pub(super) fn delivered(&mut self, result: Result<String, Failure>) -> String {
         match result {
-            Ok(id) => format!("250 2.0.0 Ok {id}\r\n"),
+            Ok(id) => format!("250 Ok {id}\r\n"),
             Err(failure) => {
                 let plain = |c: char| if c.is_control() { ' ' } else { c };
                 let text: String =
                     failure.message.chars().map(plain).take(REASON_CHARS_MAX).collect();
                 match (failure.status, failure.code.as_ref()) {
-                    (500.., _) => format!("451 4.3.0 {text}\r\n"),
-                    (_, "MessageRejected") => format!("554 5.7.1 Message rejected: {text}\r\n"),
-                    _ => format!("554 5.6.0 Transaction failed: {text}\r\n"),
+                    (500.., _) => format!("451 Temporary Service Failure: {text}\r\n"),
+                    (_, "Throttling" | "TooManyRequestsException" | "LimitExceededException") => {
+                        format!("454 Throttling failure: {text}\r\n")
+                    }
+                    (_, "MessageRejected") => format!("554 Message rejected: {text}\r\n"),
+                    _ => format!("554 Transaction failed: {text}\r\n"),
                 }
             }
         }
@@ -170,12 +223,12 @@ impl Session {
             return Step::NeedsMore;
         }
         if std::mem::take(&mut self.overlong) {
-            return self.mistake("500 5.5.2 Line too long\r\n");
+            return self.mistake("500 Line too long\r\n");
         }
         let line = std::mem::take(&mut self.line);
         self.commands += 1;
         if self.commands > COMMANDS_MAX {
-            return Step::Close("421 4.7.0 Too many commands without a mail\r\n".into());
+            return Step::Close("421 Too many commands without a mail\r\n".into());
         }
         match self.reading {
             Reading::Secret(asked) => self.secret(asked, line.trim_ascii()),
@@ -202,44 +255,38 @@ impl Session {
                 reply(OK)
             }
             Request::Noop { .. } => reply(OK),
-            Request::Quit => Step::Close("221 2.0.0 Bye\r\n".into()),
-            Request::Vrfy { .. } => reply("252 2.1.5 Cannot verify, but will accept mail\r\n"),
-            Request::Help { .. } => {
-                reply("214 2.0.0 Mail is kept here and goes nowhere; see docs/ses.md\r\n")
-            }
-            Request::StartTls => self.mistake("502 5.5.1 No TLS here\r\n"),
-            _ => self.mistake("502 5.5.1 Not served\r\n"),
+            Request::Quit => Step::Close("221 Bye\r\n".into()),
+            Request::Vrfy { .. } => reply("252 Cannot verify, but will accept mail\r\n"),
+            Request::Help { .. } => reply("214 Mail is kept here; see docs/ses.md\r\n"),
+            Request::StartTls => self.start_tls(),
+            _ => self.mistake("502 Command not implemented\r\n"),
         }
     }
 
     fn malformed(&mut self, error: Error) -> Step {
         match error {
             // A browser that was led here speaks HTTP: whatever follows is no mail of a mail program.
-            Error::UnknownCommand if !self.greeted => {
-                Step::Close("500 5.5.1 This is SMTP\r\n".into())
+            Error::UnknownCommand if !self.greeted => Step::Close("500 This is SMTP\r\n".into()),
+            Error::UnknownCommand => self.mistake("500 Unknown command\r\n"),
+            Error::InvalidSenderAddress => {
+                self.mistake("501 Invalid MAIL FROM address provided\r\n")
             }
-            Error::UnknownCommand => self.mistake("500 5.5.1 Unknown command\r\n"),
-            Error::InvalidSenderAddress => self.mistake("501 5.1.7 Bad sender address syntax\r\n"),
             Error::InvalidRecipientAddress => {
-                self.mistake("501 5.1.3 Bad recipient address syntax\r\n")
+                self.mistake("501 Invalid RCPT TO address provided\r\n")
             }
-            Error::SyntaxError { syntax } => {
-                self.mistake(format!("501 5.5.4 Syntax: {syntax}\r\n"))
-            }
+            Error::SyntaxError { syntax } => self.mistake(format!("501 Syntax: {syntax}\r\n")),
             Error::InvalidParameter { param } => {
-                self.mistake(format!("501 5.5.4 Bad parameter {param}\r\n"))
+                self.mistake(format!("501 Bad parameter {param}\r\n"))
             }
-            Error::UnsupportedParameter { .. } => {
-                self.mistake("555 5.5.4 Parameter not supported\r\n")
-            }
-            _ => self.mistake("500 5.5.2 Syntax error\r\n"),
+            Error::UnsupportedParameter { .. } => self.mistake("555 Parameter not supported\r\n"),
+            _ => self.mistake("500 Syntax error\r\n"),
         }
     }
 
     fn mistake(&mut self, text: impl Into<Cow<'static, str>>) -> Step {
         self.mistakes += 1;
         if self.mistakes > MISTAKES_MAX {
-            return Step::Close("421 4.7.0 Too many mistakes\r\n".into());
+            return Step::Close("421 Too many mistakes\r\n".into());
         }
         reply(text)
     }
@@ -256,21 +303,35 @@ impl Session {
         if !extended {
             return reply("250 devenv\r\n");
         }
+        let tls = if self.tls == Tls::Offered { "250-STARTTLS\r\n" } else { "" };
         reply(format!(
-            "250-devenv greets {host}\r\n250-PIPELINING\r\n250-SIZE {MAIL_BYTES_MAX}\r\n250-8BITMIME\r\n\
-             250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250-AUTH PLAIN LOGIN\r\n250 HELP\r\n"
+            "250-devenv greets {host}\r\n250-8BITMIME\r\n250-SIZE {MAIL_BYTES_MAX}\r\n250-SMTPUTF8\r\n\
+             250-PIPELINING\r\n{tls}250-AUTH PLAIN LOGIN\r\n250 Ok\r\n"
         ))
+    }
+
+    fn start_tls(&mut self) -> Step {
+        match self.tls {
+            Tls::Offered if self.greeted && self.source.is_none() => {
+                Step::StartTls("220 Ready to start TLS\r\n".into())
+            }
+            Tls::Offered => self.mistake(ORDER),
+            Tls::On => self.mistake("503 TLS is on already\r\n"),
+        }
     }
 
     fn mail(&mut self, from: &MailFrom<Cow<'_, str>>) -> Step {
         if !self.greeted || self.source.is_some() {
             return self.mistake(ORDER);
         }
+        if self.caller.is_none() && self.logins.required() {
+            return self.mistake("530 Authentication required\r\n");
+        }
         if from.size > MAIL_BYTES_MAX {
-            return reply(too_big_text());
+            return reply(TOO_LONG);
         }
         self.source = Some(from.address.clone().into_owned());
-        reply("250 2.1.0 Ok\r\n")
+        reply(OK)
     }
 
     fn recipient(&mut self, address: String) -> Step {
@@ -278,50 +339,47 @@ impl Session {
             return self.mistake(ORDER);
         }
         if self.recipients.len() == RECIPIENTS_MAX {
-            return reply("452 4.5.3 Too many recipients\r\n");
+            return reply("452 Too many recipients\r\n");
         }
         self.recipients.push(address);
-        reply("250 2.1.5 Ok\r\n")
+        reply(OK)
     }
 
     fn data(&mut self) -> Step {
         if self.recipients.is_empty() {
             return self.mistake(ORDER);
         }
-        let (mut receiver, mut content) = (DataReceiver::new(), Vec::new());
-        // The line end of DATA counts: a mail may begin with the dot that ends it.
-        receiver.ingest(&mut b"\r\n".iter(), &mut content);
-        content.clear();
-        self.reading = Reading::Content(receiver, content);
+        let receiver = Receiver::new();
+        let content = Content { receiver, held: Vec::new(), gone: 0, refused: None };
+        self.reading = Reading::Content(content);
         reply("354 End data with <CR><LF>.<CR><LF>\r\n")
     }
 
-    fn finish(&mut self, content: Bytes) -> Step {
-        let envelope = Envelope {
-            caller: Caller::internal(account_of(&self.user), DEFAULT_REGION, ""),
-            source: self.source.take().unwrap_or_default(),
-            recipients: std::mem::take(&mut self.recipients),
-            content,
+    /// The end of the content has come.
+    fn finish(&mut self) -> Step {
+        let Reading::Content(content) = std::mem::replace(&mut self.reading, Reading::Command)
+        else {
+            return Step::NeedsMore;
         };
-        self.reading = Reading::Command;
+        let source = self.source.take().unwrap_or_default();
+        let recipients = std::mem::take(&mut self.recipients);
+        let ambiguous = content.receiver.is_ambiguous().then_some(AMBIGUOUS);
+        if let Some(why) = content.refused.or(ambiguous) {
+            return Step::Drop(why.into());
+        }
         self.commands = 0;
-        Step::Deliver(envelope)
-    }
-
-    fn too_big(&mut self) -> Step {
-        self.reading = Reading::Command;
-        self.forget();
-        reply(too_big_text())
+        let caller = self.caller.clone().unwrap_or_else(|| self.logins.nobody());
+        Step::Deliver(Envelope { caller, source, recipients, content: content.held.into() })
     }
 
     fn auth(&mut self, mechanism: u64, initial: &str) -> Step {
-        if !self.greeted || self.source.is_some() {
+        if !self.greeted || self.source.is_some() || self.caller.is_some() {
             return self.mistake(ORDER);
         }
         let asked = match mechanism {
             AUTH_PLAIN => Asked::Plain,
             AUTH_LOGIN => Asked::LoginName,
-            _ => return self.mistake("504 5.5.4 Mechanism not served\r\n"),
+            _ => return self.mistake("504 Unrecognized authentication type\r\n"),
         };
         if !initial.is_empty() {
             let initial = if initial == "=" { "" } else { initial };
@@ -334,199 +392,41 @@ impl Session {
         })
     }
 
-    /// A line of credentials, in base64. The password is looked at by nobody and kept nowhere.
+    /// A line of credentials, in base64. The password is kept nowhere.
     fn secret(&mut self, asked: Asked, line: &[u8]) -> Step {
         self.reading = Reading::Command;
         if line == b"*" {
-            return self.mistake("501 5.7.0 Cancelled\r\n");
+            return self.mistake("501 Authentication cancelled\r\n");
         }
         let Ok(text) = STANDARD.decode(line) else {
-            return self.mistake("501 5.5.2 Not base64\r\n");
+            return self.mistake("501 Invalid base64 data\r\n");
         };
         let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         match asked {
             Asked::LoginName => {
                 self.user = name(&text);
                 self.reading = Reading::Secret(Asked::LoginPassword);
-                return reply("334 UGFzc3dvcmQ6\r\n");
+                reply("334 UGFzc3dvcmQ6\r\n")
             }
-            Asked::LoginPassword => {}
+            Asked::LoginPassword => {
+                let user = std::mem::take(&mut self.user);
+                self.log_in(&user, &text)
+            }
             Asked::Plain => match text.split(|b| *b == 0).collect::<Vec<_>>()[..] {
-                [_, user, _] => self.user = name(user),
-                _ => {
-                    return self.mistake("501 5.5.2 Not `authorization NUL user NUL password`\r\n");
-                }
+                [_, user, password] => self.log_in(&name(user), password),
+                _ => self.mistake("501 Not `authorization NUL user NUL password`\r\n"),
             },
         }
-        reply("235 2.7.0 Authentication successful\r\n")
     }
-}
 
-fn too_big_text() -> String {
-    format!("552 5.3.4 A mail may have {MAIL_BYTES_MAX} bytes\r\n")
+    fn log_in(&mut self, user: &str, password: &[u8]) -> Step {
+        self.caller = self.logins.caller(user, password);
+        match self.caller {
+            Some(_) => reply("235 Authentication successful.\r\n"),
+            None => self.mistake("535 Authentication Credentials Invalid\r\n"),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Feeds `input` in pieces of `piece` bytes; mails are accepted as `1`, `2`, ….
-    fn talk(input: &[u8], piece: usize) -> (String, Vec<Envelope>) {
-        let (mut session, mut said, mut mails) = (Session::new(), String::new(), Vec::new());
-        for chunk in input.chunks(piece.max(1)) {
-            let mut rest = chunk;
-            loop {
-                match session.advance(&mut rest) {
-                    Step::NeedsMore => break,
-                    Step::Reply(text) => said.push_str(&text),
-                    Step::Close(text) => {
-                        said.push_str(&text);
-                        return (said, mails);
-                    }
-                    Step::Deliver(mail) => {
-                        mails.push(mail);
-                        said.push_str(&session.delivered(Ok(mails.len().to_string())));
-                    }
-                }
-            }
-        }
-        (said, mails)
-    }
-
-    fn codes(said: &str) -> Vec<&str> {
-        said.lines().filter(|l| l.as_bytes().get(3) == Some(&b' ')).map(|l| &l[..3]).collect()
-    }
-
-    const ONE: &str = "EHLO me\r\nMAIL FROM:<a@x.org> SIZE=10 BODY=8BITMIME\r\nRCPT TO:<b@x.org>\r\n\
-        DATA\r\nSubject: s\r\n\r\n..dot\r\n.\r\nQUIT\r\n";
-
-    #[test]
-    fn a_mail_is_the_same_however_the_bytes_arrive() {
-        for piece in [1, 2, 3, 7, 1000] {
-            let (said, mails) = talk(ONE.as_bytes(), piece);
-            assert_eq!(
-                codes(&said),
-                ["220", "250", "250", "250", "354", "250", "221"][1..],
-                "{said}"
-            );
-            assert_eq!(&mails[0].content[..], b"Subject: s\r\n\r\n.dot\r\n");
-            assert_eq!(
-                (mails[0].source.as_str(), &mails[0].recipients[..]),
-                ("a@x.org", &["b@x.org".to_owned()][..])
-            );
-        }
-    }
-
-    #[test]
-    fn an_empty_mail_and_one_that_begins_with_a_dot_end_where_they_should() {
-        let head = "EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.org>\r\nDATA\r\n";
-        let (_, mails) = talk(format!("{head}.\r\n").as_bytes(), 5);
-        assert_eq!((mails.len(), &mails[0].content[..]), (1, &b""[..]));
-        let (_, mails) = talk(format!("{head}..a\r\n\n.\n\r\n.\r\n").as_bytes(), 5);
-        assert_eq!(&mails[0].content[..], b".a\r\n\n.\n\r\n");
-    }
-
-    #[test]
-    fn the_order_of_commands_is_kept() {
-        for (input, code) in [
-            ("MAIL FROM:<a@x>\r\n", "503"),
-            ("EHLO me\r\nRCPT TO:<a@x>\r\n", "503"),
-            ("EHLO me\r\nDATA\r\n", "503"),
-            ("EHLO me\r\nMAIL FROM:<a@x.org>\r\nMAIL FROM:<a@x.org>\r\n", "503"),
-            ("EHLO me\r\nMAIL FROM:<a@x.org>\r\nRSET\r\nRCPT TO:<a@x.org>\r\n", "503"),
-            ("EHLO me\r\nSTARTTLS\r\n", "502"),
-            ("EHLO me\r\nFROB\r\n", "500"),
-            ("EHLO me\r\nMAIL FROM:<a@x.org> SIZE=99999999\r\n", "552"),
-            ("EHLO me\r\nVRFY a\r\n", "252"),
-            ("POST / HTTP/1.1\r\nHost: x\r\n\r\nEHLO me\r\n", "500"),
-        ] {
-            let (said, _) = talk(input.as_bytes(), 100);
-            assert_eq!(codes(&said).last(), Some(&code), "{input}: {said}");
-        }
-    }
-
-    #[test]
-    fn credentials_name_the_account() {
-        let tail = "MAIL FROM:<a@x.org>\r\nRCPT TO:<b@x.org>\r\nDATA\r\n.\r\n";
-        let plain = STANDARD.encode(b"\x00123456789012\x00secret");
-        let login = STANDARD.encode(b"123456789012");
-        for auth in [
-            format!("AUTH PLAIN {plain}\r\n"),
-            format!("AUTH PLAIN\r\n{plain}\r\n"),
-            format!("AUTH LOGIN\r\n{login}\r\nc2VjcmV0\r\n"),
-            format!("AUTH LOGIN {login}\r\nc2VjcmV0\r\n"),
-        ] {
-            let (said, mails) = talk(format!("EHLO me\r\n{auth}{tail}").as_bytes(), 9);
-            assert!(said.contains("235 "), "{said}");
-            assert_eq!(mails[0].caller.account, "123456789012", "{auth}");
-        }
-        for auth in
-            ["AUTH PLAIN *\r\n", "AUTH PLAIN\r\n*\r\n", "AUTH PLAIN abc\r\n", "AUTH CRAM-MD5\r\n"]
-        {
-            let (said, _) = talk(format!("EHLO me\r\n{auth}").as_bytes(), 100);
-            assert!(codes(&said).last().unwrap().starts_with('5'), "{auth}: {said}");
-        }
-    }
-
-    #[test]
-    fn bounds_hold() {
-        let long = format!("EHLO {}\r\nEHLO me\r\n", "x".repeat(LINE_BYTES_MAX));
-        assert_eq!(codes(&talk(long.as_bytes(), 4096).0), ["500", "250"]);
-        let noise = format!("EHLO me\r\n{}", "FROB\r\n".repeat(MISTAKES_MAX + 1));
-        assert!(talk(noise.as_bytes(), 100).0.ends_with("421 4.7.0 Too many mistakes\r\n"));
-        let idle = format!("EHLO me\r\n{}", "NOOP\r\n".repeat(COMMANDS_MAX));
-        assert!(talk(idle.as_bytes(), 1000).0.contains("421 4.7.0 Too many commands"));
-        let mut many = String::from("EHLO me\r\nMAIL FROM:<a@x.org>\r\n");
-        many.push_str(&"RCPT TO:<b@x.org>\r\n".repeat(RECIPIENTS_MAX + 1));
-        assert_eq!(codes(&talk(many.as_bytes(), 1000).0).last(), Some(&"452"));
-    }
-
-    #[test]
-    fn a_mail_beyond_the_bound_is_refused_and_the_connection_lives() {
-        let mut input = b"EHLO me\r\nMAIL FROM:<a@x.org>\r\nRCPT TO:<b@x.org>\r\nDATA\r\n".to_vec();
-        input.extend_from_slice(&vec![b'x'; MAIL_BYTES_MAX + 1]);
-        input.extend_from_slice(b"\r\n.\r\nNOOP\r\n");
-        let (said, mails) = talk(&input, 1 << 16);
-        assert_eq!(
-            (codes(&said), mails.len()),
-            (vec!["250", "250", "250", "354", "552", "250"], 0)
-        );
-    }
-
-    #[test]
-    fn refusals_stay_one_line() {
-        let failure =
-            Failure::new(400, "BadRequestException", format!("a\r\nb{}", "x".repeat(900)));
-        let said = Session::new().delivered(Err(failure));
-        assert!(said.starts_with("554 5.6.0 Transaction failed: a  bx") && said.len() <= 512);
-        assert_eq!(said.matches('\n').count(), 1);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400), piece in 1usize..50) {
-            talk(&bytes, piece);
-            let mut mail = b"EHLO me\r\nMAIL FROM:<a@x.org>\r\nRCPT TO:<b@x.org>\r\nDATA\r\n".to_vec();
-            mail.extend_from_slice(&bytes);
-            talk(&mail, piece);
-        }
-
-        #[test]
-        fn no_command_panics(
-            text in "((EHLO|HELO|MAIL FROM:|RCPT TO:|AUTH|DATA|BDAT|VRFY|RSET|QUIT)[ -~é]{0,30}\r?\n){0,6}",
-            piece in 1usize..50,
-        ) {
-            talk(text.as_bytes(), piece);
-        }
-
-        #[test]
-        fn content_comes_through_stuffing(text in "([.a\n]{0,5}\r\n){0,8}", piece in 1usize..9) {
-            let stuffed: String = text.split_inclusive("\r\n")
-                .map(|l| if l.starts_with('.') { format!(".{l}") } else { l.to_owned() }).collect();
-            let input = format!("EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.org>\r\nDATA\r\n{stuffed}.\r\nNOOP\r\n");
-            let (said, mails) = talk(input.as_bytes(), piece);
-            proptest::prop_assert_eq!(&mails[0].content[..], text.as_bytes());
-            proptest::prop_assert!(said.ends_with("250 2.0.0 Ok\r\n"));
-        }
-    }
-}
+mod tests;

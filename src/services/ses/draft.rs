@@ -110,6 +110,15 @@ pub fn check_recipients(count: usize) -> Result<(), Error> {
     if count > RECIPIENTS_MAX { Err(Error::TooManyRecipients) } else { Ok(()) }
 }
 
+/// The length of the header with which a mail begins, if it ends within `beginning`.
+pub fn header_length(beginning: &[u8]) -> Option<usize> {
+    let lines = beginning.iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
+    let header = &beginning[..Split::new(&beginning[..lines]).body_at];
+    let empty_line = header.ends_with(b"\n\n") || header.ends_with(b"\n\r\n");
+    let ended = header.len() < lines || empty_line || matches!(header, b"\n" | b"\r\n");
+    ended.then_some(header.len())
+}
+
 /// The addresses of mailboxes.
 pub fn addresses(mailboxes: &[Mailbox]) -> Vec<String> {
     mailboxes.iter().map(|m| m.address.clone()).collect()
@@ -288,6 +297,20 @@ mod tests {
         let draft = Draft::of_smtp(Bytes::from_static(mbox), "", vec![]).unwrap();
         assert_eq!(&draft.head[..], &b"Subject : s\n"[..]);
         assert_eq!(draft.body.held().unwrap(), &b"x"[..]);
+    }
+
+    #[test]
+    fn a_header_ends_where_it_ends_in_the_whole_mail() {
+        let mails =
+            [RAW, "no header\r\nat all\r\n", "A: b\nC: d\n\nbody\n\nmore\n", "\r\nbody\r\n"];
+        for mail in mails.map(str::as_bytes) {
+            let whole = Split::new(mail).body_at;
+            for end in 0..=mail.len() {
+                let length = header_length(&mail[..end]);
+                assert!(length.is_none_or(|length| length == whole), "{end}");
+            }
+            assert_eq!(header_length(mail), Some(whole));
+        }
     }
 
     #[test]

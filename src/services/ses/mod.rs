@@ -28,4 +28,4 @@ pub use error::Error;
 pub use mail::{Mail, Via};
 pub use state::{Mode, State};
 pub use store::SCHEMA;
-pub use wire::Ses;
+pub use wire::{Arriving, Ses};

@@ -137,7 +137,7 @@ impl Inbox {
     }
 }
 
-fn unwritable(error: &std::io::Error) -> Failure {
+pub(super) fn unwritable(error: &std::io::Error) -> Failure {
     let message = format!("devenv could not keep this mail: {error}");
     Failure::new(500, "InternalFailure", message)
 }

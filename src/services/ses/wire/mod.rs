@@ -1,14 +1,16 @@
 //! SES on the wire: v1 over awsQuery, v2 over restJson1. Every mail goes into the `inbox`, whose pages
 //! show what was sent.
 
+mod arriving;
 mod inbox;
 mod pages;
 
-use super::draft::Draft;
+pub use arriving::Arriving;
+
 use super::limits::REQUEST_BYTES_MAX;
 use super::ops::*;
 use super::state::{Change, Mode, State};
-use super::{Error, Via, models};
+use super::{Error, models};
 use crate::base::{Caller, Problem};
 use crate::protocol::{
     Answer, Endpoint, Failure, Names, QueryNames, QueryRoutes, Request, RestJson, RestRoutes,
@@ -16,7 +18,6 @@ use crate::protocol::{
 };
 use crate::services::{Clock, Host, Operation, Pending, Service, failure, read_whole};
 use crate::storage::Storage;
-use bytes::Bytes;
 use inbox::Inbox;
 use std::future::Future;
 use std::path::Path;
@@ -166,20 +167,6 @@ impl Ses {
         }
         let domain = identity.to_owned();
         self.host.run(VerifyDomainIdentity { domain }, caller).await.map(drop)
-    }
-
-    /// Accepts a mail that came by SMTP and hands back its id once it is durable.
-    pub async fn accept_smtp(
-        &self,
-        caller: &Caller,
-        source: &str,
-        recipients: Vec<String>,
-        raw: Bytes,
-    ) -> Result<String, Failure> {
-        let draft = Draft::of_smtp(raw, source, recipients).map_err(|e| failure(&e))?;
-        let (mode, tags) = (self.mode(), Vec::new());
-        let mail = AcceptMail { draft, via: Via::Smtp, mode, tags, config_set: None };
-        self.inbox.accept(mail, caller).await.map(|accepted| accepted.message_id)
     }
 }
 
