@@ -6,7 +6,9 @@
 //! transactions, and never the file's integrity (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
 
 mod blobs;
+mod commit;
 mod error;
+mod keeper;
 mod open;
 mod reserve;
 mod writer;

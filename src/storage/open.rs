@@ -23,8 +23,22 @@ pub(super) fn open_writer(path: &Path, schemas: &[Schema]) -> Result<Connection,
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|e| open_problem(path, &e))?;
-    prepare(&connection).map_err(|e| open_problem(path, &e))?;
+    let is_new = std::fs::metadata(path).is_ok_and(|meta| meta.len() == 0);
+    prepare(&connection, is_new).map_err(|e| open_problem(path, &e))?;
     migrate(&mut connection, path, schemas)?;
+    if is_new {
+        connection
+            .execute_batch("PRAGMA synchronous=NORMAL")
+            .map_err(|e| open_problem(path, &e))?;
+    }
+    Ok(connection)
+}
+
+/// Opens a connection that folds the log into the file beside the writer.
+pub(super) fn open_keeper(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch("PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0;")?;
     Ok(connection)
 }
 
@@ -56,13 +70,16 @@ fn create_private(path: &Path) -> Result<(), Problem> {
     })
 }
 
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+/// A new file is made without waiting for the disk, six times otherwise: there is nothing to lose in
+/// it yet, and the writer's first checkpoint forces it out.
+fn prepare(connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
     connection.busy_timeout(std::time::Duration::from_secs(2))?;
-    connection.execute_batch(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=OFF;
-         PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000;
+    let synchronous = if is_new { "OFF" } else { "NORMAL" };
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous={synchronous}; PRAGMA journal_mode=WAL; PRAGMA foreign_keys=OFF;
+         PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0;
          PRAGMA journal_size_limit=67108864;",
-    )?;
+    ))?;
     connection.set_prepared_statement_cache_capacity(256);
     Ok(())
 }

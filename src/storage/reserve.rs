@@ -79,7 +79,12 @@ impl Reserve {
         let mut options = std::fs::OpenOptions::new();
         let mut file =
             options.write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
-        // Written, not only announced: not every file system can set blocks aside.
+        let set_aside =
+            rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, RESERVE_BYTES);
+        if set_aside.is_ok() {
+            return Ok(());
+        }
+        // Not every file system can set blocks aside: they are written then.
         let chunk = [0; CHUNK_BYTES];
         (0..RESERVE_BYTES / CHUNK_BYTES as u64).try_for_each(|_| file.write_all(&chunk))
     }

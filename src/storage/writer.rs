@@ -1,49 +1,102 @@
-//! Group commit: one thread owns the writing connection and puts all waiting jobs into one transaction.
+//! Group commit without a thread of its own: whoever waits for a commit carries out everybody's.
+//!
+//! Jobs queue up; a ticket that is polled and finds no leader becomes it, puts all waiting jobs into
+//! one transaction and tells their owners. So a commit costs no change of threads, and while one runs
+//! the next group gathers. A ticket first lets other requests have their turn, so that what they submit
+//! goes into the same transaction. The keeper's thread (`keeper.rs`) commits what nobody waits for.
 //!
 //! Memory may run ahead of the disk: a service applies an operation first and submits its changes
 //! under the same lock. If a transaction fails, every job submitted under the same epoch fails with
 //! it; services notice the new epoch and reload from disk, which is right.
-//!
-//! A full disk costs the group that meets it, and the reserve. Until there is room again jobs run one
-//! by one: what makes the file grow is refused, what frees space is committed.
 
+use super::commit::Committer;
 use super::error::{StorageError, disk_full};
+use super::keeper::Keeper;
 use super::open::{Schema, open_reader, open_writer};
 use super::reserve::Reserve;
 use crate::base::Problem;
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
-use tokio::sync::oneshot;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker};
 
-/// Jobs in one transaction at the most; bounds how long the first of them waits.
-const GROUP_MAX: usize = 512;
-/// Jobs that may wait before `submit` blocks its caller.
+/// Jobs that may wait before `submit` has its caller commit some.
 const WAITING_MAX: usize = 16_384;
 /// Idle read connections kept.
 const READERS_MAX: usize = 8;
 
 type Work = Box<dyn FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
 
-struct Job {
-    epoch: u64,
-    work: Work,
-    done: oneshot::Sender<Result<(), StorageError>>,
+/// Work that waits for its transaction; dropped without an outcome, it was rolled back.
+pub(super) struct Job {
+    pub(super) epoch: u64,
+    pub(super) work: Work,
+    done: Arc<Done>,
 }
 
-enum Order {
-    Job(Job),
-    Stop,
+impl Job {
+    /// Tells whoever waits.
+    pub(super) fn finish(self, result: Result<(), StorageError>) {
+        self.done.finish(result);
+    }
 }
 
-struct Shared {
-    path: PathBuf,
-    epoch: AtomicU64,
-    orders: mpsc::SyncSender<Order>,
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.done.finish(Err(StorageError::RolledBack));
+    }
+}
+
+/// Where a job's outcome arrives; the first one counts.
+#[derive(Default)]
+struct Done {
+    outcome: Mutex<Outcome>,
+}
+
+#[derive(Default)]
+struct Outcome {
+    result: Option<Result<(), StorageError>>,
+    waker: Option<Waker>,
+}
+
+impl Done {
+    fn finish(&self, result: Result<(), StorageError>) {
+        let mut outcome = lock(&self.outcome);
+        if outcome.result.is_none() {
+            outcome.result = Some(result);
+            let waker = outcome.waker.take();
+            drop(outcome);
+            waker.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// The outcome, or the promise to wake `waker`.
+    fn poll(&self, waker: &Waker) -> Option<Result<(), StorageError>> {
+        let mut outcome = lock(&self.outcome);
+        if outcome.result.is_none() {
+            outcome.waker = Some(waker.clone());
+        }
+        outcome.result.clone()
+    }
+
+    fn result(&self) -> Option<Result<(), StorageError>> {
+        lock(&self.outcome).result.clone()
+    }
+}
+
+/// What all handles to a state file share.
+pub(super) struct Shared {
+    pub(super) path: PathBuf,
+    pub(super) epoch: AtomicU64,
+    pub(super) reserve: Reserve,
+    queue: Mutex<VecDeque<Job>>,
+    writer: Mutex<Committer>,
     readers: Mutex<Vec<Connection>>,
-    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
-    reserve: Arc<Reserve>,
+    /// Some job's owner has left before its commit.
+    pub(super) abandoned: AtomicBool,
+    keeper: Keeper,
 }
 
 /// The state file. Cheap to clone.
@@ -52,27 +105,96 @@ pub struct Storage {
     shared: Arc<Shared>,
 }
 
-/// A commit under way.
+/// A commit under way. Dropped early, the commit happens all the same.
 pub struct Ticket {
-    done: oneshot::Receiver<Result<(), StorageError>>,
+    shared: Arc<Shared>,
+    done: Arc<Done>,
 }
 
 impl Ticket {
     /// Waits until the changes are durable.
     pub async fn committed(self) -> Result<(), StorageError> {
-        self.done.await.unwrap_or(Err(StorageError::Closed))
+        tokio::task::yield_now().await;
+        std::future::poll_fn(|context| self.poll(context)).await
     }
 
     /// The same for a caller outside the async runtime.
     pub fn committed_blocking(self) -> Result<(), StorageError> {
-        self.done.blocking_recv().unwrap_or(Err(StorageError::Closed))
+        loop {
+            if let Some(result) = self.done.result() {
+                return result;
+            }
+            self.shared.lead(lock(&self.shared.writer));
+        }
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Result<(), StorageError>> {
+        loop {
+            if let Some(result) = self.done.poll(context.waker()) {
+                return Poll::Ready(result);
+            }
+            match self.shared.writer.try_lock() {
+                Ok(writer) => self.shared.lead(writer),
+                Err(TryLockError::Poisoned(writer)) => self.shared.lead(writer.into_inner()),
+                // The leader wakes somebody who waits when it is through.
+                Err(TryLockError::WouldBlock) => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.done.result().is_none() {
+            self.shared.abandoned.store(true, Ordering::SeqCst);
+            self.shared.keeper.nudge();
+        }
+    }
+}
+
+impl Shared {
+    /// Commits the jobs at the head of the queue as one group, then has the next leader woken. A job
+    /// whose owner holds the lock is in the queue or has its outcome: never in between.
+    pub(super) fn lead(&self, mut writer: MutexGuard<'_, Committer>) {
+        let wrote = writer.commit(&self.queue, &self.epoch, &self.reserve);
+        drop(writer);
+        if wrote {
+            self.keeper.wrote();
+        }
+        let next = lock(&self.queue).iter().find_map(|job| lock(&job.done.outcome).waker.take());
+        next.into_iter().for_each(Waker::wake);
+    }
+
+    /// Commits all that waits.
+    pub(super) fn lead_all(&self) {
+        while !lock(&self.queue).is_empty() {
+            self.lead(lock(&self.writer));
+        }
+    }
+
+    /// Runs `act` while commits are held up.
+    pub(super) fn hold_up(&self, act: impl FnOnce()) {
+        let writer = lock(&self.writer);
+        act();
+        self.lead(writer);
+    }
+
+    pub(super) fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Its thread holds this weakly, and ends.
+        self.keeper.nudge();
     }
 }
 
 impl Storage {
-    /// Opens the state file `path`, brings its schemas up to date and starts the writer.
+    /// Opens the state file `path`, brings its schemas up to date and starts the keeper.
     pub fn open(path: &Path, schemas: &[Schema]) -> Result<Storage, Problem> {
-        let reserve = Arc::new(Reserve::beside(path));
+        let reserve = Reserve::beside(path);
         // SQLite calls a full disk an I/O error where it meets it while opening.
         let connection = match open_writer(path, schemas) {
             Err(_) if reserve.disk_is_full() => {
@@ -82,36 +204,18 @@ impl Storage {
             }
             other => other?,
         };
-        let (orders, inbox) = mpsc::sync_channel(WAITING_MAX);
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             epoch: AtomicU64::new(0),
-            orders,
-            readers: Mutex::new(Vec::new()),
-            thread: Mutex::new(None),
-            reserve: reserve.clone(),
+            reserve,
+            queue: Mutex::default(),
+            writer: Mutex::new(Committer::new(connection)),
+            readers: Mutex::default(),
+            abandoned: AtomicBool::new(false),
+            keeper: Keeper::default(),
         });
-        let storage = Storage { shared };
-        let weak = Arc::downgrade(&storage.shared);
-        let bump = move || {
-            if let Some(shared) = weak.upgrade() {
-                shared.epoch.fetch_add(1, Ordering::SeqCst);
-            }
-        };
-        let epoch_of = Arc::downgrade(&storage.shared);
-        let epoch = move || epoch_of.upgrade().map_or(u64::MAX, |s| s.epoch.load(Ordering::SeqCst));
-        let thread = std::thread::Builder::new()
-            .name("state-writer".into())
-            .stack_size(512 * 1024)
-            .spawn(move || {
-                let epochs = Epochs { now: &epoch, bump: &bump };
-                write_loop(connection, &inbox, &epochs, &reserve);
-            })
-            .map_err(|e| {
-                Problem::failed("thread", format!("the state writer cannot start: {e}"))
-            })?;
-        *lock(&storage.shared.thread) = Some(thread);
-        Ok(storage)
+        shared.keeper.start(&shared)?;
+        Ok(Storage { shared })
     }
 
     /// The current epoch; it grows when a transaction failed and memory must be reloaded.
@@ -129,19 +233,24 @@ impl Storage {
         self.shared.reserve.release();
     }
 
-    /// Hands `work` to the writer. Call it under the lock that orders the changes. `work` may run
-    /// once, inside a transaction shared with others; any error fails the whole group.
+    /// Queues `work` for the next transaction. Call it under the lock that orders the changes. `work`
+    /// may run once, inside a transaction shared with others; any error fails the whole group.
     pub fn submit(
         &self,
         epoch: u64,
         work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static,
     ) -> Ticket {
-        let (done, waiting) = oneshot::channel();
-        let job = Job { epoch, work: Box::new(work), done };
-        if let Err(mpsc::SendError(Order::Job(job))) = self.shared.orders.send(Order::Job(job)) {
-            let _ = job.done.send(Err(StorageError::Closed));
+        let done = Arc::new(Done::default());
+        let job = Job { epoch, work: Box::new(work), done: done.clone() };
+        let waiting = {
+            let mut queue = lock(&self.shared.queue);
+            queue.push_back(job);
+            queue.len()
+        };
+        if waiting > WAITING_MAX {
+            self.shared.lead(lock(&self.shared.writer));
         }
-        Ticket { done: waiting }
+        Ticket { shared: self.shared.clone(), done }
     }
 
     /// Runs `work` in a write transaction and hands back its value once it is durable. For state
@@ -179,150 +288,18 @@ impl Storage {
         Ok(value)
     }
 
-    /// Commits what waits, folds the log into the file and ends the writer. Blocks.
+    /// Commits what waits, folds the log into the file and closes it. Blocks.
     pub fn close(&self) {
-        let thread = lock(&self.shared.thread).take();
-        if let Some(thread) = thread {
-            lock(&self.shared.readers).clear();
-            let _ = self.shared.orders.send(Order::Stop);
-            let _ = thread.join();
-        }
+        self.shared.keeper.stop();
+        lock(&self.shared.readers).clear();
+        self.shared.lead_all();
+        lock(&self.shared.writer).close();
     }
 }
 
 /// A lock that a panicked holder does not take away: the data behind is replaced whole, never half.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// The current epoch, and how it ends.
-struct Epochs<'a> {
-    now: &'a dyn Fn() -> u64,
-    bump: &'a dyn Fn(),
-}
-
-fn write_loop(
-    mut connection: Connection,
-    inbox: &mpsc::Receiver<Order>,
-    epochs: &Epochs<'_>,
-    reserve: &Reserve,
-) {
-    let mut group: Vec<Job> = Vec::with_capacity(GROUP_MAX);
-    let mut stopping = false;
-    while !stopping {
-        match inbox.recv() {
-            Ok(Order::Job(job)) => group.push(job),
-            Ok(Order::Stop) | Err(_) => break,
-        }
-        while group.len() < GROUP_MAX {
-            match inbox.try_recv() {
-                Ok(Order::Job(job)) => group.push(job),
-                Ok(Order::Stop) => {
-                    stopping = true;
-                    break;
-                }
-                Err(_) => break,
-            }
-        }
-        commit_group(&mut connection, &mut group, epochs, reserve);
-    }
-    for order in inbox.try_iter() {
-        if let Order::Job(job) = order {
-            group.push(job);
-        }
-    }
-    commit_group(&mut connection, &mut group, epochs, reserve);
-    // A failed checkpoint loses nothing: the log is read again at the next start.
-    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-        tracing::warn!(%error, "state file: checkpoint at close failed");
-    }
-}
-
-fn commit_group(
-    connection: &mut Connection,
-    group: &mut Vec<Job>,
-    epochs: &Epochs<'_>,
-    reserve: &Reserve,
-) {
-    let epoch = (epochs.now)();
-    group.retain_mut(|job| job.epoch >= epoch || give_up(job));
-    if group.is_empty() {
-        return;
-    }
-    if !reserve.hold() {
-        return commit_lean(connection, group, epochs);
-    }
-    match run_group(connection, group) {
-        Ok(()) => group.drain(..).for_each(|job| drop(job.done.send(Ok(())))),
-        Err(error) => {
-            if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
-                reserve.release();
-            }
-            fail(error, group.drain(..), epochs);
-        }
-    }
-}
-
-fn fail(error: rusqlite::Error, jobs: impl ExactSizeIterator<Item = Job>, epochs: &Epochs<'_>) {
-    tracing::error!(%error, jobs = jobs.len(), "state file: a commit failed");
-    // The epoch moves before anyone hears of the failure, so whoever retries reloads first.
-    (epochs.bump)();
-    let error = StorageError::from(error);
-    jobs.for_each(|job| drop(job.done.send(Err(error.clone()))));
-}
-
-/// On a full disk: each job by itself in the space of the reserve, unless it makes the file grow.
-fn commit_lean(connection: &mut Connection, group: &mut Vec<Job>, epochs: &Epochs<'_>) {
-    for mut job in group.drain(..) {
-        if job.epoch < (epochs.now)() {
-            give_up(&mut job);
-            continue;
-        }
-        shorten_log(connection);
-        match run_lean(connection, &mut job) {
-            Ok(()) => drop(job.done.send(Ok(()))),
-            Err(error) => fail(error, std::iter::once(job), epochs),
-        }
-    }
-    shorten_log(connection);
-}
-
-fn run_lean(connection: &mut Connection, job: &mut Job) -> rusqlite::Result<()> {
-    let pages = |transaction: &Transaction<'_>| {
-        transaction.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))
-    };
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let before = pages(&transaction)?;
-    (job.work)(&transaction)?;
-    if pages(&transaction)? > before {
-        let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
-        return Err(rusqlite::Error::SqliteFailure(full, None));
-    }
-    transaction.commit()
-}
-
-/// Folds the log into the file and gives its space back.
-fn shorten_log(connection: &Connection) {
-    // It stays as it is if that needs space too: nothing is lost.
-    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-        tracing::debug!(%error, "state file: no checkpoint on a full disk");
-    }
-}
-
-/// Tells a job of a bygone epoch that it was rolled back; `false` takes it out of the group.
-fn give_up(job: &mut Job) -> bool {
-    let (closed, _) = oneshot::channel();
-    let done = std::mem::replace(&mut job.done, closed);
-    let _ = done.send(Err(StorageError::RolledBack));
-    false
-}
-
-fn run_group(connection: &mut Connection, group: &mut [Job]) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for job in group.iter_mut() {
-        (job.work)(&transaction)?;
-    }
-    transaction.commit()
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

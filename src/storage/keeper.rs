@@ -1,0 +1,172 @@
+//! The state file's housekeeping, off the path of requests: the log is folded into the file when it is
+//! long or nothing has been written for a while, and what nobody waits for is committed.
+//!
+//! Folding runs on a connection of its own beside the writer, so that nobody waits for the disk. Only
+//! where writers never pause, and the log would grow without end, are they held up for its last part.
+
+use super::open::open_keeper;
+use super::writer::Shared;
+use crate::base::Problem;
+use rusqlite::Connection;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+/// Transactions after which the log is folded while others write.
+const GROUPS_MANY: u64 = 2000;
+/// Pages of log at which writers are held up until it is folded: 128 MiB.
+const LOG_MAX_PAGES: i64 = 32 * 1024;
+/// Pages that may be left over when writers go on, and how often they are tried again.
+const TAIL_PAGES: i64 = 256;
+const ROUNDS: usize = 4;
+/// How often the log is looked at while there is writing.
+const PACE: Duration = Duration::from_millis(200);
+/// After this long without writing the rest is folded too: what was acknowledged before then
+/// survives even the loss of power.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// The keeper's thread as others see it.
+#[derive(Default)]
+pub(super) struct Keeper {
+    thread: Mutex<Option<(JoinHandle<()>, Thread)>>,
+    handle: std::sync::OnceLock<Thread>,
+    writes: AtomicU64,
+    /// Whether the keeper has been told that there are writes to look after.
+    awake: AtomicBool,
+    stopping: AtomicBool,
+}
+
+impl Keeper {
+    /// Starts the thread. It holds `shared` weakly, and ends with it.
+    pub(super) fn start(&self, shared: &Arc<Shared>) -> Result<(), Problem> {
+        let weak = Arc::downgrade(shared);
+        let thread = std::thread::Builder::new()
+            .name("state-keeper".into())
+            .stack_size(512 * 1024)
+            .spawn(move || keep(&weak))
+            .map_err(|e| {
+                Problem::failed("thread", format!("the state's keeper cannot start: {e}"))
+            })?;
+        let _ = self.handle.set(thread.thread().clone());
+        let handle = thread.thread().clone();
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some((thread, handle));
+        Ok(())
+    }
+
+    /// Has it look at once.
+    pub(super) fn nudge(&self) {
+        self.handle.get().into_iter().for_each(Thread::unpark);
+    }
+
+    /// Something was written.
+    pub(super) fn wrote(&self) {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        if !self.awake.swap(true, Ordering::AcqRel) {
+            self.nudge();
+        }
+    }
+
+    /// Ends the thread and waits for it.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((thread, handle)) = thread {
+            handle.unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the thread remembers from look to look. Quiet comes first after a while, so that what an
+/// earlier process left, or a new file, is folded once in any case.
+struct Watch {
+    connection: Option<Connection>,
+    /// Writes at the last folding, and when it was.
+    folded: (u64, Instant),
+    /// Writes at the last look, and since when there are no more.
+    seen: (u64, Instant),
+}
+
+fn keep(weak: &Weak<Shared>) {
+    let now = Instant::now();
+    let mut watch = Watch { connection: None, folded: (0, now), seen: (0, now) };
+    while let Some(shared) = weak.upgrade() {
+        let keeper = shared.keeper();
+        if keeper.stopping.load(Ordering::SeqCst) {
+            return;
+        }
+        if shared.abandoned.swap(false, Ordering::SeqCst) {
+            shared.lead_all();
+        }
+        let is_quiet = watch.look(&shared);
+        drop(shared);
+        if is_quiet { std::thread::park() } else { std::thread::park_timeout(PACE) }
+    }
+}
+
+impl Watch {
+    /// Folds if it is time to; whether there is nothing more to look after.
+    fn look(&mut self, shared: &Shared) -> bool {
+        let keeper = shared.keeper();
+        let (writes, now) = (keeper.writes.load(Ordering::Relaxed), Instant::now());
+        if writes != self.seen.0 {
+            self.seen = (writes, now);
+        }
+        let quiet = now.duration_since(self.seen.1) >= QUIET;
+        let many = writes - self.folded.0 >= GROUPS_MANY;
+        let long_ago = writes != self.folded.0 && now.duration_since(self.folded.1) >= QUIET;
+        if quiet || many || long_ago {
+            self.fold(shared);
+            self.folded = (writes, now);
+        }
+        if !quiet {
+            return false;
+        }
+        keeper.awake.store(false, Ordering::SeqCst);
+        // A write between the count and the store has nudged nobody.
+        keeper.writes.load(Ordering::SeqCst) == writes || {
+            keeper.awake.store(true, Ordering::SeqCst);
+            false
+        }
+    }
+
+    fn fold(&mut self, shared: &Shared) {
+        if let Err(error) = self.try_fold(shared) {
+            // Nothing is lost: the log keeps what could not be folded.
+            tracing::debug!(%error, "state file: the log was not folded");
+            self.connection = None;
+        }
+    }
+
+    fn try_fold(&mut self, shared: &Shared) -> rusqlite::Result<()> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open_keeper(&shared.path)?,
+        };
+        let mut left = fold_once(&connection)?;
+        for _ in 0..ROUNDS {
+            if left.log - left.folded <= TAIL_PAGES {
+                break;
+            }
+            left = fold_once(&connection)?;
+        }
+        if left.log > LOG_MAX_PAGES {
+            shared.hold_up(|| drop(fold_once(&connection)));
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+/// Pages in the log, and how many of them are in the file too.
+struct Log {
+    log: i64,
+    folded: i64,
+}
+
+fn fold_once(connection: &Connection) -> rusqlite::Result<Log> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        Ok(Log { log: row.get(1)?, folded: row.get(2)? })
+    })
+}
