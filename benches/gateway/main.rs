@@ -18,6 +18,10 @@ use comfy_table::{CellAlignment, Table, presets};
 use server::Server;
 use std::time::Duration;
 
+/// As in the program itself; the bare server has it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measurements of each side, taken in turns; the better one counts.
 const ROUNDS: u32 = 2;
 

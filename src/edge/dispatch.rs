@@ -5,10 +5,10 @@ use super::classify::{self, Target};
 use super::guard;
 use crate::base::{Caller, DEFAULT_REGION, Ids};
 use crate::protocol::{
-    Answer, AwsJson10, AwsQuery, Credential, Failure, Form, Incoming, Names, Protocol, body, sigv4,
+    Answer, AwsJson10, AwsQuery, BoxError, Credential, Failure, Form, Incoming, Names, Protocol,
+    body, sigv4,
 };
 use crate::services::{Clock, Service};
-use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode, header};
@@ -21,15 +21,23 @@ use std::sync::Arc;
 const FORM_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The services by name, as the edge calls them.
-#[derive(Clone)]
 pub(super) struct Dispatch {
-    services: Arc<HashMap<&'static str, Arc<dyn Service>>>,
+    services: HashMap<&'static str, Arc<dyn Service>>,
     gate: Gate,
 }
 
+/// A request body as a server or devenv's own pages hand it over.
+pub(super) trait Arriving:
+    http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static
+{
+}
+
+impl<B> Arriving for B where B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static
+{}
+
 impl Dispatch {
     pub(super) fn new(services: Vec<Arc<dyn Service>>, gate: Gate) -> Self {
-        Dispatch { services: Arc::new(services.into_iter().map(|s| (s.name(), s)).collect()), gate }
+        Dispatch { services: services.into_iter().map(|s| (s.name(), s)).collect(), gate }
     }
 
     pub(super) fn services(&self) -> impl Iterator<Item = &Arc<dyn Service>> {
@@ -41,19 +49,17 @@ impl Dispatch {
     }
 
     /// Answers an AWS request.
-    pub(super) async fn answer(self, request: Request<AxumBody>) -> Answer {
+    pub(super) async fn answer(&self, request: Request<impl Arriving>) -> Answer {
         let (parts, body) = request.into_parts();
         let credential = credential_of(&parts);
         let caller = Arc::new(caller_of(&parts, credential.as_ref(), &self.gate));
-        let started = std::time::Instant::now();
-        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let trace = Trace::begin(&parts);
         let mut answer = match self.route(parts, body, credential, caller.clone()).await {
             Ok(answer) | Err(answer) => answer,
         };
-        tracing::debug!(
-            %method, path, status = answer.status().as_u16(), took = ?started.elapsed(),
-            request = caller.request_id, "request"
-        );
+        if let Some(trace) = trace {
+            trace.end(&answer, &caller);
+        }
         let id = HeaderValue::from_str(&caller.request_id);
         if let (Ok(id), false) = (id, answer.headers().contains_key("x-amz-request-id")) {
             answer.headers_mut().insert("x-amzn-requestid", id);
@@ -64,7 +70,7 @@ impl Dispatch {
     async fn route(
         &self,
         mut parts: Parts,
-        body: AxumBody,
+        body: impl Arriving,
         credential: Option<Credential>,
         caller: Arc<Caller>,
     ) -> Result<Answer, Answer> {
@@ -164,6 +170,30 @@ impl Dispatch {
     }
 }
 
+/// A request's line for the log, when somebody reads it.
+struct Trace {
+    method: http::Method,
+    path: String,
+    started: std::time::Instant,
+}
+
+impl Trace {
+    fn begin(parts: &Parts) -> Option<Trace> {
+        tracing::enabled!(tracing::Level::DEBUG).then(|| Trace {
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            started: std::time::Instant::now(),
+        })
+    }
+
+    fn end(self, answer: &Answer, caller: &Caller) {
+        tracing::debug!(
+            method = %self.method, path = self.path, status = answer.status().as_u16(),
+            took = ?self.started.elapsed(), request = caller.request_id, "request"
+        );
+    }
+}
+
 fn operation_of(request: &crate::protocol::Request) -> String {
     let target = request.headers().get("x-amz-target").and_then(|t| t.to_str().ok());
     let form = request.extensions().get::<Arc<Form>>();
@@ -173,7 +203,7 @@ fn operation_of(request: &crate::protocol::Request) -> String {
         .map_or_else(|| format!("{} {}", request.method(), request.uri().path()), str::to_owned)
 }
 
-async fn collect(body: AxumBody, limit: usize) -> Result<Bytes, Failure> {
+async fn collect(body: impl Arriving, limit: usize) -> Result<Bytes, Failure> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Failure::new(

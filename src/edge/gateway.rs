@@ -4,18 +4,17 @@ use super::auth::{Auth, Gate};
 use super::dispatch::{Dispatch, guarded};
 use super::{pages, serve};
 use crate::base::Problem;
-use crate::protocol::Answer;
+use crate::protocol::{Answer, streaming};
 use crate::services::{Background, Clock, Services, schemas};
 use crate::storage::Storage;
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
-use axum::response::IntoResponse;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tower::ServiceExt;
 
 /// Connections that the kernel keeps for us while we are busy.
 const BACKLOG: u32 = 1024;
@@ -64,7 +63,7 @@ impl Gateway {
             Gate::new(config.auth, services.sts.credentials(), clock),
         );
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(serve::serve(listener, router(dispatch), stopped));
+        let serving = tokio::spawn(serve::serve(listener, Arc::new(Edge::new(dispatch)), stopped));
         Ok(Gateway { address, services, storage, background, stop, serving })
     }
 
@@ -89,21 +88,39 @@ impl Gateway {
     }
 }
 
-fn router(dispatch: Dispatch) -> Router {
-    let aws = dispatch.clone();
-    pages::routes()
-        .with_state(dispatch)
-        .fallback(move |request: Request| aws.clone().answer(request))
-        .layer(from_fn(guard))
+/// What stands behind every connection: the guard, then devenv's own pages or a service.
+pub(super) struct Edge {
+    dispatch: Arc<Dispatch>,
+    pages: Router,
 }
 
-/// The guard stands before every address, devenv's own pages included.
-async fn guard(request: Request, next: Next) -> axum::response::Response {
-    let (parts, body) = request.into_parts();
-    let refused: Result<(), Answer> = guarded(&parts);
-    match refused {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(answer) => answer.into_response(),
+impl Edge {
+    fn new(dispatch: Dispatch) -> Edge {
+        let dispatch = Arc::new(dispatch);
+        let aws = dispatch.clone();
+        let pages = pages::routes().with_state(dispatch.clone()).fallback(
+            move |request: axum::extract::Request| {
+                let aws = aws.clone();
+                async move { aws.answer(request).await }
+            },
+        );
+        Edge { dispatch, pages }
+    }
+
+    /// Answers a request. The guard stands before every address, devenv's own pages included.
+    pub(super) async fn answer(&self, request: http::Request<hyper::body::Incoming>) -> Answer {
+        let (parts, body) = request.into_parts();
+        if let Err(refused) = guarded(&parts) {
+            return refused;
+        }
+        let request = http::Request::from_parts(parts, body);
+        if !request.uri().path().starts_with("/_") {
+            return self.dispatch.answer(request).await;
+        }
+        match self.pages.clone().oneshot(request).await {
+            Ok(answer) => answer.map(streaming),
+            Err(never) => match never {},
+        }
     }
 }
 

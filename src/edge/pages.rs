@@ -10,9 +10,10 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The routes.
-pub(super) fn routes() -> Router<Dispatch> {
+pub(super) fn routes() -> Router<Arc<Dispatch>> {
     Router::new()
         .route("/_devenv/health", get(health))
         .route("/_devenv/reset", post(reset))
@@ -20,7 +21,7 @@ pub(super) fn routes() -> Router<Dispatch> {
         .route("/_localstack/health", get(localstack_health))
 }
 
-async fn health(State(dispatch): State<Dispatch>) -> Answer {
+async fn health(State(dispatch): State<Arc<Dispatch>>) -> Answer {
     let mut names: Vec<&str> = dispatch.services().map(|s| s.name()).collect();
     names.sort_unstable();
     let version = env!("CARGO_PKG_VERSION");
@@ -30,7 +31,7 @@ async fn health(State(dispatch): State<Dispatch>) -> Answer {
     )
 }
 
-async fn localstack_health(State(dispatch): State<Dispatch>) -> Answer {
+async fn localstack_health(State(dispatch): State<Arc<Dispatch>>) -> Answer {
     let services: serde_json::Map<String, Value> =
         dispatch.services().map(|s| (s.name().to_owned(), "available".into())).collect();
     json_answer(
@@ -40,7 +41,7 @@ async fn localstack_health(State(dispatch): State<Dispatch>) -> Answer {
 }
 
 /// Wipes every emulated service's state, and the clock's; the reply leaves when it is gone from disk.
-async fn reset(State(dispatch): State<Dispatch>) -> Answer {
+async fn reset(State(dispatch): State<Arc<Dispatch>>) -> Answer {
     if let Err(problem) = dispatch.clock().order(ClockOrder::Reset).await {
         return refused(&problem);
     }
@@ -52,13 +53,13 @@ async fn reset(State(dispatch): State<Dispatch>) -> Answer {
     json_answer(StatusCode::OK, &json!({"schema": 1, "status": "ok"}))
 }
 
-async fn show_clock(State(dispatch): State<Dispatch>) -> Answer {
+async fn show_clock(State(dispatch): State<Arc<Dispatch>>) -> Answer {
     json_answer(StatusCode::OK, &dispatch.clock().view().json())
 }
 
 /// `{"set": "2027-01-31T09:00:00Z"}`, `{"advance": "15m"}`, `{"freeze": true}`, `{"resume": true}`;
 /// several at once are done in this order.
-async fn move_clock(State(dispatch): State<Dispatch>, body: Bytes) -> Answer {
+async fn move_clock(State(dispatch): State<Arc<Dispatch>>, body: Bytes) -> Answer {
     let orders = match clock_orders(&body) {
         Ok(orders) => orders,
         Err(problem) => return refused(&problem),
