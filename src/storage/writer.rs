@@ -351,6 +351,75 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_waits_for_is_committed_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&dir.path().join("state.db"), SCHEMA).unwrap();
+        drop(storage.submit(0, |t| t.execute("INSERT INTO t VALUES (1,'v')", []).map(drop)));
+        let begun = std::time::Instant::now();
+        while count(&storage) != 1 {
+            assert!(begun.elapsed().as_secs() < 10, "it was not committed");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn a_leader_that_panics_takes_its_group_with_it_and_the_next_works() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&dir.path().join("state.db"), SCHEMA).unwrap();
+        let insert = |t: &Transaction<'_>| t.execute("INSERT INTO t VALUES (1,'v')", []).map(drop);
+        let before = storage.submit(0, insert);
+        let bad = storage.submit(0, |_| panic!("a mistake of ours"));
+        let leader = std::thread::spawn(move || bad.committed_blocking());
+        assert!(leader.join().is_err());
+        let next = storage.submit(1, |t| t.execute("INSERT INTO t VALUES (2,'v')", []).map(drop));
+        next.committed_blocking().unwrap();
+        assert!(matches!(before.committed_blocking(), Err(StorageError::RolledBack)));
+        assert_eq!((storage.epoch(), count(&storage)), (1, 1));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn many_that_wait_and_some_that_leave_are_all_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&dir.path().join("state.db"), SCHEMA).unwrap();
+        let tasks: Vec<_> = (0..64)
+            .map(|task: i64| {
+                let storage = storage.clone();
+                tokio::spawn(async move {
+                    for n in 0..50 {
+                        let key = task * 1000 + n;
+                        let ticket = storage.submit(0, move |t| {
+                            t.execute("INSERT INTO t VALUES (?1,'v')", [key]).map(drop)
+                        });
+                        tokio::select! {
+                            biased;
+                            // Every third leaves at some point of its waiting.
+                            () = tokio::task::yield_now(), if key % 3 == 0 => {}
+                            done = ticket.committed() => done.unwrap(),
+                        }
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let storage = tokio::task::spawn_blocking(move || {
+            storage.close();
+            storage
+        });
+        assert_eq!(count(&storage.await.unwrap()), 64 * 50);
+    }
+
+    #[test]
+    fn a_closed_file_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&dir.path().join("state.db"), SCHEMA).unwrap();
+        storage.close();
+        let late = storage.submit(0, |_| Ok(()));
+        assert!(matches!(late.committed_blocking(), Err(StorageError::Closed)));
+    }
+
+    #[test]
     fn a_damaged_file_is_named_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.db");
