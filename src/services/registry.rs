@@ -35,7 +35,7 @@ impl Services {
         let ses = Arc::new(ses::Ses::open(storage, clock, state_dir)?);
         let sqs = Arc::new(sqs::Sqs::open(storage, clock)?);
         let outbox = Arc::new(Outbox::new(storage, clock, &sqs));
-        let s3 = Arc::new(s3::S3::open(storage, clock, state_dir)?);
+        let s3 = Arc::new(s3::S3::open(storage, clock, state_dir, &sqs, &outbox)?);
         let sts = Arc::new(sts::Sts::open(storage, clock)?);
         let clock = clock.clone();
         Ok(Services { clock, s3, secretsmanager, ses, sqs, sts, outbox })
@@ -54,7 +54,11 @@ impl Services {
 
     /// Those that have something to do of themselves, by the clock.
     pub fn workers(&self) -> Vec<Arc<dyn Worker>> {
-        vec![self.outbox.clone()]
+        vec![
+            self.outbox.clone(),
+            Arc::new(s3::Lifecycle(self.s3.clone())),
+            Arc::new(s3::Replication(self.s3.clone())),
+        ]
     }
 }
 

@@ -6,6 +6,7 @@
 use super::error::{Error, Result};
 use super::model::{Bucket, Encryption};
 use super::xml::{Element, Xml};
+use super::{checks, notifications};
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy)]
@@ -202,36 +203,7 @@ fn check_cors(element: &Element) -> Result<()> {
 }
 
 fn complete_lifecycle(element: &mut Element) -> Result<()> {
-    let rules: Vec<&Element> = element.all("Rule").collect();
-    if rules.is_empty() || rules.len() > 1000 {
-        return Err(Error::malformed_xml());
-    }
-    for rule in rules {
-        one_of(rule.value("Status"), &["Enabled", "Disabled"])?;
-        if rule.child("Filter").is_none() && rule.child("Prefix").is_none() {
-            return Err(Error::malformed_xml());
-        }
-        if rule.child("Filter").is_some_and(|f| f.children.len() > 1) {
-            return Err(Error::malformed_xml());
-        }
-        const ACTIONS: &[&str] = &[
-            "Expiration",
-            "Transition",
-            "NoncurrentVersionExpiration",
-            "NoncurrentVersionTransition",
-            "AbortIncompleteMultipartUpload",
-        ];
-        let actions: Vec<&Element> =
-            rule.children.iter().filter(|c| ACTIONS.contains(&c.name.as_str())).collect();
-        if actions.is_empty() || actions.iter().any(|a| a.children.is_empty()) {
-            return Err(Error::malformed_xml());
-        }
-        for days in actions.iter().filter_map(|a| a.value("Days")) {
-            if days.parse::<u32>().is_err() {
-                return Err(Error::malformed_xml());
-            }
-        }
-    }
+    checks::lifecycle(element)?;
     give_ids(&mut element.children, "Rule", "ID");
     Ok(())
 }
@@ -293,15 +265,7 @@ pub fn encrypted(
 }
 
 fn complete_replication(element: &mut Element) -> Result<()> {
-    if element.all("Rule").next().is_none() || element.value("Role").is_none() {
-        return Err(Error::malformed_xml());
-    }
-    for rule in element.all("Rule") {
-        one_of(rule.value("Status"), &["Enabled", "Disabled"])?;
-        if rule.child("Destination").and_then(|d| d.value("Bucket")).is_none() {
-            return Err(Error::malformed_xml());
-        }
-    }
+    checks::replication(element)?;
     give_ids(&mut element.children, "Rule", "ID");
     Ok(())
 }
@@ -331,23 +295,7 @@ fn complete_public_access_block(element: &mut Element) -> Result<()> {
 }
 
 fn complete_notification(element: &mut Element) -> Result<()> {
-    for target in &element.children {
-        for rule in target
-            .child("Filter")
-            .and_then(|f| f.child("S3Key"))
-            .into_iter()
-            .flat_map(|k| k.all("FilterRule"))
-        {
-            let name = rule.value("Name").unwrap_or_default();
-            if !["prefix", "suffix"].contains(&name.to_ascii_lowercase().as_str()) {
-                return Err(Error::invalid_argument(
-                    "filter rule name must be either prefix or suffix",
-                    "FilterRule.Name",
-                    name,
-                ));
-            }
-        }
-    }
+    notifications::check(element)?;
     for element_name in ["QueueConfiguration", "TopicConfiguration", "CloudFunctionConfiguration"] {
         give_ids(&mut element.children, element_name, "Id");
     }

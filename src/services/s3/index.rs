@@ -5,7 +5,9 @@
 //! that after an `Err` nothing has changed.
 
 use super::error::Result;
-use super::model::{Blob, BlobId, Bucket, Extent, Part, Upload, Version};
+use super::lifecycle::Sweep;
+use super::model::{Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
+use crate::services::Call;
 
 /// A place in the order of versions: keys ascending, and the newest version of a key first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,12 @@ pub trait Look {
     fn uploads(&self, bucket: i64, after: &UploadPlace, limit: usize) -> Result<Vec<Upload>>;
     /// Parts of an upload with numbers above `after`, in order, `limit` at the most.
     fn parts(&self, upload: &str, after: u32, limit: usize) -> Result<Vec<Part>>;
+    /// When the bucket is swept next by its lifecycle rules.
+    fn sweep(&self, bucket: i64) -> Result<Option<Sweep>>;
+    /// The name of the bucket whose sweep is due first, and that sweep.
+    fn next_sweep(&self) -> Result<Option<(String, Sweep)>>;
+    /// Versions that wait for their replicas, oldest first.
+    fn pending(&self, limit: usize) -> Result<Vec<Pending>>;
 }
 
 /// Changes to the metadata.
@@ -80,6 +88,14 @@ pub trait Index: Look {
     fn delete_upload(&mut self, upload: &Upload) -> Result<()>;
     /// Stores a part in place of one with the same number, whose bodies are released.
     fn put_part(&mut self, part: &Part) -> Result<()>;
+    /// Stores when the bucket is swept next, or that it is not.
+    fn put_sweep(&mut self, bucket: i64, sweep: Option<&Sweep>) -> Result<()>;
+    /// Has a version wait for its replicas.
+    fn enqueue(&mut self, version: &Version) -> Result<()>;
+    /// Takes back what [`Index::enqueue`] did.
+    fn dequeue(&mut self, id: i64) -> Result<()>;
+    /// Posts a call to another service, made after the commit.
+    fn post(&mut self, call: &Call) -> Result<()>;
 }
 
 /// The bucket called `name`, or `NoSuchBucket`.

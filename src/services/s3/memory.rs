@@ -2,7 +2,9 @@
 
 use super::error::Result;
 use super::index::{Index, Look, Place, UploadPlace};
-use super::model::{Blob, BlobId, Bucket, Extent, Part, Upload, Version};
+use super::lifecycle::Sweep;
+use super::model::{Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
+use crate::services::Call;
 use std::collections::BTreeMap;
 
 /// The metadata.
@@ -13,6 +15,10 @@ pub(super) struct Memory {
     blobs: BTreeMap<BlobId, (u64, Blob)>,
     uploads: BTreeMap<(i64, UploadPlace), Upload>,
     parts: BTreeMap<(String, u32), Part>,
+    sweeps: BTreeMap<i64, Sweep>,
+    pending: BTreeMap<i64, Pending>,
+    /// Calls that were posted.
+    pub(super) posted: Vec<Call>,
     next: i64,
 }
 
@@ -87,6 +93,22 @@ impl Look for Memory {
         let own = rest.take_while(|((u, _), _)| u == upload);
         Ok(own.take(limit).map(|(_, p)| p.clone()).collect())
     }
+
+    fn sweep(&self, bucket: i64) -> Result<Option<Sweep>> {
+        Ok(self.sweeps.get(&bucket).cloned())
+    }
+
+    fn next_sweep(&self) -> Result<Option<(String, Sweep)>> {
+        let Some((id, first)) = self.sweeps.iter().min_by_key(|(_, s)| s.due) else {
+            return Ok(None);
+        };
+        let bucket = self.buckets.values().find(|b| b.id == *id);
+        Ok(bucket.map(|b| (b.name.clone(), first.clone())))
+    }
+
+    fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
+        Ok(self.pending.values().take(limit).cloned().collect())
+    }
 }
 
 impl Index for Memory {
@@ -105,6 +127,7 @@ impl Index for Memory {
             self.uploads.values().filter(|u| u.bucket == bucket.id).cloned().collect();
         own.iter().try_for_each(|upload| self.delete_upload(upload))?;
         self.buckets.remove(&bucket.name);
+        self.sweeps.remove(&bucket.id);
         Ok(())
     }
 
@@ -160,6 +183,33 @@ impl Index for Memory {
         if let Some(before) = before {
             self.release(&before.extents);
         }
+        Ok(())
+    }
+
+    fn put_sweep(&mut self, bucket: i64, sweep: Option<&Sweep>) -> Result<()> {
+        match sweep {
+            Some(sweep) => drop(self.sweeps.insert(bucket, sweep.clone())),
+            None => drop(self.sweeps.remove(&bucket)),
+        }
+        Ok(())
+    }
+
+    fn enqueue(&mut self, version: &Version) -> Result<()> {
+        self.next += 1;
+        let bucket = self.buckets.values().find(|b| b.id == version.bucket);
+        let bucket = bucket.map(|b| b.name.clone()).unwrap_or_default();
+        let (key, version) = (version.key.clone(), version.id.clone());
+        self.pending.insert(self.next, Pending { id: self.next, bucket, key, version });
+        Ok(())
+    }
+
+    fn dequeue(&mut self, id: i64) -> Result<()> {
+        self.pending.remove(&id);
+        Ok(())
+    }
+
+    fn post(&mut self, call: &Call) -> Result<()> {
+        self.posted.push(call.clone());
         Ok(())
     }
 }

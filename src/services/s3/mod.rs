@@ -5,16 +5,19 @@
 //! are small. Invariant: an answer leaves after the commit that it speaks of.
 
 pub mod access;
+pub mod checks;
 pub mod checksum;
 pub mod conditions;
 pub mod documents;
 pub mod error;
 pub mod index;
+pub mod lifecycle;
 pub mod limits;
 #[cfg(test)]
 mod memory;
 pub mod model;
 pub mod names;
+pub mod notifications;
 pub mod ops;
 pub mod range;
 mod store;
@@ -24,4 +27,4 @@ mod wire;
 pub mod xml;
 
 pub use store::SCHEMA;
-pub use wire::{BucketSpec, S3, fuzz};
+pub use wire::{BucketSpec, Lifecycle, Replication, S3, fuzz};

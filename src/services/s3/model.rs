@@ -137,6 +137,9 @@ pub struct Attributes {
     /// Canned ACL, as given.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub acl: String,
+    /// Status of its replication; empty for none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub replication: String,
 }
 
 /// A version of an object, or a delete marker.
@@ -192,6 +195,19 @@ pub struct Upload {
     pub attributes: Attributes,
     /// The checksum asked for: algorithm, and whether over the whole object.
     pub checksum: Option<(Algorithm, bool)>,
+}
+
+/// A version that waits for its replicas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Its place in the order of writes.
+    pub id: i64,
+    /// The bucket's name.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The version's id as it is kept.
+    pub version: String,
 }
 
 /// A part of an upload.

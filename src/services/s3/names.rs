@@ -90,6 +90,34 @@ pub fn after_prefix(prefix: &str) -> Option<String> {
     None
 }
 
+/// The request's id in S3's form: 16 capitals and digits.
+pub fn short_id(request_id: &str) -> String {
+    let mut id: String = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    id.make_ascii_uppercase();
+    id.truncate(16);
+    id
+}
+
+/// The id of the host that answered, as S3 adds it to every answer.
+pub fn host_id(request_id: &str) -> String {
+    use base64::Engine;
+    let engine = base64::engine::general_purpose::STANDARD;
+    engine.encode(format!("devenv:{request_id}").as_bytes())
+}
+
+/// Percent-encoding of `encoding-type=url`: everything but unreserved characters and `/`.
+pub fn url_encoded(text: &str) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'*')
+        .remove(b'/')
+        .remove(b' ');
+    utf8_percent_encode(text, KEPT).to_string().replace(' ', "+")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,8 +3,10 @@
 
 use super::error::{Error, Result};
 use super::index::{Index, Look, Place, UploadPlace};
-use super::model::{Blob, BlobId, Bucket, Extent, Part, Upload, Version};
+use super::lifecycle::Sweep;
+use super::model::{Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
 use crate::base::Millis;
+use crate::services::{Call, outbox};
 use crate::storage::Schema;
 use crate::storage::rusqlite::{self, Connection, OptionalExtension, Row, params};
 use serde::Serialize;
@@ -35,12 +37,19 @@ pub const SCHEMA: Schema = Schema {
           upload TEXT NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
           modified INTEGER NOT NULL, extents TEXT NOT NULL, checksums TEXT NOT NULL,
           PRIMARY KEY(upload, number)) WITHOUT ROWID;
+    ", "
+        CREATE TABLE s3_sweeps(
+          bucket INTEGER PRIMARY KEY, due INTEGER NOT NULL, next INTEGER NOT NULL, at TEXT NOT NULL);
+        CREATE INDEX s3_sweeps_by_due ON s3_sweeps(due);
+        CREATE TABLE s3_replication(
+          id INTEGER PRIMARY KEY AUTOINCREMENT, bucket INTEGER NOT NULL, key TEXT NOT NULL,
+          version TEXT NOT NULL);
     "],
 };
 
 /// Deletes every row.
 pub(super) const WIPE: &str =
-    "DELETE FROM s3_parts; DELETE FROM s3_uploads; DELETE FROM s3_versions;
+    "DELETE FROM s3_sweeps; DELETE FROM s3_replication; DELETE FROM s3_parts; DELETE FROM s3_uploads; DELETE FROM s3_versions;
     DELETE FROM s3_blobs; DELETE FROM s3_buckets;";
 
 const VERSION: &str = "bucket, key, ord, id, marker, modified, size, etag, extents, attributes";
@@ -50,12 +59,23 @@ pub(super) struct Store<'a> {
     connection: &'a Connection,
     failed: Cell<Option<rusqlite::Error>>,
     freed: RefCell<Vec<String>>,
+    calls: Cell<bool>,
 }
 
 impl<'a> Store<'a> {
     /// Over a connection, or a transaction of one.
     pub(super) fn over(connection: &'a Connection) -> Self {
-        Store { connection, failed: Cell::new(None), freed: RefCell::default() }
+        Store {
+            connection,
+            failed: Cell::new(None),
+            freed: RefCell::default(),
+            calls: Cell::new(false),
+        }
+    }
+
+    /// Whether there is new work for those who work beside the requests.
+    pub(super) fn calls(&self) -> bool {
+        self.calls.get()
     }
 
     /// Names of the blob files that lost their last reference, or why the disk refused.
@@ -196,6 +216,10 @@ fn blob(row: &Row<'_>) -> rusqlite::Result<Blob> {
     })
 }
 
+fn sweep(row: &Row<'_>, column: usize) -> rusqlite::Result<Sweep> {
+    Ok(Sweep { due: row.get(column)?, next: row.get(column + 1)?, at: parsed(row, column + 2)? })
+}
+
 impl Look for Store<'_> {
     fn bucket(&self, name: &str) -> Result<Option<Bucket>> {
         self.one(
@@ -282,6 +306,34 @@ impl Look for Store<'_> {
             part,
         )
     }
+
+    fn sweep(&self, bucket: i64) -> Result<Option<Sweep>> {
+        self.one("SELECT due, next, at FROM s3_sweeps WHERE bucket=?1", [bucket], |row| {
+            sweep(row, 0)
+        })
+    }
+
+    fn next_sweep(&self) -> Result<Option<(String, Sweep)>> {
+        self.one(
+            "SELECT b.name, s.due, s.next, s.at FROM s3_sweeps s JOIN s3_buckets b ON b.id=s.bucket
+             ORDER BY s.due LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, sweep(row, 1)?)),
+        )
+    }
+
+    fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
+        self.all(
+            "SELECT r.id, b.name, r.key, r.version FROM s3_replication r
+             LEFT JOIN s3_buckets b ON b.id=r.bucket ORDER BY r.id LIMIT ?1",
+            [limit as i64],
+            |row| {
+                let bucket: Option<String> = row.get(1)?;
+                let (key, version) = (row.get(2)?, row.get(3)?);
+                Ok(Pending { id: row.get(0)?, bucket: bucket.unwrap_or_default(), key, version })
+            },
+        )
+    }
 }
 
 impl Index for Store<'_> {
@@ -305,6 +357,7 @@ impl Index for Store<'_> {
         for upload in self.uploads(bucket.id, &behind, usize::MAX >> 1)? {
             self.delete_upload(&upload)?;
         }
+        self.run("DELETE FROM s3_sweeps WHERE bucket=?1", [bucket.id])?;
         self.run("DELETE FROM s3_buckets WHERE id=?1", [bucket.id]).map(drop)
     }
 
@@ -407,5 +460,35 @@ impl Index for Store<'_> {
             ],
         )
         .map(drop)
+    }
+
+    fn put_sweep(&mut self, bucket: i64, sweep: Option<&Sweep>) -> Result<()> {
+        self.calls.set(true);
+        let Some(sweep) = sweep else {
+            return self.run("DELETE FROM s3_sweeps WHERE bucket=?1", [bucket]).map(drop);
+        };
+        self.run(
+            "INSERT OR REPLACE INTO s3_sweeps VALUES (?1, ?2, ?3, ?4)",
+            params![bucket, sweep.due, sweep.next, json(&sweep.at)],
+        )
+        .map(drop)
+    }
+
+    fn enqueue(&mut self, version: &Version) -> Result<()> {
+        self.calls.set(true);
+        self.run(
+            "INSERT INTO s3_replication(bucket, key, version) VALUES (?1, ?2, ?3)",
+            params![version.bucket, version.key, version.id],
+        )
+        .map(drop)
+    }
+
+    fn dequeue(&mut self, id: i64) -> Result<()> {
+        self.run("DELETE FROM s3_replication WHERE id=?1", [id]).map(drop)
+    }
+
+    fn post(&mut self, call: &Call) -> Result<()> {
+        self.calls.set(true);
+        self.keep(outbox::post(self.connection, call))
     }
 }

@@ -4,8 +4,11 @@ use super::checksum::Algorithm;
 use super::conditions::{ReadConditions, WriteConditions};
 use super::error::{Error, Result};
 use super::index::{Index, Look, Place, UploadPlace, existing, slice};
+use super::lifecycle::Sweep;
 use super::memory::Memory;
-use super::model::{Attributes, Blob, BlobId, Bucket, Extent, Part, Upload, Version, Versioning};
+use super::model::{
+    Attributes, Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version, Versioning,
+};
 use super::ops::buckets::{CreateBucket, DeleteBucket};
 use super::ops::configuration::{Configure, Setting};
 use super::ops::delete::{DeleteObject, Deleted};
@@ -18,6 +21,8 @@ use crate::base::{Caller, Context, Ids, Millis};
 use crate::storage::rusqlite::Connection;
 use std::cell::Cell;
 use std::collections::BTreeSet;
+
+mod over_time;
 
 /// Somebody who calls, at an instant that the script moves.
 struct Script {
@@ -64,6 +69,7 @@ impl Script {
             attributes: Attributes::default(),
             encrypted_by_header: false,
             conditions,
+            cause: Default::default(),
         };
         put.apply(index, &mut self.context())
     }
@@ -430,6 +436,15 @@ impl Look for Counting<'_> {
     }
     fn parts(&self, upload: &str, after: u32, limit: usize) -> Result<Vec<Part>> {
         self.inner.parts(upload, after, limit)
+    }
+    fn sweep(&self, bucket: i64) -> Result<Option<Sweep>> {
+        self.inner.sweep(bucket)
+    }
+    fn next_sweep(&self) -> Result<Option<(String, Sweep)>> {
+        self.inner.next_sweep()
+    }
+    fn pending(&self, limit: usize) -> Result<Vec<Pending>> {
+        self.inner.pending(limit)
     }
 }
 

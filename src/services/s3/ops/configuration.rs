@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketVersioning.html>
 
+use super::lifecycle;
 use crate::base::Context;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, existing};
@@ -35,9 +36,10 @@ pub const BY_DEFAULT: &[&str] = &["publicAccessBlock", "ownershipControls"];
 
 impl Configure {
     /// Sets it.
-    pub fn apply(self, index: &mut impl Index, _: &mut Context<'_>) -> Result<Bucket> {
+    pub fn apply(self, index: &mut impl Index, context: &mut Context<'_>) -> Result<Bucket> {
         let mut bucket = existing(index, &self.bucket)?;
         let settings = &mut bucket.settings;
+        let mut new_rules = false;
         match self.setting {
             Setting::Versioning(versioning) => {
                 if settings.object_lock && versioning == Versioning::Suspended {
@@ -47,10 +49,19 @@ impl Configure {
                         "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
                     ));
                 }
+                let replicates = settings.documents.contains_key("replication");
+                if replicates && versioning == Versioning::Suspended {
+                    return Err(Error::new(
+                        409,
+                        "InvalidBucketState",
+                        "A replication configuration is present on this bucket, so the versioning state cannot be changed.",
+                    ));
+                }
                 settings.versioning = versioning;
             }
             Setting::Put(kind, document) => {
                 check_state(settings.versioning, &kind)?;
+                new_rules = kind == "lifecycle";
                 settings.object_lock |= kind == "object-lock";
                 settings.documents.insert(kind, document);
             }
@@ -59,6 +70,7 @@ impl Configure {
                 settings.documents.insert("encryption".into(), document);
             }
             Setting::Delete(kind) => {
+                new_rules = kind == "lifecycle";
                 if kind == "encryption" {
                     settings.encryption = Encryption::default();
                 }
@@ -70,6 +82,9 @@ impl Configure {
             }
         }
         index.put_bucket(&bucket)?;
+        if new_rules {
+            lifecycle::configured(index, &bucket, context.now)?;
+        }
         Ok(bucket)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
-use super::objects::{Content, Stored, find, write};
+use super::objects::{Cause, Content, Stored, find, write};
 use crate::base::Context;
 use crate::services::s3::checksum::Checksum;
 use crate::services::s3::conditions::{ReadConditions, WriteConditions};
@@ -107,12 +107,12 @@ impl CopyObject {
             etag,
             extents: found.extents.clone(),
             attributes,
-            marker: false,
+            cause: Cause::Copy,
         };
         let version = write(index, context, &bucket, &self.key, content)?;
         let versioned = source_bucket.settings.versioning != Default::default();
         let source_version = versioned.then(|| found.shown_id().to_owned());
-        let stored = Stored { version, versioning: bucket.settings.versioning };
+        let stored = Stored::of(&bucket, version);
         Ok(Some(Copied { stored, source_version }))
     }
 
@@ -151,6 +151,7 @@ impl CopyObject {
             checksum: own.checksum.clone(),
             parts: own.parts.clone(),
             acl: String::new(),
+            replication: String::new(),
         }
     }
 }

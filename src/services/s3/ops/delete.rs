@@ -3,11 +3,13 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
 
-use super::objects::{Content, check_version_id, kept_id, write};
+use super::lifecycle;
+use super::objects::{Cause, Content, check_version_id, kept_id, write};
 use crate::base::Context;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, existing};
-use crate::services::s3::model::{Attributes, Bucket, Versioning};
+use crate::services::s3::model::{Attributes, Bucket, Version, Versioning};
+use crate::services::s3::notifications::{Event, notify};
 
 /// DeleteObject.
 #[derive(Debug, Clone, Default)]
@@ -47,8 +49,8 @@ impl DeleteObject {
     ) -> Result<Deleted> {
         self.check_match(bucket, index)?;
         match &self.version {
-            Some(id) => delete_version(bucket, &self.key, id, index, one_of_many),
-            None => cover(bucket, &self.key, index, context),
+            Some(id) => delete_version(bucket, &self.key, id, index, context, one_of_many),
+            None => cover(bucket, &self.key, Cause::DeleteMarker, index, context),
         }
     }
 
@@ -69,6 +71,7 @@ fn delete_version(
     key: &str,
     id: &str,
     index: &mut impl Index,
+    context: &mut Context<'_>,
     one_of_many: bool,
 ) -> Result<Deleted> {
     let gone = |error: Error| match error.code.as_ref() {
@@ -78,7 +81,8 @@ fn delete_version(
     check_version_id(id).map_err(gone)?;
     match index.version(bucket.id, key, kept_id(id))? {
         Some(version) => {
-            index.delete_version(&version)?;
+            let event = Event::new("ObjectRemoved:Delete", &version);
+            erase(bucket, &version, &event, index, context)?;
             Ok(Deleted { marker: version.marker, version: Some(id.to_owned()) })
         }
         None if one_of_many && id != "null" => Err(Error::no_such_version(key, id)),
@@ -86,15 +90,31 @@ fn delete_version(
     }
 }
 
-fn cover(
+/// Deletes a version for good and tells of it.
+pub(super) fn erase(
+    bucket: &Bucket,
+    version: &Version,
+    event: &Event<'_>,
+    index: &mut impl Index,
+    context: &mut Context<'_>,
+) -> Result<()> {
+    index.delete_version(version)?;
+    notify(index, context, bucket, event)?;
+    lifecycle::written(index, bucket, context.now)
+}
+
+/// Covers an object with a delete marker; deletes it where there are no versions.
+pub(super) fn cover(
     bucket: &Bucket,
     key: &str,
+    cause: Cause,
     index: &mut impl Index,
     context: &mut Context<'_>,
 ) -> Result<Deleted> {
     if bucket.settings.versioning == Versioning::Off {
         if let Some(version) = index.newest(bucket.id, key)? {
-            index.delete_version(&version)?;
+            let event = Event::new("ObjectRemoved:Delete", &version);
+            erase(bucket, &version, &event, index, context)?;
         }
         return Ok(Deleted::default());
     }
@@ -103,7 +123,7 @@ fn cover(
         etag: String::new(),
         extents: Vec::new(),
         attributes: Attributes::default(),
-        marker: true,
+        cause,
     };
     let marker = write(index, context, bucket, key, content)?;
     Ok(Deleted { marker: true, version: Some(marker.shown_id().to_owned()) })

@@ -3,7 +3,8 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>. Completing copies no
 //! byte: the object is the list of its parts' bodies.
 
-use super::objects::{Content, Stored, write};
+use super::lifecycle;
+use super::objects::{Cause, Content, Stored, write};
 use crate::base::Context;
 use crate::services::s3::checksum::{self, Algorithm, Checksum};
 use crate::services::s3::conditions::WriteConditions;
@@ -50,6 +51,7 @@ impl CreateUpload {
             checksum: self.checksum,
         };
         index.put_upload(&upload)?;
+        lifecycle::written(index, &bucket, context.now)?;
         Ok(upload)
     }
 }
@@ -199,12 +201,12 @@ impl CompleteUpload {
             etag: checksum::multipart_etag(parts.iter().map(|p| p.etag.as_str())),
             extents,
             attributes,
-            marker: false,
+            cause: Cause::CompleteMultipartUpload,
         };
         index.share(&content.extents)?;
         let version = write(index, context, &bucket, &self.key, content)?;
         index.delete_upload(&upload)?;
-        Ok(Stored { version, versioning: bucket.settings.versioning })
+        Ok(Stored::of(&bucket, version))
     }
 
     /// The parts that the request names, as they were uploaded.

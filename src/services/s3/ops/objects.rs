@@ -4,12 +4,15 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html>
 
+use super::{lifecycle, replication};
 use crate::base::Context;
 use crate::services::s3::conditions::WriteConditions;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, Look, existing};
+use crate::services::s3::lifecycle::expiration;
 use crate::services::s3::model::{Attributes, Blob, Bucket, Extent, Version, Versioning};
 use crate::services::s3::names::{check_key, is_version_id, new_version_id};
+use crate::services::s3::notifications::{Event, notify};
 
 /// The id by which versions are kept: `null` is kept as the empty text.
 pub(crate) fn kept_id(shown: &str) -> &str {
@@ -64,8 +67,44 @@ pub struct Content {
     pub extents: Vec<Extent>,
     /// The rest.
     pub attributes: Attributes,
-    /// Whether it is a delete marker.
-    pub marker: bool,
+    /// What makes it.
+    pub cause: Cause,
+}
+
+/// What makes a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cause {
+    /// PutObject.
+    #[default]
+    Put,
+    /// A form upload.
+    Post,
+    /// CopyObject.
+    Copy,
+    /// CompleteMultipartUpload.
+    CompleteMultipartUpload,
+    /// DeleteObject without a version: it is a delete marker.
+    DeleteMarker,
+    /// A lifecycle rule: it is a delete marker.
+    Expired,
+}
+
+impl Cause {
+    /// The event that tells of it.
+    pub fn event(self) -> &'static str {
+        match self {
+            Cause::Put => "ObjectCreated:Put",
+            Cause::Post => "ObjectCreated:Post",
+            Cause::Copy => "ObjectCreated:Copy",
+            Cause::CompleteMultipartUpload => "ObjectCreated:CompleteMultipartUpload",
+            Cause::DeleteMarker => "ObjectRemoved:DeleteMarkerCreated",
+            Cause::Expired => "LifecycleExpiration:DeleteMarkerCreated",
+        }
+    }
+
+    fn is_marker(self) -> bool {
+        matches!(self, Cause::DeleteMarker | Cause::Expired)
+    }
 }
 
 /// Stores a new version as the bucket's versioning wants it, in place of what it replaces.
@@ -92,19 +131,27 @@ pub(crate) fn write(
             index.delete_version(&replaced)?;
         }
     }
-    let version = Version {
+    let mut version = Version {
         bucket: bucket.id,
         key: key.to_owned(),
         order,
         id,
-        marker: content.marker,
+        marker: content.cause.is_marker(),
         modified: context.now,
         size: content.size,
         etag: content.etag,
         extents: content.extents,
         attributes: content.attributes,
     };
+    let replicated = replication::mark(bucket, &mut version);
     index.put_version(&version)?;
+    if replicated {
+        index.enqueue(&version)?;
+    }
+    let by_s3 = content.cause == Cause::Expired;
+    let event = Event { by_s3, ..Event::new(content.cause.event(), &version) };
+    notify(index, context, bucket, &event)?;
+    lifecycle::written(index, bucket, context.now)?;
     Ok(version)
 }
 
@@ -127,6 +174,8 @@ pub struct PutObject {
     pub encrypted_by_header: bool,
     /// `If-Match` and `If-None-Match`.
     pub conditions: WriteConditions,
+    /// How it arrived.
+    pub cause: Cause,
 }
 
 impl PutObject {
@@ -148,9 +197,9 @@ impl PutObject {
             }
         };
         let content =
-            Content { size: self.size, etag: self.md5, extents, attributes, marker: false };
+            Content { size: self.size, etag: self.md5, extents, attributes, cause: self.cause };
         let version = write(index, context, &bucket, &self.key, content)?;
-        Ok(Stored { version, versioning: bucket.settings.versioning })
+        Ok(Stored::of(&bucket, version))
     }
 }
 
@@ -161,9 +210,16 @@ pub struct Stored {
     pub version: Version,
     /// The bucket's versioning.
     pub versioning: Versioning,
+    /// `x-amz-expiration`, if a lifecycle rule ends it.
+    pub expiration: Option<String>,
 }
 
 impl Stored {
+    pub(super) fn of(bucket: &Bucket, version: Version) -> Stored {
+        let expiration = expiration(bucket, &version);
+        Stored { version, versioning: bucket.settings.versioning, expiration }
+    }
+
     /// `x-amz-version-id`: writes to a bucket whose versioning is enabled show it.
     pub fn version_id(&self) -> Option<&str> {
         (self.versioning == Versioning::Enabled).then(|| self.version.shown_id())

@@ -3,11 +3,13 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html>
 
 use super::objects::find;
+use super::{lifecycle, replication};
 use crate::base::Context;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, existing};
 use crate::services::s3::limits::{TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX};
 use crate::services::s3::model::Version;
+use crate::services::s3::notifications::{Event, notify};
 use std::collections::BTreeMap;
 
 fn allowed(text: &str) -> bool {
@@ -75,15 +77,24 @@ pub struct PutObjectTagging {
     pub version: Option<String>,
     /// The tags.
     pub tags: BTreeMap<String, String>,
+    /// Whether it is DeleteObjectTagging.
+    pub delete: bool,
 }
 
 impl PutObjectTagging {
     /// Sets the tags.
-    pub fn apply(self, index: &mut impl Index, _: &mut Context<'_>) -> Result<Version> {
+    pub fn apply(self, index: &mut impl Index, context: &mut Context<'_>) -> Result<Version> {
         let bucket = existing(index, &self.bucket)?;
         let mut found = find(index, &bucket, &self.key, self.version.as_deref(), "PUT")?;
         found.attributes.tags = self.tags;
+        let replicated = replication::mark(&bucket, &mut found);
         index.update_version(&found)?;
+        if replicated {
+            index.enqueue(&found)?;
+        }
+        let name = if self.delete { "ObjectTagging:Delete" } else { "ObjectTagging:Put" };
+        notify(index, context, &bucket, &Event::new(name, &found))?;
+        lifecycle::written(index, &bucket, context.now)?;
         Ok(found)
     }
 }

@@ -3,6 +3,8 @@
 use super::head::Head;
 use crate::protocol::{Answer, body};
 use crate::services::s3::error::Error;
+pub(super) use crate::services::s3::names::url_encoded;
+use crate::services::s3::names::{host_id, short_id};
 use crate::services::s3::xml::Xml;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
@@ -37,21 +39,6 @@ pub(super) fn maybe(headers: &mut HeaderMap, name: &str, value: Option<&str>) {
     }
 }
 
-/// The request's id in S3's form: 16 capitals and digits.
-pub(super) fn short_id(request_id: &str) -> String {
-    let mut id: String = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
-    id.make_ascii_uppercase();
-    id.truncate(16);
-    id
-}
-
-/// The id of the host that answered, as S3 adds it to every answer.
-fn host_id(request_id: &str) -> String {
-    use base64::Engine;
-    let engine = base64::engine::general_purpose::STANDARD;
-    engine.encode(format!("devenv:{request_id}").as_bytes())
-}
-
 /// The error's answer; without its document where HTTP allows none.
 pub(super) fn refusal(error: &Error, head: Option<&Head>, request_id: &str) -> Answer {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -83,17 +70,4 @@ pub(super) fn finish(mut answer: Answer, request_id: &str) -> Answer {
     set(headers, "x-amz-id-2", &host_id(request_id));
     headers.entry(header::SERVER).or_insert(HeaderValue::from_static("AmazonS3"));
     answer
-}
-
-/// Percent-encoding of `encoding-type=url`: everything but unreserved characters and `/`.
-pub(super) fn url_encoded(text: &str) -> String {
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'_')
-        .remove(b'.')
-        .remove(b'*')
-        .remove(b'/')
-        .remove(b' ');
-    utf8_percent_encode(text, KEPT).to_string().replace(' ', "+")
 }

@@ -307,6 +307,9 @@ pub(super) fn show(headers: &mut HeaderMap, version: &Version, versioned: bool) 
     if !attributes.tags.is_empty() {
         set(headers, "x-amz-tagging-count", &attributes.tags.len().to_string());
     }
+    if !attributes.replication.is_empty() {
+        set(headers, "x-amz-replication-status", &attributes.replication);
+    }
     if !attributes.storage_class.is_empty() {
         set(headers, "x-amz-storage-class", &attributes.storage_class);
     }

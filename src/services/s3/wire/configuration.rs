@@ -10,14 +10,19 @@ use crate::protocol::{Answer, Incoming, body as bytes_body};
 use crate::services::s3::access;
 use crate::services::s3::documents::{self, Kind};
 use crate::services::s3::error::{Error, Result};
-use crate::services::s3::index::existing;
+use crate::services::s3::index::{Index, Look, existing};
+use crate::services::s3::lifecycle::{ALL_CLASSES, BY_CLASS, MINIMUM_SIZE};
 use crate::services::s3::limits::BUCKET_TAGS_MAX;
-use crate::services::s3::model::Versioning;
+use crate::services::s3::model::{Bucket, Versioning};
+use crate::services::s3::notifications;
 use crate::services::s3::ops::configuration::{Configure, Setting};
-use crate::services::s3::ops::tagging;
+use crate::services::s3::ops::{replication, tagging};
 use crate::services::s3::xml::{Element, Xml};
+use crate::services::sqs::QueueArn;
 use http::{HeaderValue, Method, StatusCode, header};
 
+/// Below which size objects stay in their class.
+const MINIMUM_HEADER: &str = "x-amz-transition-default-minimum-object-size";
 /// Bytes of a bucket policy at the most.
 const POLICY_BYTES_MAX: usize = 20 * 1024;
 pub(super) async fn configure(s3: &S3, head: &Head, setting: Setting) -> Result<()> {
@@ -33,8 +38,8 @@ pub(super) async fn document(s3: &S3, kind: &str, head: &Head, body: Incoming) -
             let bucket = s3.look(|index| existing(index, &head.bucket))?;
             let mut answer = xml_document(kind.of_bucket(&bucket)?);
             if kind.name == "lifecycle" {
-                let name = "x-amz-transition-default-minimum-object-size";
-                set(answer.headers_mut(), name, "all_storage_classes_128K");
+                let minimum = bucket.settings.documents.get(MINIMUM_SIZE).map(String::as_str);
+                set(answer.headers_mut(), MINIMUM_HEADER, minimum.unwrap_or(ALL_CLASSES));
             }
             Ok(answer)
         }
@@ -47,6 +52,12 @@ pub(super) async fn document(s3: &S3, kind: &str, head: &Head, body: Incoming) -
             let bucket = s3.look(|index| existing(index, &head.bucket))?;
             let text = receive_document(body, &plan).await?;
             let element = kind.accept(&text)?;
+            match kind.name {
+                "notification" => return notification(s3, head, element).await,
+                "lifecycle" => return lifecycle(s3, head, element).await,
+                "replication" => check_destinations(s3, &bucket, &element)?,
+                _ => {}
+            }
             let setting = match kind.name {
                 "encryption" => {
                     let meant = documents::encryption(&element, &bucket.region, &bucket.account);
@@ -64,6 +75,80 @@ pub(super) async fn document(s3: &S3, kind: &str, head: &Head, body: Incoming) -
             Ok(empty(done))
         }
     }
+}
+
+/// PutBucketNotificationConfiguration, and the test event that each queue then gets.
+async fn notification(s3: &S3, head: &Head, document: Element) -> Result<Answer> {
+    let queues = notifications::queues(&document);
+    let skip = head.header("x-amz-skip-destination-validation");
+    if skip.is_none_or(|skip| !skip.eq_ignore_ascii_case("true")) {
+        let refusal = |arn: &String| {
+            let found = QueueArn::parse(arn).map(|parsed| {
+                s3.sqs.look(|queues, _| queues.find_arn(&parsed).is_some()).unwrap_or(false)
+            });
+            let reason = match found {
+                Some(true) if arn.ends_with(".fifo") => "FIFO queues are not supported",
+                Some(true) => return None,
+                _ => "The destination queue does not exist",
+            };
+            Some((arn.clone(), reason))
+        };
+        let refused: Vec<(String, &str)> = queues.iter().filter_map(refusal).collect();
+        if !refused.is_empty() {
+            return Err(notifications::refused_destinations(&refused));
+        }
+    }
+    let setting = Setting::Put("notification".into(), document.document());
+    let configure = Configure { bucket: head.bucket.clone(), setting };
+    let change = s3.change(&head.caller, move |index, context| {
+        let bucket = configure.apply(index, context)?;
+        for queue in &queues {
+            index.post(&notifications::test_event(queue, &bucket.name, context))?;
+        }
+        Ok(())
+    });
+    change.await.map(|()| empty(StatusCode::OK))
+}
+
+/// PutBucketLifecycleConfiguration.
+async fn lifecycle(s3: &S3, head: &Head, document: Element) -> Result<Answer> {
+    let minimum = head.header(MINIMUM_HEADER).unwrap_or(ALL_CLASSES).to_owned();
+    if ![ALL_CLASSES, BY_CLASS].contains(&minimum.as_str()) {
+        return Err(Error::invalid_request(format!(
+            "Invalid TransitionDefaultMinimumObjectSize found: {minimum}"
+        )));
+    }
+    let settings = [
+        Setting::Put(MINIMUM_SIZE.into(), minimum.clone()),
+        Setting::Put("lifecycle".into(), document.document()),
+    ];
+    let bucket = head.bucket.clone();
+    let change = s3.change(&head.caller, move |index, context| {
+        settings.into_iter().try_for_each(|setting| {
+            Configure { bucket: bucket.clone(), setting }.apply(index, context).map(drop)
+        })
+    });
+    change.await?;
+    let mut answer = empty(StatusCode::OK);
+    set(answer.headers_mut(), MINIMUM_HEADER, &minimum);
+    Ok(answer)
+}
+
+/// The buckets that a replication document names must have versions.
+fn check_destinations(s3: &S3, bucket: &Bucket, document: &Element) -> Result<()> {
+    if bucket.settings.versioning != Versioning::Enabled {
+        // Refused in its own words when it is stored.
+        return Ok(());
+    }
+    for rule in document.all("Rule") {
+        let arn = rule.child("Destination").and_then(|d| d.value("Bucket")).unwrap_or_default();
+        let target = s3.look(|index| index.bucket(replication::bucket_of(arn)))?;
+        if target.is_none_or(|t| t.settings.versioning != Versioning::Enabled) {
+            let text = "Destination bucket must have versioning enabled.";
+            return Err(Error::invalid_request(text));
+        }
+    }
+    Ok(())
 }
 
 /// GetBucketVersioning and PutBucketVersioning.

@@ -204,5 +204,6 @@ fn shown(copied: &Copied) -> Answer {
     attributes::show_encryption(headers, &version.attributes.encryption);
     maybe(headers, "x-amz-copy-source-version-id", copied.source_version.as_deref());
     maybe(headers, "x-amz-version-id", copied.stored.version_id());
+    maybe(headers, "x-amz-expiration", copied.stored.expiration.as_deref());
     answer
 }

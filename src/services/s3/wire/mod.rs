@@ -23,15 +23,18 @@ mod provision;
 mod receive;
 mod routes;
 mod stream;
+mod workers;
 
 pub use provision::BucketSpec;
+pub use workers::{Lifecycle, Replication};
 
 use super::error::{Error, Result};
 use super::index::Look;
 use super::store::{Store, WIPE};
 use crate::base::{Caller, Context, Ids, Problem};
 use crate::protocol::{Answer, Incoming, Request};
-use crate::services::{Clock, Pending, Service};
+use crate::services::sqs::Sqs;
+use crate::services::{Clock, Outbox, Pending, Service};
 use crate::storage::rusqlite::{self, Transaction};
 use crate::storage::{Blobs, Storage, StorageError};
 use head::Head;
@@ -44,6 +47,8 @@ pub struct S3 {
     clock: Clock,
     blobs: Arc<Blobs>,
     ids: Mutex<Ids>,
+    sqs: Arc<Sqs>,
+    outbox: Arc<Outbox>,
 }
 
 impl S3 {
@@ -52,13 +57,16 @@ impl S3 {
         storage: &Storage,
         clock: &Clock,
         state_dir: &Path,
+        sqs: &Arc<Sqs>,
+        outbox: &Arc<Outbox>,
     ) -> std::result::Result<Self, Problem> {
         let blobs = Blobs::open(&state_dir.join("blobs"), storage, recorded)?;
         let mut seed = [0; 8];
         getrandom::fill(&mut seed)
             .map_err(|e| Problem::failed("randomness", format!("the kernel gave none: {e}")))?;
         let ids = Mutex::new(Ids::seeded(u64::from_le_bytes(seed)));
-        Ok(S3 { storage: storage.clone(), clock: clock.clone(), blobs, ids })
+        let (storage, clock) = (storage.clone(), clock.clone());
+        Ok(S3 { storage, clock, blobs, ids, sqs: sqs.clone(), outbox: outbox.clone() })
     }
 
     /// Reads the metadata, all of one moment.
@@ -81,6 +89,9 @@ impl S3 {
         caller: &Arc<Caller>,
         change: impl FnOnce(&mut Store<'_>, &mut Context<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        if self.outbox.is_full() {
+            return Err(Error::new(503, "SlowDown", "Please reduce your request rate."));
+        }
         let mut ids = {
             let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
             Ids::seeded(ids.next_u64())
@@ -92,11 +103,16 @@ impl S3 {
             let mut store = Store::over(transaction);
             let mut context = Context { now, ids: &mut ids, caller: &caller };
             let outcome = change(&mut store, &mut context);
+            let calls = store.calls();
             // The reaper deletes a file only behind this commit, and only if it holds.
             store.finish()?.into_iter().for_each(|file| blobs.discard(file));
-            Ok(outcome)
+            Ok((outcome, calls))
         });
-        done.await.map_err(|error| unavailable(&error))?
+        let (outcome, calls) = done.await.map_err(|error| unavailable(&error))?;
+        if calls {
+            self.clock.call();
+        }
+        outcome
     }
 
     async fn answer(&self, request: Request) -> Answer {

@@ -123,6 +123,7 @@ impl S3 {
         let headers = answer.headers_mut();
         attributes::show_encryption(headers, &stored.version.attributes.encryption);
         maybe(headers, "x-amz-version-id", stored.version_id());
+        maybe(headers, "x-amz-expiration", stored.expiration.as_deref());
         Ok(answer)
     }
 

@@ -11,12 +11,13 @@ use crate::services::s3::access::denied;
 use crate::services::s3::checksum::Checksum;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, existing, slice};
+use crate::services::s3::lifecycle::expiration;
 use crate::services::s3::limits::{DELETE_KEYS_MAX, OBJECT_TAGS_MAX};
 use crate::services::s3::model::{Version, Versioning};
 use crate::services::s3::names::check_key;
 use crate::services::s3::ops::delete::{DeleteObject, DeleteObjects};
 use crate::services::s3::ops::multipart::part_number;
-use crate::services::s3::ops::objects::{PutObject, find};
+use crate::services::s3::ops::objects::{Cause, PutObject, find};
 use crate::services::s3::ops::tagging::{self, PutObjectTagging};
 use crate::services::s3::range;
 use crate::services::s3::xml::{Element, Xml};
@@ -69,6 +70,7 @@ impl S3 {
             attributes,
             encrypted_by_header,
             conditions,
+            cause: Cause::Put,
         };
         let stored = self.change(&head.caller, move |i, c| put.apply(i, c)).await?;
         if let Content::File(file) = content {
@@ -80,13 +82,14 @@ impl S3 {
         attributes::show_encryption(headers, &stored.version.attributes.encryption);
         attributes::show_checksum(headers, &checksum);
         maybe(headers, "x-amz-version-id", stored.version_id());
+        maybe(headers, "x-amz-expiration", stored.expiration.as_deref());
         Ok(answer)
     }
 
     pub(super) async fn get_object(&self, head: &Head) -> Result<Answer> {
         let conditions = attributes::read_conditions(head, false);
         let now = self.clock.now();
-        let (version, versioned, wanted, pieces) = self.look(|index| {
+        let (version, versioned, expiration, wanted, pieces) = self.look(|index| {
             let bucket = existing(index, &head.bucket)?;
             let id = head.param("versionId");
             let version = find(index, &bucket, &head.key, id, head.method.as_str())?;
@@ -98,7 +101,9 @@ impl S3 {
                 let extents = slice(&version.extents, wanted.first, wanted.length);
                 pieces(index, &self.blobs, &extents)?
             };
-            Ok((version, bucket.settings.versioning != Versioning::Off, wanted, pieces))
+            let expiration = id.is_none().then(|| expiration(&bucket, &version)).flatten();
+            let versioned = bucket.settings.versioning != Versioning::Off;
+            Ok((version, versioned, expiration, wanted, pieces))
         })?;
         let class = version.storage_class();
         if head.method == Method::GET && ["GLACIER", "DEEP_ARCHIVE"].contains(&class) {
@@ -112,6 +117,7 @@ impl S3 {
         let mut answer = http::Response::new(body_of(&self.blobs, pieces)?);
         let headers = answer.headers_mut();
         attributes::show(headers, &version, versioned);
+        maybe(headers, "x-amz-expiration", expiration.as_deref());
         show_wanted(headers, head, &version, &wanted);
         for (param, name) in OVERRIDES {
             maybe(headers, name, head.param(param));
@@ -226,6 +232,7 @@ impl S3 {
             key: head.key.clone(),
             version: head.param("versionId").map(str::to_owned),
             tags,
+            delete: head.method == Method::DELETE,
         };
         let version = self.change(&head.caller, move |i, c| put.apply(i, c)).await?;
         let mut answer = empty(status);
