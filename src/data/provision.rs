@@ -122,9 +122,6 @@ async fn declare_queue(
     }
 }
 
-/// Bucket settings that S3 stores and shows, and that nothing acts upon yet.
-const NOT_ACTED_UPON: [&str; 3] = ["lifecycle", "notifications", "replication"];
-
 async fn buckets(
     profile: &Profile,
     services: &Services,
@@ -141,8 +138,7 @@ async fn buckets(
         };
         let kept = services.s3.provision(caller, name, spec).await;
         let kept = kept.map_err(|f| declared(&format!("s3.buckets.{name}"), &f))?;
-        let stored = bucket.settings.keys().filter(|k| NOT_ACTED_UPON.contains(&k.as_str()));
-        for key in kept.into_iter().chain(stored.cloned()) {
+        for key in kept {
             let names = idle.entry(key).or_default();
             if !names.contains(&name.as_str()) {
                 names.push(name);

@@ -1,12 +1,13 @@
 //! S3 as boto3 meets it; what survives a crash; what the seeder makes of a profile's buckets.
 
-use crate::support::{Run, python, script, wait_for};
+use crate::support::{Project, Run, kill_9, python, script, wait_for};
 use devenv::base::Caller;
 use devenv::edge::{Gateway, GatewayConfig};
 use devenv::services::s3::BucketSpec;
 use serde_json::json;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -69,6 +70,44 @@ fn access_by_policy_and_acl() {
 }
 
 #[test]
+fn events_lifecycle_and_replication() {
+    boto3("s3/over_time.py");
+}
+
+#[test]
+fn every_acknowledged_write_is_told_of_and_replicated_after_kills_under_load() {
+    let project = Project::with("extends = \"minimal\"\nport = \"auto\"\n");
+    let command = |name: &str, arguments: &[&str]| {
+        let mut command = project.command(python());
+        let endpoint = project.status()["endpoint"].as_str().unwrap().to_owned();
+        command.arg(script(name)).arg(endpoint).args(arguments);
+        command.env("AWS_EC2_METADATA_DISABLED", "true").env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    };
+    project.up();
+    Run::of(&mut command("s3/notify_begin.py", &[])).success();
+    let mut keys = Vec::new();
+    for round in 0..3u64 {
+        project.up();
+        let daemon = project.status()["pid"].as_u64().unwrap() as u32;
+        let mut load = command("s3/notify_load.py", &[&round.to_string()]);
+        let mut load = load.stdout(Stdio::piped()).spawn().unwrap();
+        let mut words = BufReader::new(load.stdout.take().unwrap());
+        words.read_until(b'\n', &mut keys).unwrap();
+        std::thread::sleep(Duration::from_millis(400 + 171 * round));
+        kill_9(daemon);
+        words.read_to_end(&mut keys).unwrap();
+        load.wait().unwrap();
+    }
+    project.up();
+    let mut check = command("s3/notify_check.py", &[]);
+    let mut check = check.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    check.stdin.take().unwrap().write_all(&keys).unwrap();
+    let output = check.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn presigned_urls_and_raw_requests() {
     boto3("s3/raw.py");
 }
@@ -122,7 +161,7 @@ fn declared_buckets_show_what_the_profile_says() {
     for _ in 0..2 {
         let s3 = gateway.services().s3.clone();
         let stored = runtime.block_on(s3.provision(&caller, "declared", spec.clone())).unwrap();
-        assert_eq!(stored, ["lifecycle", "notifications", "replication", "seed"]);
+        assert_eq!(stored, ["seed"]);
     }
     run("s3/declared.py", &gateway);
     runtime.block_on(gateway.shutdown());

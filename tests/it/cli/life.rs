@@ -265,7 +265,7 @@ fn the_daemons_log_is_there_after_its_end() {
 
 #[test]
 fn notes_stand_below_the_services_once_each() {
-    let more = "[s3.buckets.one]\nlifecycle = [{ id = \"expire\", expire_days = 9 }]\n[kms.keys.documents]\n";
+    let more = "[s3.buckets.one]\nseed = [\"objects\"]\n[kms.keys.documents]\n";
     let project = Project::with(&format!("{MINIMAL}{more}"));
     let up = project.devenv(&["up", "-d"]).success();
     let kms = "note: kms: not served yet: key documents is a name only";
@@ -273,8 +273,8 @@ fn notes_stand_below_the_services_once_each() {
     let table = project.devenv(&["status"]).success().stdout;
     assert_eq!(table.matches(kms).count(), 1, "{table}");
     let (rows, notes) = table.split_once("\nnote: ").unwrap();
-    assert!(!rows.contains("not carried out") && notes.contains("lifecycle of one"), "{table}");
+    assert!(!rows.contains("not carried out") && notes.contains("seed of one"), "{table}");
     let s3 = row(&project, "s3");
-    assert!(s3["reason"].is_null() && s3["note"].as_str().unwrap().contains("lifecycle"), "{s3}");
+    assert!(s3["reason"].is_null() && s3["note"].as_str().unwrap().contains("seed"), "{s3}");
     assert!(row(&project, "sqs")["note"].is_null());
 }

@@ -71,12 +71,15 @@ replication = {"Role": "arn:aws:iam::000000000000:role/r", "Rules": [
      "Destination": {"Bucket": "arn:aws:s3:::other"}, "DeleteMarkerReplication": {"Status": "Disabled"}}]}
 refused("InvalidRequest", 400, s3.put_bucket_replication, **at, ReplicationConfiguration=replication)
 s3.put_bucket_versioning(**at, VersioningConfiguration={"Status": "Enabled"})
+s3.create_bucket(Bucket="other")
+s3.put_bucket_versioning(Bucket="other", VersioningConfiguration={"Status": "Enabled"})
 s3.put_bucket_replication(**at, ReplicationConfiguration=replication)
 same(s3.get_bucket_replication(**at)["ReplicationConfiguration"], replication)
 s3.put_bucket_website(**at, WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}})
 same(s3.get_bucket_website(**at)["IndexDocument"], {"Suffix": "index.html"})
 queue = {"Id": "q", "QueueArn": "arn:aws:sqs:us-east-1:000000000000:q", "Events": ["s3:ObjectCreated:*"]}
-s3.put_bucket_notification_configuration(**at, NotificationConfiguration={"QueueConfigurations": [queue]})
+s3.put_bucket_notification_configuration(
+    **at, NotificationConfiguration={"QueueConfigurations": [queue]}, SkipDestinationValidation=True)
 same(s3.get_bucket_notification_configuration(**at)["QueueConfigurations"], [queue])
 s3.put_bucket_acl(**at, ACL="public-read")
 same([g["Permission"] for g in s3.get_bucket_acl(**at)["Grants"]], ["FULL_CONTROL", "READ"])

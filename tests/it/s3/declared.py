@@ -14,7 +14,7 @@ same(s3.get_bucket_replication(**at)["ReplicationConfiguration"]["Rules"][0]["De
      {"Bucket": "arn:aws:s3:::replica"})
 queue = s3.get_bucket_notification_configuration(**at)["QueueConfigurations"][0]
 same((queue["QueueArn"], queue["Filter"]["Key"]["FilterRules"]),
-     ("arn:aws:sqs:us-east-1:000000000000:q", [{"Name": "prefix", "Value": "in/"}]))
+     ("arn:aws:sqs:us-east-1:000000000000:q", [{"Name": "Prefix", "Value": "in/"}]))
 same(s3.get_bucket_tagging(**at)["TagSet"], [{"Key": "team", "Value": "clinic"}])
 same(s3.get_bucket_policy_status(**at)["PolicyStatus"]["IsPublic"], True)
 same(s3.get_public_access_block(**at)["PublicAccessBlockConfiguration"]["BlockPublicPolicy"], False)

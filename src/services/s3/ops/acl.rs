@@ -8,6 +8,7 @@ use crate::services::s3::access::check_object_acl;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, existing};
 use crate::services::s3::model::Version;
+use crate::services::s3::notifications::{Event, notify};
 
 /// PutObjectAcl.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ pub struct PutObjectAcl {
 
 impl PutObjectAcl {
     /// Sets the ACL, if the bucket takes such a one.
-    pub fn apply(self, index: &mut impl Index, _: &mut Context<'_>) -> Result<Version> {
+    pub fn apply(self, index: &mut impl Index, context: &mut Context<'_>) -> Result<Version> {
         let bucket = existing(index, &self.bucket)?;
         let newest = index.newest(bucket.id, &self.key)?;
         if self.version.is_none() && newest.is_some_and(|v| v.marker) {
@@ -34,8 +35,13 @@ impl PutObjectAcl {
         }
         let mut found = find(index, &bucket, &self.key, self.version.as_deref(), "PUT")?;
         check_object_acl(&bucket, &self.acl, &self.owner)?;
+        let changes = found.attributes.acl != self.acl;
         found.attributes.acl = self.acl;
         index.update_version(&found)?;
+        // AWS tells of an ACL only where it is another one than before.
+        if changes {
+            notify(index, context, &bucket, &Event::new("ObjectAcl:Put", &found))?;
+        }
         Ok(found)
     }
 }

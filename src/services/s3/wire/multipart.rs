@@ -10,7 +10,8 @@ use crate::protocol::{Answer, Incoming};
 use crate::services::s3::checksum::{Algorithm, Checksum};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::existing;
-use crate::services::s3::model::{Part, Upload, Version, Versioning};
+use crate::services::s3::lifecycle::Rules;
+use crate::services::s3::model::{Bucket, Part, Upload, Version, Versioning};
 use crate::services::s3::ops::list::Entry;
 use crate::services::s3::ops::list_uploads::{ListUploads, list_parts};
 use crate::services::s3::ops::multipart::{
@@ -19,7 +20,16 @@ use crate::services::s3::ops::multipart::{
 };
 use crate::services::s3::ops::objects::find;
 use crate::services::s3::xml::{Element, Xml};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
+
+/// When a lifecycle rule gives an upload up, and which.
+fn show_abortion(headers: &mut HeaderMap, bucket: &Bucket, upload: &Upload) {
+    let Some(rules) = Rules::of(bucket) else { return };
+    if let Some((at, rule)) = rules.abortion(&upload.key, upload.initiated) {
+        set(headers, "x-amz-abort-date", &at.http_date());
+        set(headers, "x-amz-abort-rule-id", rule);
+    }
+}
 
 impl S3 {
     pub(super) async fn create_upload(&self, head: &Head) -> Result<Answer> {
@@ -43,6 +53,8 @@ impl S3 {
             set(answer.headers_mut(), "x-amz-checksum-algorithm", algorithm.name());
             set(answer.headers_mut(), "x-amz-checksum-type", kind(full));
         }
+        let bucket = self.look(|index| existing(index, &head.bucket))?;
+        show_abortion(answer.headers_mut(), &bucket, &upload);
         Ok(answer)
     }
 
@@ -176,7 +188,9 @@ impl S3 {
             }
             xml.close();
         }
-        Ok(document(xml.finish()))
+        let mut answer = document(xml.finish());
+        show_abortion(answer.headers_mut(), &bucket, &upload);
+        Ok(answer)
     }
 
     pub(super) async fn list_uploads(&self, head: &Head) -> Result<Answer> {

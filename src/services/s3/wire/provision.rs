@@ -32,7 +32,8 @@ pub struct BucketSpec {
 
 /// Keys of the profile whose settings S3 acts upon. The others are stored, and shown by `Get…` where
 /// S3 has a document for them.
-const ACTED_UPON: &[&str] = &["cors", "encryption", "tags"];
+const ACTED_UPON: &[&str] =
+    &["cors", "encryption", "lifecycle", "notifications", "replication", "tags"];
 
 impl S3 {
     /// Makes sure that the bucket is there and set as `spec` says. Hands back the keys that are only
