@@ -103,6 +103,15 @@ impl Simple {
         })
     }
 
+    /// The mail as a template gives it: subject and content, with neither sender nor recipients.
+    pub fn without_addresses(&self) -> Result<String, Error> {
+        let mut fields = Headers::new();
+        fields.set(header::Subject::from(one_line(&self.subject)));
+        fields.set(header::MIME_VERSION_1_0);
+        let body = self.body()?;
+        Ok(format!("{fields}{}", String::from_utf8_lossy(&body)))
+    }
+
     /// The content's header fields, an empty line, and the content.
     fn body(&self) -> Result<Vec<u8>, Error> {
         let plain = |text: &String| SinglePart::plain(text.clone());

@@ -18,8 +18,6 @@ pub const HEADERS_MAX: usize = 15;
 pub const IDENTITIES_ASKED_MAX: usize = 100;
 /// Identities on one page of v1's list at the most, also the default.
 pub const PAGE_MAX_V1: usize = 1000;
-/// Identities on one page of v2's list at the most; also the default.
-pub const PAGE_MAX_V2: usize = 1000;
 
 /// Mails in 24 hours and a second that accounts outside the sandbox start with. Told, not enforced.
 pub const QUOTA_PRODUCTION: (f64, f64) = (50_000.0, 14.0);
@@ -41,3 +39,6 @@ pub const LOCALSTACK_LISTING_MAX: usize = 1000;
 pub const LOCALSTACK_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of a body that lie in the mail's row; longer ones get a file of their own (ours).
 pub const BODY_INLINE_MAX: usize = 64 * 1024;
+
+/// Bytes of a template's parts together at the most.
+pub const TEMPLATE_BYTES_MAX: usize = 500 * 1024;

@@ -8,6 +8,7 @@
 //! <https://docs.aws.amazon.com/ses/latest/dg/Welcome.html>
 
 pub mod address;
+pub mod calls;
 pub mod compose;
 pub mod draft;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod models;
 pub mod ops;
 pub mod query;
 pub mod records;
+pub mod render;
 pub mod settings;
 pub mod state;
 mod store;

@@ -42,18 +42,19 @@ impl Records {
     pub fn range<'a>(
         &'a self,
         home: &Home,
-        kind: &'a str,
-        prefix: &'a str,
+        kind: &str,
+        prefix: &str,
         after: Option<&str>,
-    ) -> impl Iterator<Item = (&'a str, &'a Record)> {
+    ) -> impl Iterator<Item = (&'a str, &'a Record)> + use<'a> {
+        let (kind, prefix) = (kind.to_owned(), prefix.to_owned());
         let from = match after {
-            Some(after) => Bound::Excluded((kind.to_owned(), after.to_owned())),
-            None => Bound::Included((kind.to_owned(), prefix.to_owned())),
+            Some(after) => Bound::Excluded((kind.clone(), after.to_owned())),
+            None => Bound::Included((kind.clone(), prefix.clone())),
         };
         let all = self.all.get(home).into_iter();
         let found = all.flat_map(move |of| of.range((from.clone(), Bound::Unbounded)));
         found
-            .take_while(move |((k, key), _)| k == kind && key.starts_with(prefix))
+            .take_while(move |((k, key), _)| *k == kind && key.starts_with(&prefix))
             .map(|((_, key), record)| (key.as_str(), record))
     }
 }

@@ -170,6 +170,21 @@ impl State {
         Change::SentPut { home, slot, recipients: *sum, first }
     }
 
+    /// Does in memory what `change` says of identities and records.
+    pub fn absorb(&mut self, change: &Change) {
+        match change.clone() {
+            Change::IdentityPut { home, name, identity } => {
+                self.identities.entry(home).or_default().insert(name, identity);
+            }
+            Change::IdentityDelete { home, name } => {
+                self.identities.entry(home).or_default().remove(&name);
+            }
+            Change::RecordPut { home, name, record } => self.records.put(&home, name, record),
+            Change::RecordDelete { home, name } => drop(self.records.delete(&home, &name)),
+            _ => {}
+        }
+    }
+
     /// Recipients served in the last 24 hours.
     pub fn sent_in_day(&self, caller: &Caller, now: Millis) -> u64 {
         let Some(slots) = self.sent.get(&home(caller)) else { return 0 };

@@ -300,16 +300,12 @@ def awkward_content():
         assert longest <= 998, longest
 
 
-SERVED = {
+# The operations that answer 501 NotImplemented; see docs/ses.md.
+UNSERVED = {
     "ses": {
-        "SendEmail", "SendRawEmail", "VerifyEmailIdentity", "VerifyDomainIdentity", "VerifyEmailAddress",
-        "ListIdentities", "DeleteIdentity", "GetIdentityVerificationAttributes", "GetSendQuota",
-        "GetSendStatistics",
+        "SendBounce", "SendBulkTemplatedEmail", "SendCustomVerificationEmail", "SendTemplatedEmail",
     },
-    "sesv2": {
-        "SendEmail", "CreateEmailIdentity", "GetEmailIdentity", "ListEmailIdentities",
-        "DeleteEmailIdentity", "GetAccount",
-    },
+    "sesv2": {"GetMessageInsights", "SendBulkEmail", "SendCustomVerificationEmail"},
 }
 
 
@@ -344,8 +340,8 @@ def every_operation():
                     assert name in error.response["Error"]["Message"], error.response
                     unserved.add(name)
                 else:
-                    assert name in SERVED[service], (service, name, error.response)
-        assert unserved == set(model.operation_names) - SERVED[service], service
+                    assert error.response["ResponseMetadata"]["HTTPStatusCode"] < 500, (name, error.response)
+        assert unserved == UNSERVED[service], (service, unserved)
     unknown = requests.post(ENDPOINT, data={"Action": "SendPigeon", "Version": "2010-12-01"})
     assert unknown.status_code == 400 and "<Code>InvalidAction</Code>" in unknown.text
 

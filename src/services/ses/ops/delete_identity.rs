@@ -1,7 +1,6 @@
-//! <https://docs.aws.amazon.com/ses/latest/APIReference/API_DeleteIdentity.html>,
-//! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_DeleteEmailIdentity.html>
+//! <https://docs.aws.amazon.com/ses/latest/APIReference/API_DeleteIdentity.html>
 //!
-//! v1 is content with an identity that is not there, v2 is not.
+//! v1 is content with an identity that is not there.
 
 use super::Empty;
 use crate::base::Context;
@@ -17,14 +16,6 @@ use serde::Deserialize;
 pub struct DeleteIdentity {
     /// Address or domain.
     pub identity: String,
-}
-
-/// `DeleteEmailIdentity` of v2.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct DeleteEmailIdentity {
-    /// Address or domain.
-    pub email_identity: String,
 }
 
 fn delete(state: &mut State, context: &Context<'_>, changes: &mut Vec<Change>, name: &str) -> bool {
@@ -52,25 +43,5 @@ impl Operation for DeleteIdentity {
     ) -> Result<Empty, Error> {
         delete(state, context, changes, &self.identity);
         Ok(Empty {})
-    }
-}
-
-impl Operation for DeleteEmailIdentity {
-    type State = State;
-    type Output = Empty;
-    type Change = Change;
-    type Error = Error;
-    const NAME: &'static str = "DeleteEmailIdentity";
-
-    fn apply(
-        self,
-        state: &mut State,
-        context: &mut Context<'_>,
-        changes: &mut Vec<Change>,
-    ) -> Result<Empty, Error> {
-        if delete(state, context, changes, &self.email_identity) {
-            return Ok(Empty {});
-        }
-        Err(Error::IdentityUnknown { identity: self.email_identity })
     }
 }

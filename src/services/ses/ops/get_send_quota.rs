@@ -1,5 +1,4 @@
-//! <https://docs.aws.amazon.com/ses/latest/APIReference/API_GetSendQuota.html>,
-//! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html>
+//! <https://docs.aws.amazon.com/ses/latest/APIReference/API_GetSendQuota.html>
 //!
 //! Strict mode answers as an account in the sandbox, lenient mode as one outside. Quotas are told, not enforced.
 
@@ -24,38 +23,6 @@ impl GetSendQuota {
             if mode == Mode::Strict { QUOTA_SANDBOX } else { QUOTA_PRODUCTION };
         let sent_last24_hours = state.sent_in_day(caller, now) as f64;
         GetSendQuota { max24_hour_send, max_send_rate, sent_last24_hours }
-    }
-}
-
-/// `GetAccount` of v2.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct GetAccount {
-    dedicated_ip_auto_warmup_enabled: bool,
-    enforcement_status: &'static str,
-    production_access_enabled: bool,
-    send_quota: GetSendQuota,
-    sending_enabled: bool,
-    suppression_attributes: Suppression,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Suppression {
-    suppressed_reasons: [&'static str; 2],
-}
-
-impl GetAccount {
-    /// The caller's account at `now`.
-    pub fn of(state: &State, caller: &Caller, now: Millis, mode: Mode) -> Self {
-        GetAccount {
-            dedicated_ip_auto_warmup_enabled: false,
-            enforcement_status: "HEALTHY",
-            production_access_enabled: mode == Mode::Lenient,
-            send_quota: GetSendQuota::of(state, caller, now, mode),
-            sending_enabled: true,
-            suppression_attributes: Suppression { suppressed_reasons: ["BOUNCE", "COMPLAINT"] },
-        }
     }
 }
 

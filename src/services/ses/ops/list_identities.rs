@@ -1,15 +1,13 @@
-//! <https://docs.aws.amazon.com/ses/latest/APIReference/API_ListIdentities.html>,
-//! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_ListEmailIdentities.html>
+//! <https://docs.aws.amazon.com/ses/latest/APIReference/API_ListIdentities.html>
 //!
 //! A page token is the last name of the page before, in hexadecimal.
 
-use super::get_email_identity::identity_type;
 use crate::base::Context;
 use crate::services::Operation;
 use crate::services::ses::error::Error;
-use crate::services::ses::limits::{PAGE_MAX_V1, PAGE_MAX_V2};
+use crate::services::ses::limits::PAGE_MAX_V1;
 use crate::services::ses::state::{Change, State, home, is_domain};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::ops::Bound;
 
 /// `ListIdentities` of v1.
@@ -33,48 +31,6 @@ pub struct Identities {
     /// Where the next page starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
-}
-
-/// `ListEmailIdentities` of v2.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct ListEmailIdentities {
-    next_token: Option<String>,
-    #[serde(deserialize_with = "number_or_text")]
-    page_size: Option<i64>,
-}
-
-/// A page of identities.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct EmailIdentities {
-    email_identities: Vec<IdentityInfo>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct IdentityInfo {
-    identity_type: &'static str,
-    identity_name: String,
-    sending_enabled: bool,
-    verification_status: &'static str,
-}
-
-/// A number in the body, or a text in the query, where SDKs of before 2026 put it.
-fn number_or_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Number(i64),
-        Text(String),
-    }
-    match Option::<Either>::deserialize(from)? {
-        None => Ok(None),
-        Some(Either::Number(number)) => Ok(Some(number)),
-        Some(Either::Text(text)) => text.parse().map(Some).map_err(serde::de::Error::custom),
-    }
 }
 
 fn page(
@@ -130,32 +86,6 @@ impl Operation for ListIdentities {
         };
         let (identities, next_token) = page(state, context, self.next_token, size, wanted)?;
         Ok(Identities { identities, next_token })
-    }
-}
-
-impl Operation for ListEmailIdentities {
-    type State = State;
-    type Output = EmailIdentities;
-    type Change = Change;
-    type Error = Error;
-    const NAME: &'static str = "ListEmailIdentities";
-
-    fn apply(
-        self,
-        state: &mut State,
-        context: &mut Context<'_>,
-        _: &mut Vec<Change>,
-    ) -> Result<EmailIdentities, Error> {
-        let size = size_of(self.page_size, PAGE_MAX_V2)?;
-        let (names, next_token) = page(state, context, self.next_token, size, |_| true)?;
-        let info = |name: String| IdentityInfo {
-            identity_type: identity_type(&name),
-            identity_name: name,
-            sending_enabled: true,
-            verification_status: "SUCCESS",
-        };
-        let email_identities = names.into_iter().map(info).collect();
-        Ok(EmailIdentities { email_identities, next_token })
     }
 }
 

@@ -3,9 +3,7 @@
 mod accept_mail;
 mod clear_mails;
 pub mod content;
-mod create_email_identity;
 mod delete_identity;
-mod get_email_identity;
 mod get_identity_verification_attributes;
 mod get_send_quota;
 mod get_send_statistics;
@@ -17,18 +15,16 @@ mod verify_identity;
 
 pub use accept_mail::{AcceptMail, Accepted};
 pub use clear_mails::ClearMails;
-pub use create_email_identity::CreateEmailIdentity;
-pub use delete_identity::{DeleteEmailIdentity, DeleteIdentity};
-pub use get_email_identity::GetEmailIdentity;
+pub use delete_identity::DeleteIdentity;
 pub use get_identity_verification_attributes::GetIdentityVerificationAttributes;
-pub use get_send_quota::{GetAccount, GetSendQuota};
+pub use get_send_quota::GetSendQuota;
 pub use get_send_statistics::GetSendStatistics;
-pub use list_identities::{ListEmailIdentities, ListIdentities};
+pub use list_identities::ListIdentities;
 pub use send_email::SendEmail;
 pub use send_email_v2::SendEmailV2;
 pub use send_raw_email::SendRawEmail;
 pub use verify_identity::{
-    VerifyDomainIdentity, VerifyEmailAddress, VerifyEmailIdentity, put_identity,
+    VerifyDomainIdentity, VerifyEmailAddress, VerifyEmailIdentity, fresh_identity, put_identity,
 };
 
 use serde::Serialize;

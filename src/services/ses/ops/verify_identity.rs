@@ -5,7 +5,7 @@
 //! AWS sends a mail or waits for a DNS record; here an identity is verified at once.
 
 use super::Empty;
-use crate::base::Context;
+use crate::base::{Context, Ids, Millis};
 use crate::services::Operation;
 use crate::services::ses::address::{check, check_domain, normal};
 use crate::services::ses::error::Error;
@@ -45,6 +45,25 @@ pub struct DomainToken {
     pub verification_token: String,
 }
 
+/// An identity as it begins; its name is checked.
+pub fn fresh_identity(name: &str, now: Millis, ids: &mut Ids) -> Result<Identity, Error> {
+    let domain = is_domain(name);
+    if domain {
+        check_domain(name).map_err(|_| Error::IdentityInvalid { identity: name.to_owned() })?;
+    } else {
+        check(name)?;
+    }
+    const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz234567";
+    Ok(Identity {
+        created: now,
+        token: if domain { format!("{}=", ids.alphanumeric(43)) } else { String::new() },
+        dkim: (0..if domain { 3 } else { 0 }).map(|_| ids.text(LOWER, 32)).collect(),
+        tags: Vec::new(),
+        config_set: None,
+        settings: Settings::default(),
+    })
+}
+
 /// Makes an identity, or leaves the one that is there.
 pub fn put_identity(
     state: &mut State,
@@ -53,24 +72,10 @@ pub fn put_identity(
     name: &str,
 ) -> Result<Identity, Error> {
     let name = normal(name.trim());
-    if is_domain(&name) {
-        check_domain(&name).map_err(|_| Error::IdentityInvalid { identity: name.clone() })?;
-    } else {
-        check(&name)?;
-    }
     if let Some(known) = state.identity(context.caller, &name) {
         return Ok(known.clone());
     }
-    let domain = is_domain(&name);
-    const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let identity = Identity {
-        created: context.now,
-        token: if domain { format!("{}=", context.ids.alphanumeric(43)) } else { String::new() },
-        dkim: (0..if domain { 3 } else { 0 }).map(|_| context.ids.text(LOWER, 32)).collect(),
-        tags: Vec::new(),
-        config_set: None,
-        settings: Settings::default(),
-    };
+    let identity = fresh_identity(&name, context.now, context.ids)?;
     let home = home(context.caller);
     state.identities.entry(home.clone()).or_default().insert(name.clone(), identity.clone());
     changes.push(Change::IdentityPut { home, name, identity: identity.clone() });
@@ -145,7 +150,7 @@ impl Operation for VerifyDomainIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Caller, Ids, Millis};
+    use crate::base::Caller;
 
     #[test]
     fn the_second_time_changes_nothing_and_a_bad_name_neither() {

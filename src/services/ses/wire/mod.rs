@@ -7,18 +7,21 @@ mod pages;
 
 pub use arriving::Arriving;
 
+use super::calls::{self, Call};
 use super::limits::REQUEST_BYTES_MAX;
+use super::model::Version;
 use super::ops::*;
 use super::state::{Change, Mode, State};
 use super::{Error, models};
 use crate::base::{Caller, Problem};
 use crate::protocol::{
     Answer, Endpoint, Failure, Names, QueryNames, QueryRoutes, Request, RestJson, RestRoutes,
-    Routes,
+    Routes, Tree,
 };
 use crate::services::{Clock, Host, Operation, Pending, Service, failure, read_whole};
 use crate::storage::Storage;
 use inbox::Inbox;
+use serde_json::Value;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -102,8 +105,24 @@ impl Handlers {
         }
     }
 
+    /// An operation of the tables.
+    fn by_model(
+        &self,
+        version: Version,
+        name: &'static str,
+    ) -> impl Fn(Tree, Arc<Caller>) -> Running<Value> + Clone + use<> {
+        let handlers = self.clone();
+        move |Tree(input), caller| {
+            let handlers = handlers.clone();
+            Box::pin(async move {
+                let call = Call { version, name, input, mode: handlers.mode() };
+                handlers.host.run(call, &caller).await
+            })
+        }
+    }
+
     fn v1(&self) -> Endpoint {
-        QueryRoutes::new("ses", NAMES)
+        let routes = QueryRoutes::new("ses", NAMES)
             .add("SendEmail", self.sending(SendEmail::mail))
             .add("SendRawEmail", self.sending(SendRawEmail::mail))
             .add("GetSendQuota", self.account(GetSendQuota::of))
@@ -116,19 +135,21 @@ impl Handlers {
             .add(
                 GetIdentityVerificationAttributes::NAME,
                 self.plain::<GetIdentityVerificationAttributes>(),
-            )
-            .by_action(models::V1)
+            );
+        let by_model = models::V1.iter().filter(|name| calls::row(Version::V1, name).is_some());
+        let routes = by_model
+            .fold(routes, |routes, name| routes.add(name, self.by_model(Version::V1, name)));
+        routes.by_action(models::V1)
     }
 
     fn v2(&self) -> Endpoint {
         let routes = Routes::<RestJson>::new("ses", NAMES)
             .add("SendEmail", self.sending(SendEmailV2::mail))
-            .add("GetAccount", self.account(GetAccount::of))
-            .add(CreateEmailIdentity::NAME, self.plain::<CreateEmailIdentity>())
-            .add(GetEmailIdentity::NAME, self.plain::<GetEmailIdentity>())
-            .add(DeleteEmailIdentity::NAME, self.plain::<DeleteEmailIdentity>())
-            .add(ListEmailIdentities::NAME, self.plain::<ListEmailIdentities>())
-            .add(LIST_BY_GET.0, self.plain::<ListEmailIdentities>());
+            .add(LIST_BY_GET.0, self.by_model(Version::V2, "ListEmailIdentities"));
+        let names = models::V2.iter().map(|(name, ..)| *name);
+        let routes = names
+            .filter(|name| calls::row(Version::V2, name).is_some())
+            .fold(routes, |routes, name| routes.add(name, self.by_model(Version::V2, name)));
         let mut model = models::V2.to_vec();
         model.push(LIST_BY_GET);
         // Once a process: the routers want tables that live as long as they do.
@@ -212,11 +233,6 @@ impl Service for Ses {
             DeleteIdentity::NAME,
             GetIdentityVerificationAttributes::NAME,
             "SendEmail (v2)",
-            "GetAccount (v2)",
-            "CreateEmailIdentity (v2)",
-            "GetEmailIdentity (v2)",
-            "DeleteEmailIdentity (v2)",
-            "ListEmailIdentities (v2)",
         ]
     }
 }
