@@ -31,12 +31,12 @@ pub(super) fn row(name: &str) -> Option<Row> {
 }
 
 /// The key of a contact.
-pub(super) fn key_of(list: &str, address: &str) -> String {
+pub fn key_of(list: &str, address: &str) -> String {
     format!("{list}{PART}{}", normal(address))
 }
 
 /// Whether a contact of `list` gets mails on `topic`, or any where none is named.
-pub(super) fn subscribed(list: &Record, contact: &Record, topic: Option<&str>) -> bool {
+pub fn subscribed(list: &Record, contact: &Record, topic: Option<&str>) -> bool {
     if contact.get("UnsubscribeAll") == Some(&Value::Bool(true)) {
         return false;
     }

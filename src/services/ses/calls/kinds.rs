@@ -136,3 +136,8 @@ pub static RECEIPT_RULE: Kind =
 pub static FILTER: Kind = Kind::of("filter", "Receipt filter", 100).plain();
 /// Counts of what went wrong, by quarter of an hour.
 pub static STATISTICS: Kind = Kind::of("statistics", "Statistics", 2_000);
+
+/// What becomes of mail to an address or a domain; from the profile.
+pub static OUTCOME: Kind = Kind::of("outcome", "Outcome", 10_000);
+/// The queue behind an SNS topic; from the profile.
+pub static SUBSCRIPTION: Kind = Kind::of("subscription", "Subscription", 10_000);

@@ -25,8 +25,10 @@ mod tenants;
 mod v1_config_sets;
 mod work;
 
+pub use contacts::{key_of as contact_key, subscribed};
 pub use kinds::Kind;
 pub use rows::Row;
+pub use suppression::key_of as suppression_key;
 pub use work::Work;
 
 use super::error::Error;

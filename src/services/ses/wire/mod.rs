@@ -112,7 +112,13 @@ impl Handlers {
         name: &'static str,
     ) -> impl Fn(Tree, Arc<Caller>) -> Running<Value> + Clone + use<> {
         let handlers = self.clone();
-        move |Tree(input), caller| {
+        move |Tree(mut input), caller| {
+            // Where SDKs of before 2026 ask for the list by `GET`, the number comes as text.
+            if let Some(size) = input["PageSize"].as_str().and_then(|text| text.parse::<i64>().ok())
+                && name == "ListEmailIdentities"
+            {
+                input["PageSize"] = size.into();
+            }
             let handlers = handlers.clone();
             Box::pin(async move {
                 let call = Call { version, name, input, mode: handlers.mode() };
