@@ -40,14 +40,7 @@ impl Ids {
         let (hi, lo) = (self.next_u64(), self.next_u64());
         let hi = (hi & 0xFFFF_FFFF_FFFF_0FFF) | 0x4000;
         let lo = (lo & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000;
-        format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            hi >> 32,
-            (hi >> 16) & 0xFFFF,
-            hi & 0xFFFF,
-            lo >> 48,
-            lo & 0xFFFF_FFFF_FFFF
-        )
+        uuid_text(u128::from(hi) << 64 | u128::from(lo))
     }
 
     /// `length` characters drawn from `alphabet`.
@@ -71,9 +64,43 @@ impl Ids {
     }
 }
 
+/// The 32 hexadecimal digits of `bits`, in lower case and with a UUID's hyphens. By hand: formatting
+/// took longer than all else that a request's id is for.
+pub fn uuid_text(bits: u128) -> String {
+    let mut text = String::with_capacity(36);
+    for (n, byte) in bits.to_be_bytes().into_iter().enumerate() {
+        if matches!(n, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        push_hex(byte, &mut text);
+    }
+    text
+}
+
+/// `bytes` as hexadecimal digits in lower case.
+pub fn hex_text(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    bytes.iter().for_each(|byte| push_hex(*byte, &mut text));
+    text
+}
+
+fn push_hex(byte: u8, text: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    text.push(DIGITS[usize::from(byte >> 4)] as char);
+    text.push(DIGITS[usize::from(byte & 15)] as char);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_lower_case_and_padded() {
+        assert_eq!(uuid_text(0xa), "00000000-0000-0000-0000-00000000000a");
+        let all = uuid_text(0x0123_4567_89AB_CDEF_0123_4567_89AB_CDEF);
+        assert_eq!(all, "01234567-89ab-cdef-0123-456789abcdef");
+        assert_eq!(hex_text(&[0, 0xAF]), "00af");
+    }
 
     #[test]
     fn the_seed_decides_everything() {

@@ -8,7 +8,7 @@ mod time;
 mod xml;
 
 pub use context::{Caller, Context, DEFAULT_ACCOUNT, DEFAULT_REGION, account_of};
-pub use ids::Ids;
+pub use ids::{Ids, hex_text, uuid_text};
 pub use problem::{Exit, Problem};
 pub use time::Millis;
 pub use xml::xml_text;

@@ -2,6 +2,7 @@
 //! scope, the form's `Action`, the host, the path; what remains is S3's.
 
 use crate::protocol::{Credential, Form};
+use http::HeaderName;
 use http::request::Parts;
 
 /// What a request says of itself.
@@ -13,6 +14,8 @@ pub(super) struct Target {
     pub(super) query: bool,
 }
 
+/// Where the JSON protocols name the operation.
+pub(super) static TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 /// Targets' prefixes and the signing names behind them.
 const TARGETS: &[(&str, &str)] = &[
     ("AmazonSQS", "sqs"),
@@ -46,7 +49,7 @@ fn service_of(signing_name: &str) -> &str {
 pub(super) fn by_head(parts: &Parts, credential: Option<&Credential>) -> Option<Target> {
     let found = |service: &str, query| Some(Target { service: service.to_owned(), query });
     let is_form = is_form(parts);
-    if let Some(target) = parts.headers.get("x-amz-target").and_then(|t| t.to_str().ok()) {
+    if let Some(target) = parts.headers.get(&TARGET).and_then(|t| t.to_str().ok()) {
         let prefix = target.split('.').next().unwrap_or_default();
         let known = TARGETS.iter().find(|(name, _)| *name == prefix).map(|(_, service)| *service);
         let signed = credential.map(|c| service_of(&c.service));

@@ -11,12 +11,15 @@ use crate::protocol::{
 use crate::services::{Clock, Service};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// The request's id in every answer but S3's, and in S3's.
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+static S3_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 /// Bytes of a form whose service is not yet known, at the most.
 const FORM_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -61,8 +64,8 @@ impl Dispatch {
             trace.end(&answer, &caller);
         }
         let id = HeaderValue::from_str(&caller.request_id);
-        if let (Ok(id), false) = (id, answer.headers().contains_key("x-amz-request-id")) {
-            answer.headers_mut().insert("x-amzn-requestid", id);
+        if let (Ok(id), false) = (id, answer.headers().contains_key(&S3_REQUEST_ID)) {
+            answer.headers_mut().insert(&REQUEST_ID, id);
         }
         answer
     }
@@ -195,7 +198,7 @@ impl Trace {
 }
 
 fn operation_of(request: &crate::protocol::Request) -> String {
-    let target = request.headers().get("x-amz-target").and_then(|t| t.to_str().ok());
+    let target = request.headers().get(&classify::TARGET).and_then(|t| t.to_str().ok());
     let form = request.extensions().get::<Arc<Form>>();
     target
         .and_then(|t| t.split('.').nth(1))

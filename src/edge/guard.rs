@@ -5,8 +5,10 @@
 //! and run with the user's rights anyway.
 
 use http::request::Parts;
-use http::{Method, header};
+use http::{HeaderName, Method, header};
 
+/// What browsers say of a page's relation to us.
+static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Names that only ever mean this machine, or a container's way to it.
 const LOCAL_NAMES: &[&str] = &["localhost", "host.docker.internal", "host.containers.internal"];
 /// Domains whose every name resolves to loopback: RFC 6761's, and LocalStack's public one.
@@ -24,7 +26,7 @@ pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
             "the host {host} is not this machine's; devenv answers to 127.0.0.1, localhost and names below localhost"
         )));
     }
-    let origin = header_text(parts, header::ORIGIN.as_str());
+    let origin = header_text(parts, &header::ORIGIN);
     if let Some(origin) = origin {
         return if is_local_origin(origin) {
             Ok(())
@@ -32,13 +34,13 @@ pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
             Err(Refusal(format!("the origin {origin} may not call devenv from a browser")))
         };
     }
-    let site = header_text(parts, "sec-fetch-site");
+    let site = header_text(parts, &SEC_FETCH_SITE);
     let by_page = site.is_some_and(|s| s.eq_ignore_ascii_case("cross-site"));
-    if by_page && !header_text(parts, header::REFERER.as_str()).is_some_and(is_local_origin) {
+    if by_page && !header_text(parts, &header::REFERER).is_some_and(is_local_origin) {
         return Err(Refusal("a page of another site may not call devenv".into()));
     }
     // Old browsers send no Origin with a form, but they do send where it stands.
-    let referer = header_text(parts, header::REFERER.as_str());
+    let referer = header_text(parts, &header::REFERER);
     if parts.method == Method::POST && referer.is_some_and(|r| !is_local_origin(r)) {
         return Err(Refusal("a form of another site may not call devenv".into()));
     }
@@ -49,12 +51,12 @@ pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
 pub(super) fn host_of(parts: &Parts) -> Option<String> {
     let text = match parts.uri.authority() {
         Some(authority) => authority.as_str(),
-        None => header_text(parts, header::HOST.as_str())?,
+        None => header_text(parts, &header::HOST)?,
     };
     Some(without_port(text).to_ascii_lowercase())
 }
 
-fn header_text<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+fn header_text<'a>(parts: &'a Parts, name: &HeaderName) -> Option<&'a str> {
     parts.headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 

@@ -13,7 +13,7 @@ use aws_smithy_http_server::response::IntoResponse;
 use aws_smithy_http_server::routing::request_spec::{
     PathAndQuerySpec, PathSegment, PathSpec, QuerySpec, RequestSpec, UriSpec,
 };
-use aws_smithy_http_server::routing::{Router, RoutingService, SyncRoute};
+use aws_smithy_http_server::routing::{Router, SyncRoute};
 use aws_smithy_http_server::service::ServiceShape;
 use aws_smithy_http_server::shape_id::ShapeId;
 use bytes::Bytes;
@@ -64,13 +64,15 @@ impl Endpoint {
     {
         let call = move |mut request: http::Request<Bytes>| -> Answering {
             request.extensions_mut().insert(names);
-            let routing = RoutingService::<R, P>::new(router.clone());
-            Box::pin(async move {
-                match routing.oneshot(request).await {
-                    Ok(answer) => answer,
-                    Err(never) => match never {},
-                }
-            })
+            match router.match_route(&request) {
+                Ok(route) => Box::pin(async move {
+                    match route.oneshot(request).await {
+                        Ok(answer) => answer,
+                        Err(never) => match never {},
+                    }
+                }),
+                Err(error) => Box::pin(ready(error.into_response())),
+            }
         };
         Endpoint { call: Arc::new(call) }
     }

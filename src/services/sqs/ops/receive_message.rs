@@ -12,7 +12,7 @@ use super::super::queue::{Queue, Want, position_of, row};
 use super::super::receipt::Receipt;
 use super::super::state::{Change, State};
 use super::sending::insert;
-use crate::base::{Context, Millis};
+use crate::base::{Context, Millis, hex_text};
 use crate::services::Operation;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -229,7 +229,7 @@ impl ReceiveMessage {
         Some(ReceivedMessage {
             message_id: uuid_text(content.message_id),
             receipt_handle: receipt.text(),
-            md5_of_body: hex::encode(content.md5),
+            md5_of_body: hex_text(&content.md5),
             body: Text(content.body.clone()),
             attributes: self.system_attributes(message, queue.is_fifo()),
             md5_of_message_attributes: attributes_md5(message_attributes.iter()),

@@ -10,7 +10,7 @@ use super::super::message::{
 use super::super::queue::{Queue, row};
 use super::super::settings::Settings;
 use super::super::state::Change;
-use crate::base::{Context, Millis};
+use crate::base::{Context, Millis, hex_text};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -170,7 +170,7 @@ impl Checked {
         let md5 = md5_of(&draft.body);
         let trace = draft.system.get("AWSTraceHeader");
         let told = |message_id: u128, sequence: Option<u64>| SentMessage {
-            md5_of_body: hex::encode(md5),
+            md5_of_body: hex_text(&md5),
             md5_of_attributes: attributes_md5(draft.attributes.iter()),
             md5_of_system_attributes: attributes_md5(draft.system.iter()),
             message_id: uuid_text(message_id),
