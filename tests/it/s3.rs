@@ -108,6 +108,11 @@ fn every_acknowledged_write_is_told_of_and_replicated_after_kills_under_load() {
 }
 
 #[test]
+fn locks_keys_and_configurations_with_ids() {
+    boto3("s3/locks.py");
+}
+
+#[test]
 fn presigned_urls_and_raw_requests() {
     boto3("s3/raw.py");
 }

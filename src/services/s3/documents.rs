@@ -37,6 +37,7 @@ const AES256: &str = "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AE
 
 /// All kinds that are kept as documents.
 pub const KINDS: &[Kind] = &[
+    Kind { name: "abac", root: "AbacStatus", missing: Unset("<Status>Disabled</Status>") },
     Kind { name: "accelerate", root: "AccelerateConfiguration", missing: Unset("") },
     Kind {
         name: "cors",
@@ -150,6 +151,10 @@ impl Kind {
             "requestPayment" => {
                 one_of(element.value("Payer"), &["BucketOwner", "Requester"])?;
             }
+            "abac" => one_of(element.value("Status"), &["Enabled", "Disabled"])?,
+            "logging" => check_logging(&element)?,
+            "object-lock" => super::lock::check_configuration(&element)?,
+            "website" => check_website(&element)?,
             "accelerate" => one_of(element.value("Status"), &["Enabled", "Suspended"])?,
             "notification" => complete_notification(&mut element)?,
             _ => {}
@@ -261,7 +266,7 @@ pub fn encrypted(
             format!("arn:aws:kms:{region}:{account}:key/{}", other.unwrap_or(MANAGED_KEY))
         }
     };
-    Encryption { algorithm: algorithm.to_owned(), key: Some(key), bucket_key }
+    Encryption { algorithm: algorithm.to_owned(), key: Some(key), bucket_key, customer: None }
 }
 
 fn complete_replication(element: &mut Element) -> Result<()> {
@@ -276,6 +281,64 @@ fn check_ownership(element: &Element) -> Result<()> {
         rule.value("ObjectOwnership"),
         &["BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced"],
     )
+}
+
+fn check_logging(element: &Element) -> Result<()> {
+    let Some(enabled) = element.child("LoggingEnabled") else { return Ok(()) };
+    let both = enabled.child("TargetBucket").is_some() && enabled.child("TargetPrefix").is_some();
+    if both { Ok(()) } else { Err(Error::malformed_xml()) }
+}
+
+fn check_website(element: &Element) -> Result<()> {
+    let protocol = |of: &Element| match of.value("Protocol") {
+        None | Some("http" | "https") => Ok(()),
+        Some(_) => Err(Error::invalid_request(
+            "Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically.",
+        )),
+    };
+    if let Some(redirect) = element.child("RedirectAllRequestsTo") {
+        if element.children.len() > 1 {
+            return Err(Error::invalid_argument(
+                "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.",
+                "RedirectAllRequestsTo",
+                "not null",
+            ));
+        }
+        redirect.value("HostName").ok_or_else(Error::malformed_xml)?;
+        return protocol(redirect);
+    }
+    let Some(index) = element.child("IndexDocument") else {
+        return Err(Error::invalid_argument(
+            "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty",
+            "IndexDocument",
+            "null",
+        ));
+    };
+    let suffix = index.value("Suffix").unwrap_or_default();
+    if suffix.is_empty() || suffix.contains('/') {
+        let message = "The IndexDocument Suffix is not well formed";
+        return Err(Error::invalid_argument(message, "IndexDocument", suffix));
+    }
+    if element.child("ErrorDocument").is_some_and(|e| e.value("Key").is_none_or(str::is_empty)) {
+        return Err(Error::malformed_xml());
+    }
+    for rule in element.child("RoutingRules").iter().flat_map(|r| r.all("RoutingRule")) {
+        let redirect = rule.child("Redirect").ok_or_else(Error::malformed_xml)?;
+        protocol(redirect)?;
+        if redirect.child("ReplaceKeyPrefixWith").is_some()
+            && redirect.child("ReplaceKeyWith").is_some()
+        {
+            return Err(Error::invalid_request(
+                "You can only define ReplaceKeyPrefix or ReplaceKey but not both.",
+            ));
+        }
+        if rule.child("Condition").is_some_and(|c| c.children.is_empty()) {
+            return Err(Error::invalid_request(
+                "Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't be present.",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn complete_public_access_block(element: &mut Element) -> Result<()> {

@@ -177,6 +177,16 @@ impl Error {
         .with("additionalMessage", detail)
     }
 
+    /// For headers that only directory buckets know.
+    pub(crate) fn header_not_on_general_purpose(header: &'static str) -> Self {
+        Self::new(
+            501,
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented",
+        )
+        .with("Header", header)
+    }
+
     /// For a body that comes in HTTP chunks and says no length.
     pub(crate) fn transfer_encoding_not_implemented() -> Self {
         Self::new(

@@ -13,9 +13,11 @@ pub mod error;
 pub mod index;
 pub mod lifecycle;
 pub mod limits;
+pub mod lock;
 #[cfg(test)]
 mod memory;
 pub mod model;
+pub mod named;
 pub mod names;
 pub mod notifications;
 pub mod ops;

@@ -1,6 +1,7 @@
 //! The things that S3 keeps: buckets, versions of objects, uploads and their parts.
 
 use super::checksum::{Algorithm, Checksum};
+use super::lock::Retention;
 use crate::base::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,11 +61,14 @@ pub struct Encryption {
     /// Whether an S3 bucket key is used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bucket_key: bool,
+    /// MD5 (base64) of the customer's own key, for SSE-C. The key itself is never kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
 }
 
 impl Default for Encryption {
     fn default() -> Self {
-        Encryption { algorithm: "AES256".into(), key: None, bucket_key: false }
+        Encryption { algorithm: "AES256".into(), key: None, bucket_key: false, customer: None }
     }
 }
 
@@ -134,12 +138,25 @@ pub struct Attributes {
     /// Parts, of an object that was uploaded in parts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<ObjectPart>,
-    /// Canned ACL, as given.
+    /// The ACL: the name of a canned one, or a document; empty for `private`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub acl: String,
     /// Status of its replication; empty for none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub replication: String,
+    /// Object lock: retention.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+    /// Object lock: legal hold, once it was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legal_hold: Option<bool>,
+    /// Until when there is a copy out of the archive; 0 for none.
+    #[serde(with = "super::lock::kept", skip_serializing_if = "is_epoch")]
+    pub restored: Millis,
+}
+
+fn is_epoch(at: &Millis) -> bool {
+    at.0 == 0
 }
 
 /// A version of an object, or a delete marker.
@@ -171,6 +188,11 @@ impl Version {
     /// The id as S3 shows it.
     pub fn shown_id(&self) -> &str {
         if self.id.is_empty() { "null" } else { &self.id }
+    }
+
+    /// Whether its bytes lie in an archive, from which they must be restored to be read.
+    pub fn is_archived(&self) -> bool {
+        matches!(self.storage_class(), "GLACIER" | "DEEP_ARCHIVE")
     }
 
     /// The storage class as S3 shows it.

@@ -84,6 +84,7 @@ impl Script {
             key: key.into(),
             version: version.map(str::to_owned),
             matches: None,
+            bypass: None,
         };
         delete.apply(index, &mut self.context()).unwrap()
     }
@@ -481,6 +482,7 @@ fn a_refusal_leaves_everything_as_it_was() {
         key: "k".into(),
         version: None,
         matches: Some("no".into()),
+        bypass: None,
     };
     delete.apply(&mut index, &mut script.context()).unwrap_err();
     DeleteBucket { name: "bucket".into() }.apply(&mut index, &mut script.context()).unwrap_err();

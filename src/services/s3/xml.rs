@@ -74,7 +74,8 @@ impl Element {
         out.finish()
     }
 
-    fn write(&self, out: &mut Xml) {
+    /// Writes the element into a document.
+    pub fn write(&self, out: &mut Xml) {
         match &self.kind {
             Some(kind) => out.open_typed(&self.name, kind),
             None => out.open(&self.name),

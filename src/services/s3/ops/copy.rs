@@ -3,11 +3,12 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
 use super::objects::{Cause, Content, Stored, find, write};
-use crate::base::Context;
+use crate::base::{Context, Millis};
 use crate::services::s3::checksum::Checksum;
 use crate::services::s3::conditions::{ReadConditions, WriteConditions};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, Look, existing};
+use crate::services::s3::lock::Retention;
 use crate::services::s3::model::{Attributes, Bucket, Encryption, Version};
 use crate::services::s3::names::check_key;
 
@@ -64,6 +65,10 @@ pub struct CopyObject {
     pub storage_class: Option<String>,
     /// Encryption by header.
     pub encryption: Option<Encryption>,
+    /// ACL by header; the source's is not copied.
+    pub acl: String,
+    /// Retention and legal hold by header; the source's are not copied.
+    pub lock: (Option<Retention>, Option<bool>),
     /// `x-amz-website-redirect-location`.
     pub redirect: Option<String>,
     /// Conditions on the destination.
@@ -150,7 +155,10 @@ impl CopyObject {
             encryption: encryption.unwrap_or_else(|| bucket.settings.encryption.clone()),
             checksum: own.checksum.clone(),
             parts: own.parts.clone(),
-            acl: String::new(),
+            acl: self.acl.clone(),
+            retention: self.lock.0,
+            legal_hold: self.lock.1,
+            restored: Millis(0),
             replication: String::new(),
         }
     }

@@ -8,6 +8,7 @@ use super::objects::{Cause, Content, check_version_id, kept_id, write};
 use crate::base::Context;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, existing};
+use crate::services::s3::lock;
 use crate::services::s3::model::{Attributes, Bucket, Version, Versioning};
 use crate::services::s3::notifications::{Event, notify};
 
@@ -22,6 +23,18 @@ pub struct DeleteObject {
     pub version: Option<String>,
     /// `If-Match`.
     pub matches: Option<String>,
+    /// `x-amz-bypass-governance-retention`, where it was given.
+    pub bypass: Option<bool>,
+}
+
+/// Refuses to bypass governance where there is none.
+fn check_bypass(bucket: &Bucket, bypass: Option<bool>) -> Result<()> {
+    if bypass.is_none() || bucket.settings.object_lock {
+        return Ok(());
+    }
+    const NAME: &str = "x-amz-bypass-governance-retention";
+    let message = format!("{NAME} is only applicable to Object Lock enabled buckets.");
+    Err(Error::new(400, "InvalidArgument", message).with("ArgumentName", NAME))
 }
 
 /// What was deleted.
@@ -37,6 +50,7 @@ impl DeleteObject {
     /// Deletes the version, or covers the object with a delete marker.
     pub fn apply(self, index: &mut impl Index, context: &mut Context<'_>) -> Result<Deleted> {
         let bucket = existing(index, &self.bucket)?;
+        check_bypass(&bucket, self.bypass)?;
         self.delete_in(&bucket, index, context, false)
     }
 
@@ -49,7 +63,7 @@ impl DeleteObject {
     ) -> Result<Deleted> {
         self.check_match(bucket, index)?;
         match &self.version {
-            Some(id) => delete_version(bucket, &self.key, id, index, context, one_of_many),
+            Some(id) => self.delete_version(bucket, id, index, context, one_of_many),
             None => cover(bucket, &self.key, Cause::DeleteMarker, index, context),
         }
     }
@@ -64,29 +78,33 @@ impl DeleteObject {
             .is_some_and(|v| !v.marker && (wanted == "*" || wanted.trim_matches('"') == v.etag));
         if holds { Ok(()) } else { Err(Error::precondition_failed("If-Match")) }
     }
-}
 
-fn delete_version(
-    bucket: &Bucket,
-    key: &str,
-    id: &str,
-    index: &mut impl Index,
-    context: &mut Context<'_>,
-    one_of_many: bool,
-) -> Result<Deleted> {
-    let gone = |error: Error| match error.code.as_ref() {
-        "InvalidArgument" if one_of_many => Error::no_such_version(key, id),
-        _ => error,
-    };
-    check_version_id(id).map_err(gone)?;
-    match index.version(bucket.id, key, kept_id(id))? {
-        Some(version) => {
-            let event = Event::new("ObjectRemoved:Delete", &version);
-            erase(bucket, &version, &event, index, context)?;
-            Ok(Deleted { marker: version.marker, version: Some(id.to_owned()) })
+    fn delete_version(
+        &self,
+        bucket: &Bucket,
+        id: &str,
+        index: &mut impl Index,
+        context: &mut Context<'_>,
+        one_of_many: bool,
+    ) -> Result<Deleted> {
+        let gone = |error: Error| match error.code.as_ref() {
+            "InvalidArgument" if one_of_many => Error::no_such_version(&self.key, id),
+            _ => error,
+        };
+        check_version_id(id).map_err(gone)?;
+        match index.version(bucket.id, &self.key, kept_id(id))? {
+            Some(version) => {
+                let bypass = self.bypass == Some(true);
+                if lock::protects(&version.attributes, context.now, bypass) {
+                    return Err(lock::protected());
+                }
+                let event = Event::new("ObjectRemoved:Delete", &version);
+                erase(bucket, &version, &event, index, context)?;
+                Ok(Deleted { marker: version.marker, version: Some(id.to_owned()) })
+            }
+            None if one_of_many && id != "null" => Err(Error::no_such_version(&self.key, id)),
+            None => Ok(Deleted { marker: false, version: Some(id.to_owned()) }),
         }
-        None if one_of_many && id != "null" => Err(Error::no_such_version(key, id)),
-        None => Ok(Deleted { marker: false, version: Some(id.to_owned()) }),
     }
 }
 
@@ -136,6 +154,8 @@ pub struct DeleteObjects {
     pub bucket: String,
     /// Key, version and entity tag of each.
     pub objects: Vec<(String, Option<String>, Option<String>)>,
+    /// `x-amz-bypass-governance-retention`, where it was given.
+    pub bypass: Option<bool>,
 }
 
 impl DeleteObjects {
@@ -146,9 +166,11 @@ impl DeleteObjects {
         context: &mut Context<'_>,
     ) -> Result<Vec<Result<Deleted>>> {
         let bucket = existing(index, &self.bucket)?;
+        check_bypass(&bucket, self.bypass)?;
         let mut outcomes = Vec::with_capacity(self.objects.len());
         for (key, version, matches) in self.objects {
-            let one = DeleteObject { bucket: self.bucket.clone(), key, version, matches };
+            let (bucket_name, bypass) = (self.bucket.clone(), self.bypass);
+            let one = DeleteObject { bucket: bucket_name, key, version, matches, bypass };
             let outcome = one.delete_in(&bucket, index, context, true);
             if let Err(error) = &outcome
                 && error.status >= 500

@@ -11,6 +11,7 @@ use crate::base::{Context, Millis};
 use crate::services::s3::error::Result;
 use crate::services::s3::index::{Index, Look, Place, UploadPlace};
 use crate::services::s3::lifecycle::{Action, Cursor, Rules, Seen, Sweep, When};
+use crate::services::s3::lock;
 use crate::services::s3::model::{Bucket, Upload, Version, Versioning};
 use crate::services::s3::notifications::{Event, notify};
 use serde_json::json;
@@ -232,6 +233,15 @@ fn act(
     match action {
         Action::Expire if bucket.settings.versioning != Versioning::Off => {
             cover(bucket, &version.key, Cause::Expired, index, context).map(drop)
+        }
+        Action::Expire | Action::Delete
+            if lock::protects(&version.attributes, context.now, false) =>
+        {
+            // Object lock outlasts every rule; one look more when it ends.
+            match version.attributes.retention {
+                Some(retention) => remind(index, bucket, retention.until),
+                None => Ok(()),
+            }
         }
         Action::Expire | Action::Delete => {
             let event = Event::by_s3("LifecycleExpiration:Delete", version);

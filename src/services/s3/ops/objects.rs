@@ -10,6 +10,7 @@ use crate::services::s3::conditions::WriteConditions;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, Look, existing};
 use crate::services::s3::lifecycle::expiration;
+use crate::services::s3::lock::default_of;
 use crate::services::s3::model::{Attributes, Blob, Bucket, Extent, Version, Versioning};
 use crate::services::s3::names::{check_key, is_version_id, new_version_id};
 use crate::services::s3::notifications::{Event, notify};
@@ -143,6 +144,9 @@ pub(crate) fn write(
         extents: content.extents,
         attributes: content.attributes,
     };
+    if !version.marker && version.attributes.retention.is_none() {
+        version.attributes.retention = default_of(&bucket.settings, context.now);
+    }
     let replicated = replication::mark(bucket, &mut version);
     index.put_version(&version)?;
     if replicated {

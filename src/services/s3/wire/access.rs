@@ -15,12 +15,10 @@ use crate::policy::Keys;
 use crate::protocol::{Answer, Incoming};
 use crate::services::s3::access::acl::{Acl, CANNED};
 use crate::services::s3::access::actions::{self, Action};
-use crate::services::s3::access::{
-    Ownership, Question, check_bucket_acl, check_object_acl, denied,
-};
+use crate::services::s3::access::{Ownership, Question, check_bucket_acl, denied};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, existing};
-use crate::services::s3::model::{Attributes, Bucket};
+use crate::services::s3::model::Bucket;
 use crate::services::s3::ops::acl::PutObjectAcl;
 use crate::services::s3::ops::configuration::Setting;
 use crate::services::s3::ops::objects::{find, kept_id};
@@ -58,6 +56,7 @@ impl S3 {
         let name = match operation {
             Operation::Named(name) => name,
             Operation::Document(kind) => document_operation(&head.method, kind),
+            Operation::Kept(_) => "",
         };
         // A form carries its own signature, and each key of a list is judged by itself.
         if matches!(name, "PostObject" | "DeleteObjects") {
@@ -176,15 +175,6 @@ impl S3 {
             keys.add("s3:RequestObjectTagKeys", name);
         }
         keys
-    }
-
-    /// Refuses an object's ACL that the bucket does not take, before a body is asked for.
-    pub(super) fn check_acl(&self, head: &Head, attributes: &Attributes) -> Result<()> {
-        if attributes.acl.is_empty() {
-            return Ok(());
-        }
-        let bucket = self.look(|index| existing(index, &head.bucket))?;
-        check_object_acl(&bucket, &attributes.acl, &canonical_id(&bucket.account))
     }
 
     /// GetBucketAcl and PutBucketAcl.

@@ -1,12 +1,15 @@
 //! What an object carries, between headers and [`Attributes`].
 
 use super::answer::{maybe, set};
+use super::customer;
 use super::head::Head;
+use crate::base::Millis;
 use crate::services::s3::checksum::{Algorithm, Checksum, hex_to_base64, md5_hex};
 use crate::services::s3::conditions::{ReadConditions, WriteConditions};
 use crate::services::s3::documents::encrypted;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::limits::{OBJECT_TAGS_MAX, USER_METADATA_BYTES_MAX};
+use crate::services::s3::lock;
 use crate::services::s3::model::{Attributes, Encryption, Version};
 use crate::services::s3::ops::tagging;
 use http::HeaderMap;
@@ -34,10 +37,11 @@ const STORAGE_CLASSES: &[&str] = &[
     "GLACIER_IR",
 ];
 /// What the headers of a write say of the object; and whether they say how to encrypt.
-pub(super) fn read(head: &Head) -> Result<(Attributes, bool)> {
+pub(super) fn read(head: &Head, now: Millis) -> Result<(Attributes, bool)> {
     unserved(head)?;
     let encryption = encryption(head)?;
     let by_header = encryption.is_some();
+    let (retention, legal_hold) = lock::of_headers(|name| head.header(name), now)?;
     let attributes = Attributes {
         headers: system(head),
         user: user(head)?,
@@ -45,6 +49,8 @@ pub(super) fn read(head: &Head) -> Result<(Attributes, bool)> {
         storage_class: storage_class(head)?.unwrap_or_default(),
         encryption: encryption.unwrap_or_default(),
         acl: super::access::acl_of_headers(head)?.unwrap_or_default(),
+        retention,
+        legal_hold,
         ..Attributes::default()
     };
     Ok((attributes, by_header))
@@ -52,12 +58,7 @@ pub(super) fn read(head: &Head) -> Result<(Attributes, bool)> {
 
 /// Headers whose meaning would be lost are refused rather than dropped.
 fn unserved(head: &Head) -> Result<()> {
-    const UNSERVED: &[&str] = &[
-        "x-amz-server-side-encryption-customer-algorithm",
-        "x-amz-object-lock-mode",
-        "x-amz-object-lock-legal-hold",
-        "x-amz-write-offset-bytes",
-    ];
+    const UNSERVED: &[&str] = &["x-amz-write-offset-bytes"];
     match UNSERVED.iter().find(|name| head.headers.contains_key(**name)) {
         Some(name) => {
             let text = format!("devenv does not serve {name} yet; see docs/s3.md");
@@ -156,7 +157,14 @@ pub(super) fn storage_class(head: &Head) -> Result<Option<String>> {
 /// `x-amz-server-side-encryption` and what belongs to it.
 pub(super) fn encryption(head: &Head) -> Result<Option<Encryption>> {
     const NAME: &str = "x-amz-server-side-encryption";
-    let Some(algorithm) = head.header(NAME) else { return Ok(None) };
+    let customer = customer::key(head, customer::Of::Object)?;
+    let Some(algorithm) = head.header(NAME) else {
+        return Ok(customer.map(|md5| Encryption { customer: Some(md5), ..Encryption::default() }));
+    };
+    if customer.is_some() {
+        let message = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified";
+        return Err(Error::invalid_argument(message, NAME, algorithm));
+    }
     if !["AES256", "aws:kms", "aws:kms:dsse"].contains(&algorithm) {
         let message = "The encryption method specified is not supported";
         return Err(Error::invalid_argument(message, NAME, algorithm));
@@ -275,6 +283,11 @@ pub(super) fn write_conditions(head: &Head) -> Result<WriteConditions> {
 
 /// Encryption as every answer about an object shows it.
 pub(super) fn show_encryption(headers: &mut HeaderMap, encryption: &Encryption) {
+    if let Some(md5) = &encryption.customer {
+        set(headers, "x-amz-server-side-encryption-customer-algorithm", &encryption.algorithm);
+        set(headers, "x-amz-server-side-encryption-customer-key-md5", md5);
+        return;
+    }
     set(headers, "x-amz-server-side-encryption", &encryption.algorithm);
     maybe(headers, "x-amz-server-side-encryption-aws-kms-key-id", encryption.key.as_deref());
     if encryption.bucket_key {
@@ -289,8 +302,9 @@ pub(super) fn show_checksum(headers: &mut HeaderMap, checksum: &Checksum) {
 }
 
 /// What GetObject and HeadObject show of an object besides its length.
-pub(super) fn show(headers: &mut HeaderMap, version: &Version, versioned: bool) {
+pub(super) fn show(headers: &mut HeaderMap, version: &Version, versioned: bool, now: Millis) {
     let attributes = &version.attributes;
+    super::locks::show(headers, attributes, now);
     for (name, value) in &attributes.headers {
         set(headers, name, value);
     }

@@ -14,6 +14,7 @@ use crate::services::s3::index::{Index, Look, existing};
 use crate::services::s3::lifecycle::{ALL_CLASSES, BY_CLASS, MINIMUM_SIZE};
 use crate::services::s3::limits::BUCKET_TAGS_MAX;
 use crate::services::s3::model::{Bucket, Versioning};
+use crate::services::s3::named::{Named, PER_KIND_MAX};
 use crate::services::s3::notifications;
 use crate::services::s3::ops::configuration::{Configure, Setting};
 use crate::services::s3::ops::{replication, tagging};
@@ -56,6 +57,7 @@ pub(super) async fn document(s3: &S3, kind: &str, head: &Head, body: Incoming) -
                 "notification" => return notification(s3, head, element).await,
                 "lifecycle" => return lifecycle(s3, head, element).await,
                 "replication" => check_destinations(s3, &bucket, &element)?,
+                "logging" => check_log_target(s3, &bucket, &element)?,
                 _ => {}
             }
             let setting = match kind.name {
@@ -149,6 +151,69 @@ fn check_destinations(s3: &S3, bucket: &Bucket, document: &Element) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Logs can only be delivered to a bucket of the same region.
+fn check_log_target(s3: &S3, bucket: &Bucket, document: &Element) -> Result<()> {
+    let Some(enabled) = document.child("LoggingEnabled") else { return Ok(()) };
+    let name = enabled.value("TargetBucket").unwrap_or_default();
+    let Some(target) = s3.look(|index| index.bucket(name))? else {
+        return Err(Error::new(
+            400,
+            "InvalidTargetBucketForLogging",
+            "The target bucket for logging does not exist",
+        )
+        .with("TargetBucket", name));
+    };
+    if target.region == bucket.region {
+        return Ok(());
+    }
+    let message = "Cross S3 location logging not allowed. ";
+    let mut error = Error::new(403, "CrossLocationLoggingProhibitted", message);
+    // us-east-1 has no name of its own here.
+    for (member, region) in
+        [("SourceBucketLocation", &bucket.region), ("TargetBucketLocation", &target.region)]
+    {
+        if region != "us-east-1" {
+            error = error.with(member, region.as_str());
+        }
+    }
+    Err(error)
+}
+
+/// Put, get, list or delete a configuration of a kind of which a bucket has many.
+pub(super) async fn named(s3: &S3, kind: &Named, head: &Head, body: Incoming) -> Result<Answer> {
+    let bucket = s3.look(|index| existing(index, &head.bucket))?;
+    let settings = &bucket.settings;
+    let id = head.param("id");
+    match (&head.method, id) {
+        (&Method::GET, None) => {
+            let after = head.param("continuation-token").filter(|t| !t.is_empty());
+            Ok(xml_document(kind.list(settings, after)?))
+        }
+        (&Method::GET, Some(id)) => Ok(xml_document(kind.find(settings, id)?.to_owned())),
+        (_, None) => {
+            Err(Error::new(400, "InvalidConfigurationId", "Missing parameter: configuration ID"))
+        }
+        (&Method::DELETE, Some(id)) => {
+            kind.find(settings, id)?;
+            configure(s3, head, Setting::Delete(kind.kept(id))).await?;
+            Ok(empty(StatusCode::NO_CONTENT))
+        }
+        (_, Some(id)) => {
+            let plan = Plan::read(head)?;
+            let text = receive_document(body, &plan).await?;
+            let document = kind.accept(&text, id)?;
+            let prefix = kind.kept("");
+            let others = settings.documents.keys().filter(|name| name.starts_with(&prefix)).count();
+            if others >= PER_KIND_MAX && kind.find(settings, id).is_err() {
+                let message = "You are attempting to create a new configuration but have already reached the 1,000-configuration limit.";
+                return Err(Error::new(400, "TooManyConfigurations", message));
+            }
+            configure(s3, head, Setting::Put(kind.kept(id), document)).await?;
+            Ok(empty(StatusCode::NO_CONTENT))
+        }
+    }
 }
 
 /// GetBucketVersioning and PutBucketVersioning.

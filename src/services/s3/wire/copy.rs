@@ -4,7 +4,7 @@ use super::answer::{document, maybe, set};
 use super::buckets::second;
 use super::head::Head;
 use super::stream::{hash, pieces};
-use super::{S3, attributes};
+use super::{S3, attributes, customer};
 use crate::protocol::Answer;
 use crate::services::s3::checksum::{Algorithm, Checksum, Digests, Hasher};
 use crate::services::s3::error::{Error, Result};
@@ -68,8 +68,8 @@ fn replaces(head: &Head, name: &'static str) -> Result<bool> {
 impl S3 {
     pub(super) async fn copy_object(&self, head: &Head) -> Result<Answer> {
         let from = source_of(head)?;
-        let (given, _) = attributes::read(head)?;
-        self.check_acl(head, &given)?;
+        let (given, _) = attributes::read(head, self.clock.now())?;
+        self.check_write(head, &given)?;
         let replace = replaces(head, "x-amz-metadata-directive")?;
         let tags = replaces(head, "x-amz-tagging-directive")?.then(|| given.tags.clone());
         let redirect = head.header("x-amz-website-redirect-location").map(str::to_owned);
@@ -81,6 +81,8 @@ impl S3 {
             digests: None,
             bucket: head.bucket.clone(),
             key: head.key.clone(),
+            acl: given.acl.clone(),
+            lock: (given.retention, given.legal_hold),
             replace: replace.then_some(given),
             tags,
             storage_class: attributes::storage_class(head)?,
@@ -107,7 +109,17 @@ impl S3 {
             ids: &mut crate::base::Ids::seeded(0),
             caller: &head.caller,
         };
-        self.look(|index| source(index, from, &conditions, &context).map(|(_, version)| version))
+        let (_, version) = self.look(|index| source(index, from, &conditions, &context))?;
+        customer::check(head, customer::Of::Source, &version.attributes.encryption)?;
+        if version.is_archived() && version.attributes.restored <= context.now {
+            return Err(Error::new(
+                403,
+                "InvalidObjectState",
+                "The operation is not valid for the object's storage class",
+            )
+            .with("StorageClass", version.storage_class()));
+        }
+        Ok(version)
     }
 
     /// What must be computed anew for a copy: of an object made of parts everything, since the copy
@@ -137,6 +149,7 @@ impl S3 {
         let from = source_of(head)?;
         let number = part_number(head.param("partNumber").unwrap_or_default())?;
         let upload = self.upload_of(head)?;
+        customer::check_part(head, &upload.attributes.encryption)?;
         let mut expected = self.source(head, &from)?;
         for _ in 0..ATTEMPTS_MAX {
             let (first, length) = match head.header("x-amz-copy-source-range") {

@@ -120,7 +120,7 @@ pub fn headers(data: &[u8]) {
         }
     }
     let Ok(head) = Head::read(request.into_parts().0) else { return };
-    let _ = attributes::read(&head);
+    let _ = attributes::read(&head, crate::base::Millis(0));
     let _ = attributes::Promised::read(&head);
     let _ = attributes::write_conditions(&head);
     let _ = attributes::read_conditions(&head, true);

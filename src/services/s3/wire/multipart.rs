@@ -5,7 +5,7 @@ use super::buckets::{second, write_owner};
 use super::head::Head;
 use super::lists::{Encoding, page_size, write_prefixes};
 use super::receive::{Content, Plan, receive, receive_document};
-use super::{S3, attributes};
+use super::{S3, attributes, customer};
 use crate::protocol::{Answer, Incoming};
 use crate::services::s3::checksum::{Algorithm, Checksum};
 use crate::services::s3::error::{Error, Result};
@@ -33,8 +33,8 @@ fn show_abortion(headers: &mut HeaderMap, bucket: &Bucket, upload: &Upload) {
 
 impl S3 {
     pub(super) async fn create_upload(&self, head: &Head) -> Result<Answer> {
-        let (attributes, encrypted_by_header) = attributes::read(head)?;
-        self.check_acl(head, &attributes)?;
+        let (attributes, encrypted_by_header) = attributes::read(head, self.clock.now())?;
+        self.check_write(head, &attributes)?;
         let create = CreateUpload {
             bucket: head.bucket.clone(),
             key: head.key.clone(),
@@ -62,6 +62,7 @@ impl S3 {
         let mut plan = Plan::read(head)?;
         let number = part_number(head.param("partNumber").unwrap_or_default())?;
         let upload = self.upload_of(head)?;
+        customer::check_part(head, &upload.attributes.encryption)?;
         check_algorithm(&upload, plan.algorithm())?;
         if let Some((algorithm, _)) = upload.checksum {
             plan.also(algorithm);
@@ -255,6 +256,7 @@ impl S3 {
         let (version, versioned) = self.look(|index| {
             let bucket = existing(index, &head.bucket)?;
             let version = find(index, &bucket, &head.key, head.param("versionId"), "GET")?;
+            customer::check(head, customer::Of::Object, &version.attributes.encryption)?;
             Ok((version, bucket.settings.versioning != Versioning::Off))
         })?;
         let wants = |name: &str| asked.contains(&name);

@@ -3,9 +3,10 @@
 use super::answer::{document, empty, maybe, set};
 use super::buckets::{tag_pairs, tag_set};
 use super::head::Head;
+use super::locks::bypass;
 use super::receive::{Content, Plan, Received, receive, receive_document};
 use super::stream::{body_of, pieces};
-use super::{S3, attributes};
+use super::{S3, attributes, customer};
 use crate::protocol::{Answer, Incoming};
 use crate::services::s3::access::denied;
 use crate::services::s3::checksum::Checksum;
@@ -13,7 +14,7 @@ use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, existing, slice};
 use crate::services::s3::lifecycle::expiration;
 use crate::services::s3::limits::{DELETE_KEYS_MAX, OBJECT_TAGS_MAX};
-use crate::services::s3::model::{Version, Versioning};
+use crate::services::s3::model::{Attributes, Version, Versioning};
 use crate::services::s3::names::check_key;
 use crate::services::s3::ops::delete::{DeleteObject, DeleteObjects};
 use crate::services::s3::ops::multipart::part_number;
@@ -46,11 +47,12 @@ struct Wanted {
 
 impl S3 {
     pub(super) async fn put_object(&self, head: &Head, body: Incoming) -> Result<Answer> {
-        let (mut attributes, encrypted_by_header) = attributes::read(head)?;
+        let (mut attributes, encrypted_by_header) = attributes::read(head, self.clock.now())?;
         let conditions = attributes::write_conditions(head)?;
         let plan = Plan::read(head)?;
         check_key(&head.key)?;
-        self.check_acl(head, &attributes)?;
+        check_integrity(head, &attributes, &plan)?;
+        self.check_write(head, &attributes)?;
         // Before the body is asked for: the bucket, and what a condition says already.
         self.look(|index| {
             let bucket = existing(index, &head.bucket)?;
@@ -93,6 +95,7 @@ impl S3 {
             let bucket = existing(index, &head.bucket)?;
             let id = head.param("versionId");
             let version = find(index, &bucket, &head.key, id, head.method.as_str())?;
+            customer::check(head, customer::Of::Object, &version.attributes.encryption)?;
             conditions.check(&version, now)?;
             let wanted = wanted(head, &version)?;
             let pieces = if head.method == Method::HEAD {
@@ -106,7 +109,8 @@ impl S3 {
             Ok((version, versioned, expiration, wanted, pieces))
         })?;
         let class = version.storage_class();
-        if head.method == Method::GET && ["GLACIER", "DEEP_ARCHIVE"].contains(&class) {
+        let restored = version.attributes.restored > now;
+        if head.method == Method::GET && version.is_archived() && !restored {
             return Err(Error::new(
                 403,
                 "InvalidObjectState",
@@ -116,7 +120,7 @@ impl S3 {
         }
         let mut answer = http::Response::new(body_of(&self.blobs, pieces)?);
         let headers = answer.headers_mut();
-        attributes::show(headers, &version, versioned);
+        attributes::show(headers, &version, versioned, now);
         maybe(headers, "x-amz-expiration", expiration.as_deref());
         show_wanted(headers, head, &version, &wanted);
         for (param, name) in OVERRIDES {
@@ -129,11 +133,18 @@ impl S3 {
     }
 
     pub(super) async fn delete_object(&self, head: &Head) -> Result<Answer> {
+        // Conditions of directory buckets.
+        for name in ["x-amz-if-match-last-modified-time", "x-amz-if-match-size"] {
+            if head.headers.contains_key(name) {
+                return Err(Error::header_not_on_general_purpose(name));
+            }
+        }
         let delete = DeleteObject {
             bucket: head.bucket.clone(),
             key: head.key.clone(),
             version: head.param("versionId").map(str::to_owned),
             matches: head.header("if-match").map(str::to_owned),
+            bypass: bypass(head),
         };
         let deleted = self.change(&head.caller, move |i, c| delete.apply(i, c)).await?;
         let mut answer = empty(StatusCode::NO_CONTENT);
@@ -163,7 +174,11 @@ impl S3 {
         let named = objects.clone();
         let may = self.may_delete(head, &objects)?;
         let allowed = objects.into_iter().zip(&may).filter(|(_, may)| **may).map(|(one, _)| one);
-        let delete = DeleteObjects { bucket: head.bucket.clone(), objects: allowed.collect() };
+        let delete = DeleteObjects {
+            bucket: head.bucket.clone(),
+            objects: allowed.collect(),
+            bypass: bypass(head),
+        };
         let mut outcomes =
             self.change(&head.caller, move |i, c| delete.apply(i, c)).await?.into_iter();
         let outcome = |may: &bool| may.then(|| outcomes.next()).flatten().unwrap_or(Err(denied()));
@@ -241,6 +256,17 @@ impl S3 {
         }
         Ok(answer)
     }
+}
+
+/// What is locked must say what it is.
+fn check_integrity(head: &Head, attributes: &Attributes, plan: &Plan) -> Result<()> {
+    let locks = attributes.retention.is_some() || attributes.legal_hold.is_some();
+    if !locks || plan.algorithm().is_some() || head.headers.contains_key("content-md5") {
+        return Ok(());
+    }
+    Err(Error::invalid_request(
+        "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters",
+    ))
 }
 
 /// The bytes that `Range` or `partNumber` ask for.

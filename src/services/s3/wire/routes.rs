@@ -8,6 +8,7 @@ use super::head::Head;
 use crate::protocol::{Answer, Incoming};
 use crate::services::s3::documents::Kind;
 use crate::services::s3::error::{Error, Result};
+use crate::services::s3::named::Named;
 use http::Method;
 use std::sync::Arc;
 
@@ -19,9 +20,13 @@ pub(super) const SERVED: &[&str] = &[
     "CreateBucket",
     "CreateMultipartUpload",
     "DeleteBucket",
+    "DeleteBucketAnalyticsConfiguration",
     "DeleteBucketCors",
     "DeleteBucketEncryption",
+    "DeleteBucketIntelligentTieringConfiguration",
+    "DeleteBucketInventoryConfiguration",
     "DeleteBucketLifecycle",
+    "DeleteBucketMetricsConfiguration",
     "DeleteBucketOwnershipControls",
     "DeleteBucketPolicy",
     "DeleteBucketReplication",
@@ -31,13 +36,20 @@ pub(super) const SERVED: &[&str] = &[
     "DeleteObjectTagging",
     "DeleteObjects",
     "DeletePublicAccessBlock",
+    "GetBucketAbac",
     "GetBucketAccelerateConfiguration",
     "GetBucketAcl",
+    "GetBucketAnalyticsConfiguration",
     "GetBucketCors",
     "GetBucketEncryption",
+    "GetBucketIntelligentTieringConfiguration",
+    "GetBucketInventoryConfiguration",
+    "GetBucketLifecycle",
     "GetBucketLifecycleConfiguration",
     "GetBucketLocation",
     "GetBucketLogging",
+    "GetBucketMetricsConfiguration",
+    "GetBucketNotification",
     "GetBucketNotificationConfiguration",
     "GetBucketOwnershipControls",
     "GetBucketPolicy",
@@ -50,23 +62,36 @@ pub(super) const SERVED: &[&str] = &[
     "GetObject",
     "GetObjectAcl",
     "GetObjectAttributes",
+    "GetObjectLegalHold",
     "GetObjectLockConfiguration",
+    "GetObjectRetention",
     "GetObjectTagging",
     "GetPublicAccessBlock",
     "HeadBucket",
     "HeadObject",
+    "ListBucketAnalyticsConfigurations",
+    "ListBucketIntelligentTieringConfigurations",
+    "ListBucketInventoryConfigurations",
+    "ListBucketMetricsConfigurations",
     "ListBuckets",
     "ListMultipartUploads",
     "ListObjectVersions",
     "ListObjects",
     "ListObjectsV2",
     "ListParts",
+    "PutBucketAbac",
     "PutBucketAccelerateConfiguration",
     "PutBucketAcl",
+    "PutBucketAnalyticsConfiguration",
     "PutBucketCors",
     "PutBucketEncryption",
+    "PutBucketIntelligentTieringConfiguration",
+    "PutBucketInventoryConfiguration",
+    "PutBucketLifecycle",
     "PutBucketLifecycleConfiguration",
     "PutBucketLogging",
+    "PutBucketMetricsConfiguration",
+    "PutBucketNotification",
     "PutBucketNotificationConfiguration",
     "PutBucketOwnershipControls",
     "PutBucketPolicy",
@@ -77,55 +102,33 @@ pub(super) const SERVED: &[&str] = &[
     "PutBucketWebsite",
     "PutObject",
     "PutObjectAcl",
+    "PutObjectLegalHold",
     "PutObjectLockConfiguration",
+    "PutObjectRetention",
     "PutObjectTagging",
     "PutPublicAccessBlock",
+    "RestoreObject",
+    "UpdateObjectEncryption",
     "UploadPart",
     "UploadPartCopy",
 ];
 
 /// An operation as the router sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Operation {
     /// One with a handler of its own, by AWS's name.
     Named(&'static str),
     /// Put, get or delete the document of this kind.
     Document(&'static str),
+    /// Put, get, list or delete a configuration of this kind, of which a bucket has many.
+    Kept(&'static Named),
 }
 
 /// Query parameters that make another operation of a request to a bucket, and that operation's
 /// names for GET, PUT, DELETE and POST; empty where there is none.
 const OF_BUCKET: &[(&str, [&str; 4])] = &[
-    ("abac", ["GetBucketAbac", "PutBucketAbac", "", ""]),
     ("acl", ["GetBucketAcl", "PutBucketAcl", "", ""]),
-    (
-        "analytics",
-        [
-            "GetBucketAnalyticsConfiguration",
-            "PutBucketAnalyticsConfiguration",
-            "DeleteBucketAnalyticsConfiguration",
-            "",
-        ],
-    ),
     ("delete", ["", "", "", "DeleteObjects"]),
-    (
-        "intelligent-tiering",
-        [
-            "GetBucketIntelligentTieringConfiguration",
-            "PutBucketIntelligentTieringConfiguration",
-            "DeleteBucketIntelligentTieringConfiguration",
-            "",
-        ],
-    ),
-    (
-        "inventory",
-        [
-            "GetBucketInventoryConfiguration",
-            "PutBucketInventoryConfiguration",
-            "DeleteBucketInventoryConfiguration",
-            "",
-        ],
-    ),
     ("location", ["GetBucketLocation", "", "", ""]),
     (
         "metadataConfiguration",
@@ -143,15 +146,6 @@ const OF_BUCKET: &[(&str, [&str; 4])] = &[
             "",
             "DeleteBucketMetadataTableConfiguration",
             "CreateBucketMetadataTableConfiguration",
-        ],
-    ),
-    (
-        "metrics",
-        [
-            "GetBucketMetricsConfiguration",
-            "PutBucketMetricsConfiguration",
-            "DeleteBucketMetricsConfiguration",
-            "",
         ],
     ),
     ("policy", ["GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", ""]),
@@ -205,6 +199,12 @@ pub(super) fn operation(head: &Head) -> Result<Operation> {
         _ => return Err(not_allowed()),
     };
     let table = if head.key.is_empty() { OF_BUCKET } else { OF_OBJECT };
+    if head.key.is_empty()
+        && column < 3
+        && let Some(kind) = head.query.iter().find_map(|(name, _)| Named::of(name))
+    {
+        return Ok(Operation::Kept(kind));
+    }
     if let Some((_, names)) = table.iter().find(|(param, _)| head.has(param)) {
         let name = names[column];
         // `?uploadId` on a PUT is a part, which follows below.
@@ -255,6 +255,7 @@ pub(super) async fn dispatch(
 ) -> Result<Answer> {
     let name = match operation {
         Operation::Document(kind) => return config::document(s3, kind, head, body).await,
+        Operation::Kept(kind) => return config::named(s3, kind, head, body).await,
         Operation::Named(name) => name,
     };
     match name {
@@ -286,6 +287,11 @@ pub(super) async fn dispatch(
         "GetBucketPolicy" | "PutBucketPolicy" | "DeleteBucketPolicy" => {
             config::policy(s3, head, body).await
         }
+        "GetObjectRetention" | "PutObjectRetention" => s3.retention(head, body).await,
+        "GetObjectLegalHold" | "PutObjectLegalHold" => s3.legal_hold(head, body).await,
+        "RestoreObject" => s3.restore_object(head, body).await,
+        "UpdateObjectEncryption" => s3.update_encryption(head, body).await,
+        "RenameObject" => Err(Error::header_not_on_general_purpose("x-amz-rename-source")),
         "GetBucketPolicyStatus" => config::policy_status(s3, head).await,
         "GetBucketAcl" | "PutBucketAcl" => s3.bucket_acl(head, body).await,
         "GetObjectAcl" | "PutObjectAcl" => s3.object_acl(head, body).await,
