@@ -13,6 +13,7 @@ mod env;
 mod exec;
 mod init;
 mod logs;
+mod mail;
 mod outcome;
 mod printer;
 mod profile;
@@ -74,6 +75,7 @@ enum Command {
     Stop(stop::Stop),
     Restart(restart::Restart),
     Logs(logs::Logs),
+    Mail(mail::Mail),
     Env(env::Env),
     Exec(exec::Exec),
     Psql(psql::Psql),
@@ -100,6 +102,7 @@ impl Command {
             Command::Stop(command) => command.run(printer),
             Command::Restart(command) => command.run(printer),
             Command::Logs(command) => command.run(printer),
+            Command::Mail(command) => command.run(printer),
             Command::Env(command) => command.run(printer),
             Command::Exec(command) => command.run(printer),
             Command::Psql(command) => command.run(printer),

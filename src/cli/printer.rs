@@ -42,6 +42,12 @@ impl Printer {
         let _ = writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush());
     }
 
+    /// Data as it is, byte by byte.
+    pub(super) fn bytes(&self, data: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(data).and_then(|()| out.flush());
+    }
+
     /// An object as the command's one JSON answer.
     pub(super) fn object(&self, value: &Value) {
         self.out(value.to_string());

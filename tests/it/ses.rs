@@ -1,6 +1,6 @@
 //! SES and SMTP as clients meet them: boto3 and smtplib against a gateway in this process.
 
-use super::support::{Run, python, script};
+use super::support::{Project, Run, python, script};
 use devenv::edge::smtp::{Smtp, SmtpConfig};
 use devenv::edge::{Gateway, GatewayConfig};
 use devenv::services::ses::Mode;
@@ -166,6 +166,55 @@ fn the_seeder_may_verify_again_and_again() {
     }
     assert!(mailroom.runtime.block_on(ses.verify_identity(&caller, "no body@x")).is_err());
     mailroom.python("ses/api.py", "seeded");
+}
+
+#[test]
+fn the_inbox_is_searched_waited_for_and_shown_in_parts() {
+    let state = tempfile::tempdir().unwrap();
+    Mailroom::open(state.path()).python("ses/inbox.py", "searching waiting parts corpus");
+}
+
+/// `devenv mail` against an environment: its text, its JSON, its exit codes.
+#[test]
+fn mail_on_the_command_line() {
+    let project = Project::with("extends = \"minimal\"\nport = \"auto\"\n");
+    project.devenv(&["mail", "list"]).ends(3);
+    project.up();
+    assert!(project.devenv(&["mail", "list"]).success().stderr.contains("no mails"));
+    let late = project.devenv(&["mail", "wait", "--to", "jane@", "--timeout", "100ms"]).ends(4);
+    assert!(late.stderr.contains("no such mail came in time"), "{}", late.stderr);
+    let environment = project.environment();
+    let port = &environment.iter().find(|(name, _)| name == "SMTP_PORT").unwrap().1;
+    let send = format!(
+        "import smtplib; smtplib.SMTP('127.0.0.1', {port}).sendmail('a@x.org', ['jane@x.org'],\
+         'To: jane@x.org\\r\\nSubject: Hi\\x1b[2J there\\r\\n\\r\\nSee https://x.org/1\\r\\n')"
+    );
+    let waiting = std::thread::scope(|scope| {
+        let waiting = scope
+            .spawn(|| project.devenv(&["mail", "wait", "--subject", "there", "--timeout", "20s"]));
+        Run::of(Command::new(python()).args(["-c", &send])).success();
+        waiting.join().unwrap().success()
+    });
+    assert!(waiting.stdout.contains("To: jane@x.org\n") && !waiting.stdout.contains('\x1b'));
+    let listed = project.devenv(&["mail", "list", "--to", "JANE", "--json"]).success().json();
+    assert_eq!((&listed["schema"], &listed["next"]), (&1.into(), &serde_json::Value::Null));
+    let id = listed["mails"][0]["id"].as_str().unwrap();
+    assert!(project.devenv(&["mail", "list"]).success().stdout.contains(id));
+    let show = |part: &str| project.devenv(&["mail", "show", id, part]).success().stdout;
+    assert_eq!(
+        (show("--links").as_str(), show("--text").as_str()),
+        ("https://x.org/1\n", "See https://x.org/1")
+    );
+    assert!(show("--raw").ends_with("\r\n\r\nSee https://x.org/1\r\n"));
+    assert_eq!(project.devenv(&["mail", "show", "latest", "--json"]).success().json()["id"], id);
+    project.devenv(&["mail", "show", "nothing"]).ends(1);
+    project.devenv(&["mail", "list", "--since", "yesterday"]).ends(2);
+    project.devenv(&["mail", "clear", id]).success();
+    project.devenv(&["mail", "clear"]).success();
+    assert_eq!(
+        project.devenv(&["mail", "list", "--json"]).success().json()["mails"],
+        serde_json::json!([])
+    );
 }
 
 #[track_caller]

@@ -39,6 +39,12 @@ pub const LOCALSTACK_LISTING_MAX: usize = 1000;
 pub const LOCALSTACK_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of a body that lie in the mail's row; longer ones get a file of their own (ours).
 pub const BODY_INLINE_MAX: usize = 64 * 1024;
+/// Seconds that one request may wait for a mail (ours).
+pub const WAIT_SECONDS_MAX: u64 = 600;
+/// Seconds that it waits if it does not say (ours).
+pub const WAIT_SECONDS_DEFAULT: u64 = 10;
+/// Mails that are taken apart at once: each may be 40 MiB (ours).
+pub const READING_MAX: usize = 4;
 
 /// Bytes of a template's parts together at the most.
 pub const TEMPLATE_BYTES_MAX: usize = 500 * 1024;

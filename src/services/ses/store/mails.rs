@@ -130,18 +130,22 @@ pub(in crate::services::ses) fn files(
     names.collect()
 }
 
-/// A page of mails, newest first; `before` is the number at which the page before ended.
-pub(in crate::services::ses) fn page(
+/// Mails above `floor`, oldest first.
+pub(in crate::services::ses) fn above(
     connection: &Connection,
-    before: Option<i64>,
+    floor: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<Mail>> {
     let mut rows = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM ses_mail WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"
+        "SELECT {COLUMNS} FROM ses_mail WHERE seq > ?1 ORDER BY seq LIMIT ?2"
     ))?;
-    let limit = limit.clamp(1, LISTING_MAX + 1) as i64;
-    let mails = rows.query_map(params![before.unwrap_or(i64::MAX), limit], mail_of)?;
+    let mails = rows.query_map(params![floor, limit as i64], mail_of)?;
     mails.collect()
+}
+
+/// The highest number of a mail that is there.
+pub(in crate::services::ses) fn newest_number(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT coalesce(max(seq), 0) FROM ses_mail", [], |row| row.get(0))
 }
 
 /// A mail.

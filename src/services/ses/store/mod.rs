@@ -4,8 +4,8 @@ mod mails;
 mod records;
 mod search;
 
-pub(super) use mails::{content, files, newest, one, page, recorded};
-pub(super) use search::catch_up;
+pub(super) use mails::{above, content, files, newest, newest_number, one, recorded};
+pub(super) use search::{catch_up, search};
 
 use super::limits::STATISTICS_MS;
 use super::state::{Change, Home, Identity, State};

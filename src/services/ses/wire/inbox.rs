@@ -3,9 +3,10 @@
 //! Invariant: when [`Inbox::accept`] hands back an id, the mail's row is committed and the file of a big
 //! body is written. Whoever waits for mail is told behind the commit.
 
+use super::waiting::News;
 use crate::base::{Caller, Problem};
 use crate::protocol::Failure;
-use crate::services::ses::limits::BODY_INLINE_MAX;
+use crate::services::ses::limits::{BODY_INLINE_MAX, READING_MAX};
 use crate::services::ses::mail::{Body, Mail};
 use crate::services::ses::ops::{AcceptMail, Accepted, ClearMails};
 use crate::services::ses::state::State;
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// The directory of big bodies, below the state's.
 const DIRECTORY: &str = "mail";
@@ -25,8 +26,10 @@ const DIRECTORY: &str = "mail";
 pub(in crate::services::ses) struct Inbox {
     pub(super) host: Arc<Host<State>>,
     blobs: Arc<Blobs>,
-    /// Counts what was emptied: its readers hear of each mail, and then begin anew when it grew.
-    pub(super) arrived: watch::Sender<u64>,
+    /// Told of each mail that is there.
+    pub(super) news: watch::Sender<News>,
+    /// Places for those who take big mails apart.
+    pub(super) reading: Semaphore,
 }
 
 impl Inbox {
@@ -36,7 +39,8 @@ impl Inbox {
         state_dir: &Path,
     ) -> Result<Arc<Self>, Problem> {
         let blobs = Blobs::open(&state_dir.join(DIRECTORY), storage, store::recorded)?;
-        Ok(Arc::new(Inbox { host, blobs, arrived: watch::Sender::new(0) }))
+        let (news, reading) = (watch::Sender::new(News::default()), Semaphore::new(READING_MAX));
+        Ok(Arc::new(Inbox { host, blobs, news, reading }))
     }
 
     /// Keeps a mail; its id is handed back once it is durable.
@@ -67,7 +71,7 @@ impl Inbox {
         if let Some(file) = file {
             file.kept();
         }
-        self.arrived.send_modify(|_| ());
+        self.news.send_modify(|_| ());
         Ok(accepted)
     }
 
@@ -93,7 +97,7 @@ impl Inbox {
         self.host.run(ClearMails { id }, &Caller::internal("", "", "")).await?;
         self.discard(files);
         if all {
-            self.arrived.send_modify(|emptied| *emptied += 1);
+            self.news.send_modify(|news| news.emptied += 1);
         }
         Ok(())
     }
@@ -104,8 +108,13 @@ impl Inbox {
         let files = files.map_err(|f| Problem::failed("reset-failed", f.message.to_string()))?;
         self.host.wipe().await?;
         self.discard(files);
-        self.arrived.send_modify(|emptied| *emptied += 1);
+        self.news.send_modify(|news| news.emptied += 1);
         Ok(())
+    }
+
+    /// Whoever waits is answered now.
+    pub(super) fn stop(&self) {
+        self.news.send_modify(|news| news.stopping = true);
     }
 
     fn discard(&self, files: Vec<String>) {

@@ -2,8 +2,10 @@
 //! show what was sent.
 
 mod arriving;
+mod asked;
 mod inbox;
 mod pages;
+mod waiting;
 
 pub use arriving::Arriving;
 
@@ -220,6 +222,10 @@ impl Service for Ses {
 
     fn pages(&self) -> &'static [&'static str] {
         &["/_aws/ses", "/_devenv/mail"]
+    }
+
+    fn stopping(&self) {
+        self.inbox.stop();
     }
 
     fn reset(&self) -> Pending<'_, Result<(), Problem>> {

@@ -1,97 +1,230 @@
 //! The inbox over HTTP: `/_devenv/mail` and LocalStack's `/_aws/ses`.
+//!
+//! A mail's content is a stranger's: no answer that carries it may be taken for a page of ours, so each
+//! is of an opaque origin without scripts, and loads nothing but the mail's own pictures.
 
+use super::asked::Asked;
 use super::inbox::Inbox;
+use crate::base::Millis;
 use crate::protocol::{Answer, Failure, Form, body};
 use crate::services::ses::limits::{LISTING_MAX, LOCALSTACK_BYTES_MAX, LOCALSTACK_LISTING_MAX};
+use crate::services::ses::mail::Mail;
 use crate::services::ses::query::Filter;
+use crate::services::ses::view::{Part, Which};
 use crate::services::ses::{store, view};
 use crate::services::unavailable;
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// The inbox's address.
+const INBOX: &str = "/_devenv/mail";
+/// LocalStack's.
+const LOCALSTACK: &str = "/_aws/ses";
+/// What pages made of mails may do: show themselves and their own pictures.
+const STRANGER: &str =
+    "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'";
+/// What need not be escaped in a file's name (RFC 8187).
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
+
+/// What a path means.
+enum Page<'a> {
+    Listing,
+    Wait,
+    LocalStack,
+    /// A mail, and which part of it.
+    Mail(&'a str, &'a str),
+}
+
+impl Page<'_> {
+    fn of(path: &str) -> Option<Page<'_>> {
+        let path = path.trim_end_matches('/');
+        if path == LOCALSTACK {
+            return Some(Page::LocalStack);
+        }
+        match path.strip_prefix(INBOX)? {
+            "" => Some(Page::Listing),
+            "/wait" => Some(Page::Wait),
+            rest => {
+                let rest = rest.strip_prefix('/')?;
+                let (id, part) = rest.split_once('/').unwrap_or((rest, ""));
+                Some(Page::Mail(id, part))
+            }
+        }
+    }
+}
 
 impl Inbox {
     /// Answers a request for a page.
     pub(super) async fn page(self: &Arc<Self>, request: http::Request<Bytes>) -> Answer {
         let query = Form::parse(request.uri().query().unwrap_or_default().as_bytes());
-        let Ok(query) = query else { return problem(StatusCode::BAD_REQUEST, "malformed query") };
-        let path = request.uri().path().trim_end_matches('/').to_owned();
-        let rest = path.strip_prefix("/_devenv/mail/").filter(|rest| !rest.is_empty());
-        let known = rest.is_some() || ["/_aws/ses", "/_devenv/mail"].contains(&path.as_str());
+        let Ok(query) = query else { return bad("malformed query") };
+        let Some(page) = Page::of(request.uri().path()) else { return missing("no such page") };
         let answer = match *request.method() {
-            _ if !known => Ok(problem(StatusCode::NOT_FOUND, "no such page")),
-            Method::GET => self.look(path, query).await,
+            Method::GET => self.look(page, query).await,
             Method::DELETE => {
-                let id = rest.or(query.get("id")).map(str::to_owned);
-                let done = self.clear(id).await;
+                let id = match page {
+                    Page::Mail(id, "") => Some(id),
+                    Page::Mail(..) | Page::Wait => return missing("no such page"),
+                    Page::Listing | Page::LocalStack => query.get("id"),
+                };
+                let done = self.clear(id.map(str::to_owned)).await;
                 done.map(|()| answer(StatusCode::NO_CONTENT, "application/json", Bytes::new()))
             }
-            _ => Ok(problem(StatusCode::METHOD_NOT_ALLOWED, "only GET and DELETE are served here")),
+            _ => {
+                let message = "only GET and DELETE are served here";
+                return problem(StatusCode::METHOD_NOT_ALLOWED, "mail", message);
+            }
         };
-        answer.unwrap_or_else(|f| problem(StatusCode::INTERNAL_SERVER_ERROR, &f.message))
+        answer.unwrap_or_else(|f| problem(StatusCode::INTERNAL_SERVER_ERROR, "mail", &f.message))
     }
 
     /// Answers a `GET`.
-    async fn look(self: &Arc<Self>, path: String, query: Form) -> Result<Answer, Failure> {
-        let filter = Filter { from: query.get("email").map(str::to_owned), ..Filter::default() };
-        let caught_up = store::catch_up(self.host.storage(), &filter).await;
-        caught_up.map_err(|e| unavailable(&e))?;
-        // Big mails are read and taken apart on a thread that may be busy.
-        let inbox = self.clone();
-        let seen = tokio::task::spawn_blocking(move || match path.strip_prefix("/_devenv/mail/") {
-            Some(rest) => inbox.one(rest),
-            None if path == "/_aws/ses" => inbox.localstack(&query, &filter),
-            None => inbox.listing(&query),
-        });
-        seen.await.unwrap_or_else(|e| Err(Failure::new(500, "InternalFailure", e.to_string())))
-    }
-
-    fn localstack(&self, query: &Form, filter: &Filter) -> Result<Answer, Failure> {
-        let mails = match query.get("id") {
-            Some(id) => self.read(|c| store::one(c, id))?.into_iter().collect(),
-            None => self
-                .read(|c| store::newest(c, LOCALSTACK_LISTING_MAX, LOCALSTACK_BYTES_MAX, filter))?,
-        };
-        let mut messages = Vec::new();
-        for mail in mails.iter().filter(|m| query.get("email").is_none_or(|s| s == m.source)) {
-            if let Some(raw) = self.raw(mail)? {
-                messages.push(view::localstack(mail, &raw));
+    async fn look(self: &Arc<Self>, page: Page<'_>, query: Form) -> Result<Answer, Failure> {
+        match page {
+            Page::LocalStack => self.localstack(query).await,
+            Page::Mail(id, part) => {
+                let Some(mail) = self.find(id)? else { return Ok(missing("no such mail")) };
+                self.shown(mail, part.to_owned()).await
+            }
+            Page::Listing | Page::Wait => {
+                let now = self.host.look(|_, now: Millis| now)?;
+                match (Asked::of(query, now), page) {
+                    (Err(why), _) => Ok(bad(&why)),
+                    (Ok(asked), Page::Wait) => match self.wait(&asked).await? {
+                        Some(mail) => self.shown(mail, String::new()).await,
+                        None => {
+                            let message = "no such mail came in time";
+                            Ok(problem(StatusCode::NOT_FOUND, "timeout", message))
+                        }
+                    },
+                    (Ok(asked), _) => self.listing(&asked).await,
+                }
             }
         }
-        Ok(page_of(StatusCode::OK, &json!({"messages": messages})))
     }
 
-    fn listing(&self, query: &Form) -> Result<Answer, Failure> {
-        let number = |name| query.get(name).map(str::parse::<i64>).transpose();
-        let (Ok(before), Ok(limit)) = (number("after"), number("limit")) else {
-            return Ok(problem(StatusCode::BAD_REQUEST, "`after` and `limit` are whole numbers"));
-        };
-        let limit = limit.map_or(LISTING_MAX, |n| n.clamp(1, LISTING_MAX as i64) as usize);
-        let mut mails = self.read(|c| store::page(c, before, limit + 1))?;
-        let more = mails.len() > limit;
-        mails.truncate(limit);
-        let next = mails.last().filter(|_| more).map(|mail| mail.seq.to_string());
-        let mails: Vec<Value> = mails.iter().map(view::summary).collect();
-        Ok(page_of(StatusCode::OK, &json!({"schema": 1, "mails": mails, "next": next})))
-    }
-
-    /// `{id}` or `{id}/raw`.
-    fn one(&self, rest: &str) -> Result<Answer, Failure> {
-        let (id, raw) = match rest.strip_suffix("/raw") {
-            Some(id) => (id, true),
-            None => (rest, false),
-        };
-        let missing = || Ok(problem(StatusCode::NOT_FOUND, "no such mail"));
-        let Some(mail) = self.read(|c| store::one(c, id))? else { return missing() };
-        let Some(bytes) = self.raw(&mail)? else { return missing() };
-        if raw {
-            return Ok(answer(StatusCode::OK, "message/rfc822", bytes));
+    /// The mail called `id`; `latest` is the newest.
+    fn find(&self, id: &str) -> Result<Option<Mail>, Failure> {
+        if id != "latest" {
+            return self.read(|c| store::one(c, id));
         }
-        let mut value = view::detail(&mail, &bytes);
-        value["schema"] = 1.into();
-        Ok(page_of(StatusCode::OK, &value))
+        let page = self.read(|c| store::search(c, &Filter::default(), None, 1))?;
+        Ok(page.mails.into_iter().next())
     }
+
+    async fn localstack(self: &Arc<Self>, query: Form) -> Result<Answer, Failure> {
+        let filter = Filter { from: query.get("email").map(str::to_owned), ..Filter::default() };
+        self.catch_up(&filter).await?;
+        let (count, bytes) = (LOCALSTACK_LISTING_MAX, LOCALSTACK_BYTES_MAX);
+        self.aside(move |inbox| {
+            let mails = match query.get("id") {
+                Some(id) => inbox.read(|c| store::one(c, id))?.into_iter().collect(),
+                None => inbox.read(|c| store::newest(c, count, bytes, &filter))?,
+            };
+            let mut messages = Vec::new();
+            for mail in mails.iter().filter(|m| query.get("email").is_none_or(|s| s == m.source)) {
+                if let Some(raw) = inbox.raw(mail)? {
+                    messages.push(view::localstack(mail, &raw));
+                }
+            }
+            Ok(page_of(StatusCode::OK, &json!({"messages": messages})))
+        })
+        .await
+    }
+
+    async fn listing(self: &Arc<Self>, asked: &Asked) -> Result<Answer, Failure> {
+        let limit = asked.limit.min(LISTING_MAX);
+        self.catch_up(&asked.filter).await?;
+        let (filter, before) = (asked.filter.clone(), asked.before);
+        self.aside(move |inbox| {
+            let page = inbox.read(|c| store::search(c, &filter, before, limit))?;
+            let mails: Vec<Value> = page.mails.iter().map(view::summary).collect();
+            let next = page.next.map(|seq| seq.to_string());
+            Ok(page_of(StatusCode::OK, &json!({"schema": 1, "mails": mails, "next": next})))
+        })
+        .await
+    }
+
+    /// A mail or a part of it.
+    async fn shown(self: &Arc<Self>, mail: Mail, part: String) -> Result<Answer, Failure> {
+        self.aside(move |inbox| {
+            let Some(raw) = inbox.raw(&mail)? else { return Ok(missing("no such mail")) };
+            Ok(shown(&mail, raw, &part))
+        })
+        .await
+    }
+
+    async fn catch_up(&self, filter: &Filter) -> Result<(), Failure> {
+        store::catch_up(self.host.storage(), filter).await.map_err(|e| unavailable(&e))
+    }
+
+    /// Big mails are read and taken apart on a thread that may be busy, a few at a time.
+    async fn aside(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Inbox) -> Result<Answer, Failure> + Send + 'static,
+    ) -> Result<Answer, Failure> {
+        let _place = self.reading.acquire().await;
+        let inbox = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&inbox)).await;
+        done.unwrap_or_else(|e| Err(Failure::new(500, "InternalFailure", e.to_string())))
+    }
+}
+
+fn shown(mail: &Mail, raw: Vec<u8>, part: &str) -> Answer {
+    let (kind, rest) = part.split_once('/').unwrap_or((part, ""));
+    let decoded = percent_decode_str(rest).decode_utf8_lossy();
+    match kind {
+        "" => {
+            let mut value = view::detail(mail, &raw);
+            value["schema"] = 1.into();
+            page_of(StatusCode::OK, &value)
+        }
+        "raw" if rest.is_empty() => answer(StatusCode::OK, "message/rfc822", raw),
+        "links" if rest.is_empty() => {
+            let links = view::detail(mail, &raw)["links"].take();
+            page_of(StatusCode::OK, &json!({"schema": 1, "links": links}))
+        }
+        "text" if rest.is_empty() => part_of(view::part(&raw, Which::Text), None),
+        "html" if rest.is_empty() => {
+            let html = view::part(&raw, Which::Html);
+            part_of(html.map(|html| with_own_pictures(html, &mail.id)), None)
+        }
+        "attachments" => match decoded.parse() {
+            Ok(n) => part_of(view::part(&raw, Which::Attachment(n)), Some("attachment")),
+            Err(_) => missing("attachments are numbered from 0"),
+        },
+        "inline" => part_of(view::part(&raw, Which::Inline(&decoded)), Some("inline")),
+        _ => missing("a mail has raw, text, html, links, attachments/N and inline/CONTENT-ID"),
+    }
+}
+
+/// Its `cid:` addresses lead to the mail's own parts.
+fn with_own_pictures(mut html: Part, id: &str) -> Part {
+    let text = String::from_utf8_lossy(&html.bytes);
+    let own = format!("{INBOX}/{id}/inline/");
+    let text = text.replace("\"cid:", &format!("\"{own}")).replace("'cid:", &format!("'{own}"));
+    html.bytes = text.into_bytes();
+    html
+}
+
+fn part_of(part: Option<Part>, disposition: Option<&str>) -> Answer {
+    let Some(part) = part else { return missing("the mail has no such part") };
+    let mut answer = answer(StatusCode::OK, "application/octet-stream", part.bytes);
+    let mut set = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            answer.headers_mut().insert(name, value);
+        }
+    };
+    set(header::CONTENT_TYPE, &part.content_type);
+    if let Some(disposition) = disposition {
+        let name = part.name.unwrap_or_else(|| "part".into());
+        let name = utf8_percent_encode(&name, PLAIN);
+        set(header::CONTENT_DISPOSITION, &format!("{disposition}; filename*=UTF-8''{name}"));
+    }
+    answer
 }
 
 fn answer(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> Answer {
@@ -99,8 +232,8 @@ fn answer(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> An
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    // A mail's content is a stranger's: no browser may take it for a page of ours.
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(STRANGER));
     answer
 }
 
@@ -108,6 +241,14 @@ fn page_of(status: StatusCode, value: &Value) -> Answer {
     answer(status, "application/json", value.to_string())
 }
 
-fn problem(status: StatusCode, message: &str) -> Answer {
-    page_of(status, &json!({"schema": 1, "error": {"code": "mail", "message": message}}))
+fn missing(message: &str) -> Answer {
+    problem(StatusCode::NOT_FOUND, "mail", message)
+}
+
+fn bad(message: &str) -> Answer {
+    problem(StatusCode::BAD_REQUEST, "mail", message)
+}
+
+fn problem(status: StatusCode, code: &str, message: &str) -> Answer {
+    page_of(status, &json!({"schema": 1, "error": {"code": code, "message": message}}))
 }

@@ -1,8 +1,12 @@
 //! Mails as people and tests look at them: devenv's own listing and the shape that LocalStack's
 //! `/_aws/ses` has (<https://docs.localstack.cloud/aws/services/ses/>).
 
+mod links;
+
 use super::mail::Mail;
-use mail_parser::{Message, MessageParser, MimeHeaders};
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders};
 use serde_json::{Map, Value, json};
 
 /// A line of the listing.
@@ -32,11 +36,66 @@ pub fn detail(mail: &Mail, raw: &[u8]) -> Value {
     let parsed = MessageParser::default().parse(raw);
     let headers: Vec<Value> = parsed.iter().flat_map(headers).collect();
     let attachments: Vec<Value> = parsed.iter().flat_map(attachments).collect();
+    let (text, html) = (text(parsed.as_ref()), html(parsed.as_ref()));
     value["headers"] = headers.into();
-    value["text"] = text(parsed.as_ref()).into();
-    value["html"] = html(parsed.as_ref()).into();
+    value["links"] = links::links(html.as_deref(), text.as_deref()).into();
+    value["text"] = text.into();
+    value["html"] = html.into();
     value["attachments"] = attachments.into();
     value
+}
+
+/// A part of a mail by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its MIME type.
+    pub content_type: String,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its bytes, decoded.
+    pub bytes: Vec<u8>,
+}
+
+/// Which part of a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// The plain text.
+    Text,
+    /// The HTML as it is.
+    Html,
+    /// An attachment, by its place in the list.
+    Attachment(usize),
+    /// What `cid:` addresses in the HTML name.
+    Inline(&'a str),
+}
+
+/// One part of a mail, if it has it.
+pub fn part(raw: &[u8], which: Which<'_>) -> Option<Part> {
+    let parsed = MessageParser::default().parse(raw);
+    let of_text = |kind: &str, text: String| {
+        let content_type = format!("{kind}; charset=utf-8");
+        Part { content_type, name: None, bytes: text.into_bytes() }
+    };
+    let found = match which {
+        Which::Text => return text(parsed.as_ref()).map(|text| of_text("text/plain", text)),
+        Which::Html => return html(parsed.as_ref()).map(|html| of_text("text/html", html)),
+        Which::Attachment(n) => parsed.as_ref()?.attachments().nth(n)?,
+        Which::Inline(id) => parsed.as_ref()?.parts.iter().find(|p| p.content_id() == Some(id))?,
+    };
+    let content_type = kind(found).unwrap_or_else(|| "application/octet-stream".into());
+    let name = found.attachment_name().map(str::to_owned);
+    Some(Part { content_type, name, bytes: bytes_of(raw, found) })
+}
+
+/// The bytes that were attached. The parser turns texts into UTF-8; a file keeps its own charset.
+fn bytes_of(raw: &[u8], part: &MessagePart<'_>) -> Vec<u8> {
+    let coded = raw.get(part.offset_body as usize..part.offset_end as usize);
+    let exact = coded.filter(|_| part.is_text()).and_then(|coded| match part.encoding {
+        Encoding::None => Some(coded.to_vec()),
+        Encoding::QuotedPrintable => quoted_printable_decode(coded),
+        Encoding::Base64 => base64_decode(coded),
+    });
+    exact.unwrap_or_else(|| part.contents().to_vec())
 }
 
 /// One mail as LocalStack shows it.
@@ -72,17 +131,25 @@ fn unfolded(value: &str) -> String {
 
 fn attachments<'a>(mail: &'a Message<'_>) -> impl Iterator<Item = Value> + use<'a> {
     mail.attachments().map(|part| {
-        let kind = part.content_type().map(|t| match t.subtype() {
-            Some(sub) => format!("{}/{sub}", t.ctype()),
-            None => t.ctype().to_owned(),
-        });
         json!({
             "name": part.attachment_name(),
-            "content_type": kind,
+            "content_type": kind(part),
             "content_id": part.content_id(),
+            "inline": part.content_disposition().is_some_and(|d| d.is_inline()),
             "size": part.len(),
         })
     })
+}
+
+/// `image/png`; of a mail within a mail, `message/rfc822`.
+fn kind(part: &MessagePart<'_>) -> Option<String> {
+    let stated = part.content_type().map(|t| match t.subtype() {
+        Some(sub) => format!("{}/{sub}", t.ctype()),
+        None => t.ctype().to_owned(),
+    });
+    // It goes into a header: what a stranger wrote must be a plain type.
+    let plain = |kind: &String| kind.bytes().all(|b| b.is_ascii_graphic() && !b";,\"".contains(&b));
+    stated.filter(plain).or_else(|| part.is_message().then(|| "message/rfc822".to_owned()))
 }
 
 /// The plain text, if the mail has one of its own (the parser would make one from HTML).
@@ -148,6 +215,9 @@ mod tests {
         fn no_bytes_panic(raw in proptest::collection::vec(proptest::num::u8::ANY, 0..400)) {
             let _ = detail(&mail(), &raw);
             let _ = localstack(&mail(), &raw);
+            for which in [Which::Text, Which::Html, Which::Attachment(0), Which::Inline("x")] {
+                let _ = part(&raw, which);
+            }
         }
 
         #[test]
