@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// 64 MiB.
-const LARGE_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const LARGE_BYTES: usize = 64 * 1024 * 1024;
 /// Objects that small reads go round in.
 const KEYS: u64 = 1000;
 
@@ -17,16 +17,31 @@ pub(crate) struct Case {
     pub(crate) megabytes: Option<f64>,
     /// Where the number differs from the others'.
     pub(crate) connections: Option<u32>,
+    pub(crate) baseline: Baseline,
     pub(crate) request: Arc<dyn Fn(u64) -> Request + Send + Sync>,
 }
 
-fn small(name: &'static str, request: impl Fn(u64) -> Request + Send + Sync + 'static) -> Case {
-    Case { name, megabytes: None, connections: None, request: Arc::new(request) }
+/// What a measure is held against.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Baseline {
+    /// The same request to the bare hyper server.
+    Hyper,
+    /// The same bytes written to the same disk with their checksums.
+    Disk,
 }
 
-fn large(name: &'static str, request: impl Fn(u64) -> Request + Send + Sync + 'static) -> Case {
+fn small(name: &'static str, request: impl Fn(u64) -> Request + Send + Sync + 'static) -> Case {
+    let baseline = Baseline::Hyper;
+    Case { name, megabytes: None, connections: None, baseline, request: Arc::new(request) }
+}
+
+fn large(
+    name: &'static str,
+    baseline: Baseline,
+    request: impl Fn(u64) -> Request + Send + Sync + 'static,
+) -> Case {
     let megabytes = Some(LARGE_BYTES as f64 / 1e6);
-    Case { name, megabytes, connections: Some(2), request: Arc::new(request) }
+    Case { name, megabytes, connections: Some(2), baseline, request: Arc::new(request) }
 }
 
 /// All measures in the order of the table.
@@ -43,10 +58,12 @@ pub(crate) fn all() -> Vec<Case> {
             object("PUT", &format!("/bench/new-{n}"), kib.clone())
         }),
         small("S3 GetObject 1 KiB", |n| object("GET", &key(n % KEYS), Bytes::new())),
-        large("S3 PutObject 64 MiB", move |n| {
+        large("S3 PutObject 64 MiB", Baseline::Disk, move |n| {
             object("PUT", &format!("/bench/large-{}", n % 2), big.clone())
         }),
-        large("S3 GetObject 64 MiB", |_| object("GET", "/bench/large", Bytes::new())),
+        large("S3 GetObject 64 MiB", Baseline::Hyper, |_| {
+            object("GET", "/bench/large", Bytes::new())
+        }),
         small("GetSecretValue", |_| {
             json(
                 "secretsmanager",
@@ -114,7 +131,7 @@ fn form(service: &str, body: &'static str) -> Request {
     request("POST /", service, headers, Bytes::from_static(body.as_bytes()))
 }
 
-fn object(method: &str, path: &str, body: Bytes) -> Request {
+pub(crate) fn object(method: &str, path: &str, body: Bytes) -> Request {
     let headers = "x-amz-content-sha256: UNSIGNED-PAYLOAD\r\n";
     request(&format!("{method} {path}"), "s3", headers, body)
 }

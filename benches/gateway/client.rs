@@ -22,8 +22,8 @@ pub(crate) struct Request {
 /// What a measurement gave.
 #[derive(Default)]
 pub(crate) struct Measured {
-    seconds: f64,
-    latencies: Vec<Duration>,
+    pub(crate) seconds: f64,
+    pub(crate) latencies: Vec<Duration>,
     /// Answers that were no success.
     pub(crate) failed: u64,
     /// The first of them.
@@ -54,10 +54,25 @@ fn setting(name: &str, default: u32) -> u32 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
+/// How long a measurement takes.
+pub(crate) fn length() -> Duration {
+    Duration::from_secs(setting("BENCH_SECONDS", 3).into())
+}
+
+/// How many clients a measurement has.
+pub(crate) fn connections(case: &Case) -> u32 {
+    case.connections.unwrap_or_else(|| connections_of(16))
+}
+
+/// How many clients there are where `default` are usual.
+pub(crate) fn connections_of(default: u32) -> u32 {
+    setting("BENCH_CONNECTIONS", default)
+}
+
 /// Sends the case's requests for a while.
 pub(crate) async fn run(address: SocketAddr, case: &Case) -> Measured {
-    let length = Duration::from_secs(setting("BENCH_SECONDS", 3).into());
-    let connections = case.connections.unwrap_or(setting("BENCH_CONNECTIONS", 16));
+    let length = length();
+    let connections = connections(case);
     let started = Instant::now();
     let numbers = Arc::new(AtomicU64::new(0));
     let tasks: Vec<_> = (0..connections)

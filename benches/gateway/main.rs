@@ -1,5 +1,9 @@
-//! How fast the gateway is, beside a bare hyper server that is measured in the same run by the same
-//! client: absolute figures move with the machine, ratios do not. Asserts nothing about time.
+//! How fast the gateway is, beside a baseline that is measured in the same run by the same client:
+//! absolute figures move with the machine, ratios do not. Asserts nothing about time.
+//!
+//! The baseline is a bare hyper server: bytes at hand for small answers, a file streamed by a reading
+//! thread for large ones; for large uploads it is the same bytes written to the same disk with their
+//! checksums, without any network.
 //!
 //! `benches/run` builds and runs it. `BENCH_SECONDS` (default 3) is the length of a measurement,
 //! `BENCH_CONNECTIONS` (default 16) the number of clients, and words given as arguments pick measures.
@@ -10,9 +14,11 @@ mod bare;
 mod boot;
 mod cases;
 mod client;
+mod disk;
+mod pages;
 mod server;
 
-use cases::Case;
+use cases::{Baseline, Case};
 use client::Measured;
 use comfy_table::{CellAlignment, Table, presets};
 use server::Server;
@@ -37,6 +43,12 @@ fn main() {
     if !cases.is_empty() {
         requests(&runtime, &cases);
     }
+    if is_wanted("S3 memory") {
+        pages::memory(&runtime);
+    }
+    if is_wanted("S3 pages") {
+        pages::report(&runtime);
+    }
     if is_wanted("up") || is_wanted("start") {
         boot::report();
     }
@@ -49,11 +61,15 @@ fn requests(runtime: &tokio::runtime::Runtime, cases: &[Case]) {
     runtime.block_on(cases::prepare(gateway.address));
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["request", "devenv", "bare hyper", "ratio", "p50", "p99", "failed"]);
+    table.set_header(["request", "devenv", "baseline", "ratio", "p50", "p99", "failed"]);
     for case in cases {
         let (mut ours, mut theirs) = (None, None);
         for _ in 0..ROUNDS {
-            theirs = better(theirs, runtime.block_on(client::run(bare.address, case)));
+            let baseline = match case.baseline {
+                Baseline::Hyper => runtime.block_on(client::run(bare.address, case)),
+                Baseline::Disk => disk::run(&state.path().join("disk"), case),
+            };
+            theirs = better(theirs, baseline);
             ours = better(ours, runtime.block_on(client::run(gateway.address, case)));
         }
         if let (Some(ours), Some(theirs)) = (ours, theirs) {

@@ -36,6 +36,21 @@ impl Server {
         Server { address, process }
     }
 
+    /// Ends it in order: its log is folded into the state file.
+    pub(crate) fn stop(mut self) {
+        drop(self.process.stdin.take());
+        self.process.wait().expect("the server ends");
+    }
+
+    /// The most memory that was resident since the last call, in MiB.
+    pub(crate) fn resident_peak_mib(&self) -> u64 {
+        let pid = self.process.id();
+        let peak = status_mib(pid, "VmHWM:");
+        // Writing 5 sets the peak back; where it cannot, the peak is that of the whole run.
+        let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
+        peak
+    }
+
     /// Resident memory, in MiB.
     pub(crate) fn resident_mib(&self) -> u64 {
         resident_mib(self.process.id())
@@ -44,8 +59,12 @@ impl Server {
 
 /// Resident memory of a process, in MiB; 0 where `/proc` does not say.
 pub(crate) fn resident_mib(pid: u32) -> u64 {
+    status_mib(pid, "VmRSS:")
+}
+
+fn status_mib(pid: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok());
     kib.unwrap_or(0) / 1024
 }
@@ -67,7 +86,8 @@ pub(crate) fn play(role: &str) {
             "bare" => {
                 let listener = tokio::net::TcpListener::bind(free).await.expect("a port");
                 println!("{}", listener.local_addr().expect("its address"));
-                tokio::spawn(bare::serve(listener));
+                let state = std::env::var_os(STATE).expect("the state's directory");
+                tokio::spawn(async move { bare::serve(listener, state.as_ref()).await });
                 until_stdin_closes().await;
             }
             _ => {
