@@ -11,6 +11,7 @@ pub mod conditions;
 pub mod documents;
 pub mod error;
 pub mod index;
+mod known;
 pub mod lifecycle;
 pub mod limits;
 pub mod lock;

@@ -109,7 +109,7 @@ pub struct ObjectPart {
     pub number: u32,
     /// Bytes.
     pub size: u64,
-    /// Its checksum, when the upload asked for one of its kind.
+    /// Its checksum, when the upload asked for an algorithm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
 }

@@ -3,6 +3,7 @@
 
 use super::error::{Error, Result};
 use super::index::{Index, Look, Place, UploadPlace};
+use super::known::{Changing, Known, Noted};
 use super::lifecycle::Sweep;
 use super::model::{Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
 use crate::base::Millis;
@@ -12,11 +13,13 @@ use crate::storage::rusqlite::{self, Connection, OptionalExtension, Row, params}
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 /// The tables. The newest version of a key is the first row at `(bucket, key)`.
 pub const SCHEMA: Schema = Schema {
     name: "s3",
-    scripts: &["
+    scripts: &[
+        "
         CREATE TABLE s3_buckets(
           id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, account TEXT NOT NULL,
           region TEXT NOT NULL, created INTEGER NOT NULL, settings TEXT NOT NULL);
@@ -44,7 +47,10 @@ pub const SCHEMA: Schema = Schema {
         CREATE TABLE s3_replication(
           id INTEGER PRIMARY KEY AUTOINCREMENT, bucket INTEGER NOT NULL, key TEXT NOT NULL,
           version TEXT NOT NULL);
-    "],
+    ",
+    // From here on `extents` may hold the number of a body that is taken whole instead of a list.
+    "",
+    ],
 };
 
 /// Deletes every row.
@@ -52,11 +58,18 @@ pub(super) const WIPE: &str =
     "DELETE FROM s3_sweeps; DELETE FROM s3_replication; DELETE FROM s3_parts; DELETE FROM s3_uploads; DELETE FROM s3_versions;
     DELETE FROM s3_blobs; DELETE FROM s3_buckets;";
 
-const VERSION: &str = "bucket, key, ord, id, marker, modified, size, etag, extents, attributes";
+macro_rules! columns {
+    () => {
+        "bucket, key, ord, id, marker, modified, size, etag, extents, attributes"
+    };
+}
 
 /// The metadata as one connection sees it.
 pub(super) struct Store<'a> {
     connection: &'a Connection,
+    known: Option<&'a Arc<Known>>,
+    noted: Noted,
+    changing: RefCell<Option<Changing>>,
     failed: Cell<Option<rusqlite::Error>>,
     freed: RefCell<Vec<String>>,
     calls: Cell<bool>,
@@ -67,6 +80,9 @@ impl<'a> Store<'a> {
     pub(super) fn over(connection: &'a Connection) -> Self {
         Store {
             connection,
+            known: None,
+            noted: Noted::default(),
+            changing: RefCell::default(),
             failed: Cell::new(None),
             freed: RefCell::default(),
             calls: Cell::new(false),
@@ -76,6 +92,22 @@ impl<'a> Store<'a> {
     /// Whether there is new work for those who work beside the requests.
     pub(super) fn calls(&self) -> bool {
         self.calls.get()
+    }
+
+    /// The same, with buckets known by heart. The connection has read nothing yet.
+    pub(super) fn knowing(connection: &'a Connection, known: &'a Arc<Known>) -> Self {
+        Store { known: Some(known), noted: known.note(), ..Store::over(connection) }
+    }
+
+    /// What to hold on to until the commit is over, if buckets changed.
+    pub(super) fn changing(&self) -> Option<Changing> {
+        self.changing.take()
+    }
+
+    fn buckets_change(&self) {
+        if let Some(known) = self.known {
+            self.changing.borrow_mut().get_or_insert_with(|| known.changing());
+        }
     }
 
     /// Names of the blob files that lost their last reference, or why the disk refused.
@@ -143,6 +175,21 @@ impl<'a> Store<'a> {
     }
 }
 
+/// Extents as they are kept: the body's number where one body is taken whole.
+fn kept(extents: &[Extent], size: u64) -> String {
+    match extents {
+        [Extent { blob, offset: 0, length }] if *length == size => blob.to_string(),
+        extents => json(&extents),
+    }
+}
+
+fn extents(row: &Row<'_>, column: usize, size: u64) -> rusqlite::Result<Vec<Extent>> {
+    match row.get_ref(column)?.as_str()?.parse() {
+        Ok(blob) => Ok(vec![Extent { blob, offset: 0, length: size }]),
+        Err(_) => parsed(row, column),
+    }
+}
+
 fn json<T: Serialize>(value: &T) -> String {
     // Maps with text keys and plain structs: serialising them cannot fail.
     serde_json::to_string(value).unwrap_or_default()
@@ -171,6 +218,7 @@ fn bucket(row: &Row<'_>) -> rusqlite::Result<Bucket> {
 }
 
 fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
+    let size = row.get::<_, i64>(6)? as u64;
     Ok(Version {
         bucket: row.get(0)?,
         key: row.get(1)?,
@@ -178,9 +226,9 @@ fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
         id: row.get(3)?,
         marker: row.get(4)?,
         modified: Millis(row.get(5)?),
-        size: row.get::<_, i64>(6)? as u64,
+        size,
         etag: row.get(7)?,
-        extents: parsed(row, 8)?,
+        extents: extents(row, 8, size)?,
         attributes: parsed(row, 9)?,
     })
 }
@@ -197,22 +245,27 @@ fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
 }
 
 fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
+    let size = row.get::<_, i64>(2)? as u64;
     Ok(Part {
         upload: row.get(0)?,
         number: row.get(1)?,
-        size: row.get::<_, i64>(2)? as u64,
+        size,
         etag: row.get(3)?,
         modified: Millis(row.get(4)?),
-        extents: parsed(row, 5)?,
+        extents: extents(row, 5, size)?,
         checksums: parsed(row, 6)?,
     })
 }
 
 fn blob(row: &Row<'_>) -> rusqlite::Result<Blob> {
-    let data: Option<Vec<u8>> = row.get(0)?;
+    blob_at(row, 0)
+}
+
+fn blob_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Blob> {
+    let data: Option<Vec<u8>> = row.get(column)?;
     Ok(match data {
         Some(data) => Blob::Inline(data.into()),
-        None => Blob::File(row.get(1)?),
+        None => Blob::File(row.get(column + 1)?),
     })
 }
 
@@ -220,13 +273,43 @@ fn sweep(row: &Row<'_>, column: usize) -> rusqlite::Result<Sweep> {
     Ok(Sweep { due: row.get(column)?, next: row.get(column + 1)?, at: parsed(row, column + 2)? })
 }
 
+/// A version, and its body where one is taken whole.
+pub(super) type WithBody = (Version, Option<Blob>);
+
+fn with_body(row: &Row<'_>) -> rusqlite::Result<WithBody> {
+    let version = version(row)?;
+    let body = row.get::<_, Option<i64>>(10)?.map(|_| blob_at(row, 11)).transpose()?;
+    Ok((version, body))
+}
+
+impl Store<'_> {
+    /// The newest version of a key with its body, if one is taken whole: all in one statement.
+    pub(super) fn newest_with_body(&self, bucket: i64, key: &str) -> Result<Option<WithBody>> {
+        self.one(
+            "SELECT bucket, key, ord, v.id, marker, modified, size, etag, extents, attributes,
+             b.id, b.data, b.file
+             FROM s3_versions v LEFT JOIN s3_blobs b ON b.id=CAST(v.extents AS INTEGER)
+             WHERE bucket=?1 AND key=?2 ORDER BY ord LIMIT 1",
+            params![bucket, key],
+            with_body,
+        )
+    }
+}
+
 impl Look for Store<'_> {
     fn bucket(&self, name: &str) -> Result<Option<Bucket>> {
-        self.one(
+        if let Some(bucket) = self.known.and_then(|known| known.get(name)) {
+            return Ok(Some(Bucket::clone(&bucket)));
+        }
+        let found = self.one(
             "SELECT id, name, account, region, created, settings FROM s3_buckets WHERE name=?1",
             [name],
             bucket,
-        )
+        )?;
+        if let (Some(known), Some(found)) = (self.known, &found) {
+            known.learn(self.noted, &Arc::new(found.clone()));
+        }
+        Ok(found)
     }
 
     fn buckets(&self, account: &str, after: &str, limit: usize) -> Result<Vec<Bucket>> {
@@ -246,8 +329,10 @@ impl Look for Store<'_> {
 
     fn newest(&self, bucket: i64, key: &str) -> Result<Option<Version>> {
         self.one(
-            &format!(
-                "SELECT {VERSION} FROM s3_versions WHERE bucket=?1 AND key=?2 ORDER BY ord LIMIT 1"
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM s3_versions WHERE bucket=?1 AND key=?2 ORDER BY ord LIMIT 1"
             ),
             params![bucket, key],
             version,
@@ -255,19 +340,21 @@ impl Look for Store<'_> {
     }
 
     fn version(&self, bucket: i64, key: &str, id: &str) -> Result<Option<Version>> {
-        let by_id = if id.is_empty() { "id=''" } else { "id<>'' AND id=?3" };
-        let sql =
-            format!("SELECT {VERSION} FROM s3_versions WHERE bucket=?1 AND key=?2 AND {by_id}");
+        const SELECT: &str =
+            concat!("SELECT ", columns!(), " FROM s3_versions WHERE bucket=?1 AND key=?2 AND ");
         if id.is_empty() {
-            return self.one(&sql, params![bucket, key], version);
+            return self.one(&format!("{SELECT}id=''"), params![bucket, key], version);
         }
-        self.one(&sql, params![bucket, key, id], version)
+        let by_id = format!("{SELECT}id<>'' AND id=?3");
+        self.one(&by_id, params![bucket, key, id], version)
     }
 
     fn versions(&self, bucket: i64, from: &Place, limit: usize) -> Result<Vec<Version>> {
         self.all(
-            &format!(
-                "SELECT {VERSION} FROM s3_versions WHERE bucket=?1 AND (key, ord)>=(?2, ?3)
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM s3_versions WHERE bucket=?1 AND (key, ord)>=(?2, ?3)
                  ORDER BY key, ord LIMIT ?4"
             ),
             params![bucket, from.key, from.order, limit as i64],
@@ -338,6 +425,7 @@ impl Look for Store<'_> {
 
 impl Index for Store<'_> {
     fn put_bucket(&mut self, bucket: &Bucket) -> Result<()> {
+        self.buckets_change();
         self.run(
             "INSERT INTO s3_buckets(name, account, region, created, settings)
              VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT(name) DO UPDATE SET settings=?5",
@@ -353,6 +441,7 @@ impl Index for Store<'_> {
     }
 
     fn delete_bucket(&mut self, bucket: &Bucket) -> Result<()> {
+        self.buckets_change();
         let behind = UploadPlace { key: String::new(), initiated: i64::MIN, id: String::new() };
         for upload in self.uploads(bucket.id, &behind, usize::MAX >> 1)? {
             self.delete_upload(&upload)?;
@@ -363,7 +452,11 @@ impl Index for Store<'_> {
 
     fn put_version(&mut self, version: &Version) -> Result<()> {
         self.run(
-            &format!("INSERT INTO s3_versions({VERSION}) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"),
+            concat!(
+                "INSERT INTO s3_versions(",
+                columns!(),
+                ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"
+            ),
             params![
                 version.bucket,
                 version.key,
@@ -373,7 +466,7 @@ impl Index for Store<'_> {
                 version.modified.0,
                 version.size as i64,
                 version.etag,
-                json(&version.extents),
+                kept(&version.extents, version.size),
                 json(&version.attributes)
             ],
         )
@@ -455,7 +548,7 @@ impl Index for Store<'_> {
                 part.size as i64,
                 part.etag,
                 part.modified.0,
-                json(&part.extents),
+                kept(&part.extents, part.size),
                 json(&part.checksums)
             ],
         )

@@ -12,6 +12,8 @@ use crate::services::s3::names::after_prefix;
 const SPARE_ROWS: usize = 16;
 /// Rows fetched at once at the most.
 const ROWS_MAX: usize = 256;
+/// Rows fetched behind a common prefix: most of what comes next may be leapt over again.
+pub(crate) const ROWS_BEHIND_PREFIX: usize = 4;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +58,16 @@ pub struct Page<T> {
     pub truncated: bool,
 }
 
+impl<T> Page<T> {
+    /// The things listed, without common prefixes.
+    pub fn items(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Item(item) => Some(item),
+            Entry::Prefix(_) => None,
+        })
+    }
+}
+
 /// The common prefix that `key` falls under, if it does.
 pub(crate) fn common_prefix<'a>(key: &'a str, prefix: &str, delimiter: &str) -> Option<&'a str> {
     if delimiter.is_empty() {
@@ -75,10 +87,12 @@ impl ListObjects {
     pub fn apply(&self, index: &impl Look, bucket: i64) -> Result<Page<Version>> {
         let mut page = Page { entries: Vec::new(), truncated: false };
         let Some(mut from) = self.start().filter(|_| self.max > 0) else { return Ok(page) };
+        let mut ahead = if self.delimiter.is_empty() { ROWS_MAX } else { ROWS_BEHIND_PREFIX };
         loop {
-            let wanted = (self.max + 1 - page.entries.len() + SPARE_ROWS).min(ROWS_MAX);
+            let wanted = (self.max + 1 - page.entries.len() + SPARE_ROWS).min(ahead);
             let rows = index.versions(bucket, &Place::at(from.as_str()), wanted)?;
             let last_rows = rows.len() < wanted;
+            ahead = (ahead * 2).min(ROWS_MAX);
             for row in rows {
                 if row.key < from {
                     continue;
@@ -102,6 +116,7 @@ impl ListObjects {
                         page.entries.push(Entry::Prefix(common.to_owned()));
                         let Some(after) = after else { return Ok(page) };
                         from = after;
+                        ahead = ROWS_BEHIND_PREFIX;
                     }
                     None => {
                         page.entries.push(Entry::Item(row));

@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html>
 
-use super::list::{Entry, Page, common_prefix};
+use super::list::{Entry, Page, ROWS_BEHIND_PREFIX, common_prefix};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, UploadPlace};
 use crate::services::s3::limits::PAGE_MAX;
@@ -29,12 +29,16 @@ impl ListUploads {
     /// The page of `bucket`.
     pub fn apply(&self, index: &impl Look, bucket: i64) -> Result<Page<Upload>> {
         let mut page = Page { entries: Vec::new(), truncated: false };
-        let Some(mut after) = self.start(index, bucket)? else { return Ok(page) };
+        let Some(start) = self.start(index, bucket)? else { return Ok(page) };
+        let mut after = start.max(before_key(&self.prefix));
+        let mut ahead = if self.delimiter.is_empty() { PAGE_MAX } else { ROWS_BEHIND_PREFIX };
         loop {
-            let rows = index.uploads(bucket, &after, PAGE_MAX + 1)?;
-            let last_rows = rows.len() <= PAGE_MAX;
+            let wanted = (self.max + 1 - page.entries.len()).min(ahead).max(1);
+            let rows = index.uploads(bucket, &after, wanted)?;
+            let last_rows = rows.len() < wanted;
+            ahead = (ahead * 2).min(PAGE_MAX);
             for row in rows {
-                if row.key < after.key || row.key.as_str() < self.prefix.as_str() {
+                if row.key < after.key {
                     continue;
                 }
                 if !row.key.starts_with(&self.prefix) {
@@ -48,6 +52,7 @@ impl ListUploads {
                     page.entries.push(Entry::Prefix(common.to_owned()));
                     let Some(next) = after_prefix(common) else { return Ok(page) };
                     after = before_key(&next);
+                    ahead = ROWS_BEHIND_PREFIX;
                     continue;
                 }
                 let (key, id) = (row.key.clone(), row.id.clone());

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html>
 
-use super::list::{Entry, Page, behind, common_prefix};
+use super::list::{Entry, Page, ROWS_BEHIND_PREFIX, behind, common_prefix};
 use super::objects::{check_version_id, kept_id};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, Place};
@@ -31,9 +31,12 @@ impl ListObjectVersions {
         let mut page = Page { entries: Vec::new(), truncated: false };
         let Some(mut from) = self.start(index, bucket)? else { return Ok(page) };
         let mut before = (from.order > i64::MIN).then(|| from.key.clone());
+        let mut ahead = if self.delimiter.is_empty() { PAGE_MAX } else { ROWS_BEHIND_PREFIX };
         loop {
-            let rows = index.versions(bucket, &from, PAGE_MAX + 1)?;
-            let last_rows = rows.len() <= PAGE_MAX;
+            let wanted = (self.max + 1 - page.entries.len()).min(ahead).max(1);
+            let rows = index.versions(bucket, &from, wanted)?;
+            let last_rows = rows.len() < wanted;
+            ahead = (ahead * 2).min(PAGE_MAX);
             for row in rows {
                 if (row.key.as_str(), row.order) < (from.key.as_str(), from.order) {
                     continue;
@@ -49,6 +52,7 @@ impl ListObjectVersions {
                     page.entries.push(Entry::Prefix(common.to_owned()));
                     let Some(after) = after_prefix(common) else { return Ok(page) };
                     from = Place::at(after);
+                    ahead = ROWS_BEHIND_PREFIX;
                     continue;
                 }
                 from = Place { key: row.key.clone(), order: row.order + 1 };

@@ -184,7 +184,6 @@ impl CompleteUpload {
         }
         let whole = self.checksum_of(&upload, &parts)?;
         let shown = upload.checksum.map(|(algorithm, _)| algorithm);
-        let composite = whole.as_ref().is_some_and(|c| c.composite);
         let mut attributes = upload.attributes.clone();
         attributes.checksum = whole;
         attributes.parts = parts
@@ -192,7 +191,7 @@ impl CompleteUpload {
             .map(|part| ObjectPart {
                 number: part.number,
                 size: part.size,
-                checksum: shown.filter(|_| composite).and_then(|a| of(part, a)).map(str::to_owned),
+                checksum: shown.and_then(|a| of(part, a)).map(str::to_owned),
             })
             .collect();
         let extents: Vec<Extent> = parts.iter().flat_map(|p| p.extents.clone()).collect();

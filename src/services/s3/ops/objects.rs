@@ -28,6 +28,17 @@ pub(crate) fn check_version_id(shown: &str) -> Result<()> {
     Err(Error::invalid_argument("Invalid version id specified", "versionId", shown))
 }
 
+/// The newest version of a key, unless there is none or it is a delete marker.
+pub fn visible(newest: Option<Version>, key: &str) -> Result<Version> {
+    match newest {
+        None => Err(Error::no_such_key(key)),
+        Some(found) if found.marker => Err(Error::no_such_key(key)
+            .header("x-amz-delete-marker", "true")
+            .header("x-amz-version-id", found.shown_id())),
+        Some(found) => Ok(found),
+    }
+}
+
 /// The object, or the version of it, that a read with `method` means.
 pub fn find(
     index: &impl Look,
@@ -36,15 +47,7 @@ pub fn find(
     version: Option<&str>,
     method: &str,
 ) -> Result<Version> {
-    let Some(id) = version else {
-        return match index.newest(bucket.id, key)? {
-            None => Err(Error::no_such_key(key)),
-            Some(found) if found.marker => Err(Error::no_such_key(key)
-                .header("x-amz-delete-marker", "true")
-                .header("x-amz-version-id", found.shown_id())),
-            Some(found) => Ok(found),
-        };
-    };
+    let Some(id) = version else { return visible(index.newest(bucket.id, key)?, key) };
     check_version_id(id)?;
     match index.version(bucket.id, key, kept_id(id))? {
         None => Err(Error::no_such_version(key, id)),

@@ -3,7 +3,7 @@
 use super::answer::{document, maybe, set};
 use super::buckets::second;
 use super::head::Head;
-use super::stream::{hash, pieces};
+use super::stream::{bodies, hash, pieces};
 use super::{S3, attributes, customer};
 use crate::protocol::Answer;
 use crate::services::s3::checksum::{Algorithm, Checksum, Digests, Hasher};
@@ -91,14 +91,21 @@ impl S3 {
             conditions: attributes::write_conditions(head)?,
         };
         for _ in 0..ATTEMPTS_MAX {
-            copy.digests = self.digests_for_copy(&copy.expected, algorithm).await?;
-            let once = copy.clone();
-            match self.change(&head.caller, move |i, c| once.apply(i, c)).await? {
-                Some(copied) => return Ok(shown(&copied)),
-                None => copy.expected = self.source(head, &copy.source)?,
+            match self.digests_for_copy(&copy.expected, algorithm).await {
+                Ok(digests) => {
+                    copy.digests = digests;
+                    let once = copy.clone();
+                    let copied = self.change(&head.caller, move |i, c| once.apply(i, c)).await?;
+                    if let Some(copied) = copied {
+                        return Ok(shown(&copied));
+                    }
+                }
+                Err(error) if error == changing() => {}
+                Err(error) => return Err(error),
             }
+            copy.expected = self.source(head, &copy.source)?;
         }
-        Err(Error::new(503, "SlowDown", "The source of the copy keeps changing; try again."))
+        Err(changing())
     }
 
     /// The source as it is now, if the conditions on it hold.
@@ -140,8 +147,10 @@ impl S3 {
         Ok(checksum.map(|checksum| (digests.md5, checksum)))
     }
 
+    /// The digests of the bytes, unless they are gone because their object was replaced.
     async fn digest(&self, extents: &[Extent], algorithms: &[Algorithm]) -> Result<Digests> {
-        let pieces = self.look(|index| pieces(index, &self.blobs, extents))?;
+        let bodies = self.look(|index| bodies(index, extents))?.ok_or_else(changing)?;
+        let pieces = pieces(&self.blobs, extents, bodies)?.ok_or_else(changing)?;
         hash(&self.blobs, pieces, Hasher::new(algorithms, false)).await
     }
 
@@ -161,7 +170,13 @@ impl S3 {
             };
             let extents = slice(&expected.extents, first, length);
             let algorithms: Vec<Algorithm> = upload.checksum.iter().map(|(a, _)| *a).collect();
-            let digests = self.digest(&extents, &algorithms).await?;
+            let digests = match self.digest(&extents, &algorithms).await {
+                Err(error) if error == changing() => {
+                    expected = self.source(head, &from)?;
+                    continue;
+                }
+                digests => digests?,
+            };
             let part = UploadPart {
                 bucket: head.bucket.clone(),
                 key: head.key.clone(),
@@ -199,8 +214,13 @@ impl S3 {
             }
             return Ok(answer);
         }
-        Err(Error::new(503, "SlowDown", "The source of the copy keeps changing; try again."))
+        Err(changing())
     }
+}
+
+/// The source was replaced while it was read.
+fn changing() -> Error {
+    Error::new(503, "SlowDown", "The source of the copy keeps changing; try again.")
 }
 
 fn shown(copied: &Copied) -> Answer {

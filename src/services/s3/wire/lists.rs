@@ -21,7 +21,7 @@ pub(super) struct Encoding(bool);
 impl Encoding {
     pub(super) fn read(head: &Head) -> Result<Encoding> {
         match head.param("encoding-type") {
-            None | Some("") => Ok(Encoding(false)),
+            None => Ok(Encoding(false)),
             Some("url") => Ok(Encoding(true)),
             Some(other) => Err(Error::invalid_argument(
                 "Invalid Encoding Method specified in Request",
@@ -200,7 +200,10 @@ fn show_v2(xml: &mut Xml, head: &Head, encoding: &Encoding, page: &Page<Version>
         };
         xml.leaf("NextContinuationToken", &URL_SAFE_NO_PAD.encode(token));
     }
-    xml.maybe("StartAfter", head.param("start-after").map(|s| encoding.write(s)).as_deref());
+    // A continuation knows where to begin, and AWS says nothing of the other then.
+    if !head.has("continuation-token") {
+        xml.maybe("StartAfter", head.param("start-after").map(|s| encoding.write(s)).as_deref());
+    }
     xml.number("KeyCount", page.entries.len());
 }
 

@@ -31,7 +31,9 @@ pub use provision::BucketSpec;
 pub use workers::{Lifecycle, Replication};
 
 use super::error::{Error, Result};
-use super::index::Look;
+use super::index::{Look, existing};
+use super::known::Known;
+use super::model::Bucket;
 use super::store::{Store, WIPE};
 use crate::base::{Caller, Context, Ids, Problem};
 use crate::protocol::{Answer, Incoming, Request};
@@ -40,6 +42,7 @@ use crate::services::{Clock, Outbox, Pending, Service};
 use crate::storage::rusqlite::{self, Transaction};
 use crate::storage::{Blobs, Storage, StorageError};
 use head::Head;
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,6 +54,7 @@ pub struct S3 {
     ids: Mutex<Ids>,
     sqs: Arc<Sqs>,
     outbox: Arc<Outbox>,
+    known: Arc<Known>,
 }
 
 impl S3 {
@@ -67,8 +71,8 @@ impl S3 {
         getrandom::fill(&mut seed)
             .map_err(|e| Problem::failed("randomness", format!("the kernel gave none: {e}")))?;
         let ids = Mutex::new(Ids::seeded(u64::from_le_bytes(seed)));
-        let (storage, clock) = (storage.clone(), clock.clone());
-        Ok(S3 { storage, clock, blobs, ids, sqs: sqs.clone(), outbox: outbox.clone() })
+        let (storage, clock, known) = (storage.clone(), clock.clone(), Arc::default());
+        Ok(S3 { storage, clock, blobs, ids, sqs: sqs.clone(), outbox: outbox.clone(), known })
     }
 
     /// Reads the metadata, all of one moment.
@@ -76,13 +80,32 @@ impl S3 {
         let seen = self.storage.read(|connection| {
             // A connection that met an error is not used again, so its snapshot needs no clean-up.
             connection.prepare_cached("BEGIN")?.execute([])?;
-            let store = Store::over(connection);
+            let store = Store::knowing(connection, &self.known);
             let seen = view(&store);
             store.finish()?;
             connection.prepare_cached("COMMIT")?.execute([])?;
             Ok(seen)
         });
         seen.map_err(|error| unavailable(&error))?
+    }
+
+    /// Reads metadata by one statement, which needs no transaction to be of one moment.
+    fn glance<T>(&self, view: impl FnOnce(&Store<'_>) -> Result<T>) -> Result<T> {
+        let seen = self.storage.read(|connection| {
+            let store = Store::knowing(connection, &self.known);
+            let seen = view(&store);
+            store.finish()?;
+            Ok(seen)
+        });
+        seen.map_err(|error| unavailable(&error))?
+    }
+
+    /// The bucket called `name`, or `NoSuchBucket`.
+    fn bucket(&self, name: &str) -> Result<Arc<Bucket>> {
+        match self.known.get(name) {
+            Some(bucket) => Ok(bucket),
+            None => self.glance(|index| existing(index, name)).map(Arc::new),
+        }
     }
 
     /// Carries out a change and waits until it is durable.
@@ -99,13 +122,16 @@ impl S3 {
             Ids::seeded(ids.next_u64())
         };
         let (caller, blobs, now) = (caller.clone(), self.blobs.clone(), self.clock.now());
+        let (known, held) = (self.known.clone(), RefCell::new(None));
         let mut change = Some(change);
         let done = self.storage.transact(move |transaction| {
             let change = change.take().ok_or(rusqlite::Error::InvalidQuery)?;
-            let mut store = Store::over(transaction);
+            let mut store = Store::knowing(transaction, &known);
             let mut context = Context { now, ids: &mut ids, caller: &caller };
             let outcome = change(&mut store, &mut context);
             let calls = store.calls();
+            // Held until this job is dropped, which is after its commit.
+            held.replace(store.changing());
             // The reaper deletes a file only behind this commit, and only if it holds.
             store.finish()?.into_iter().for_each(|file| blobs.discard(file));
             Ok((outcome, calls))
@@ -219,8 +245,9 @@ impl Service for S3 {
 
     fn reset(&self) -> Pending<'_, std::result::Result<(), Problem>> {
         Box::pin(async {
-            let blobs = self.blobs.clone();
+            let (blobs, known, mut changing) = (self.blobs.clone(), self.known.clone(), None);
             let done = self.storage.transact(move |transaction| {
+                changing.get_or_insert_with(|| known.changing());
                 let files = {
                     let sql = "SELECT file FROM s3_blobs WHERE file IS NOT NULL";
                     let mut files = transaction.prepare(sql)?;

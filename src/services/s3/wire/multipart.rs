@@ -216,6 +216,8 @@ impl S3 {
         xml.leaf("UploadIdMarker", heeded);
         let last = match page.entries.last() {
             Some(Entry::Item(upload)) => (upload.key.as_str(), upload.id.as_str()),
+            // AWS leaves both empty on a page of nothing but common prefixes.
+            Some(Entry::Prefix(_)) if page.items().next().is_none() => ("", ""),
             Some(Entry::Prefix(prefix)) => (prefix.as_str(), ""),
             None => ("", ""),
         };

@@ -5,7 +5,7 @@ use super::buckets::{tag_pairs, tag_set};
 use super::head::Head;
 use super::locks::bypass;
 use super::receive::{Content, Plan, Received, receive, receive_document};
-use super::stream::{body_of, pieces};
+use super::stream::{Bodies, bodies, body_of, pieces};
 use super::{S3, attributes, customer};
 use crate::protocol::{Answer, Incoming};
 use crate::services::s3::access::denied;
@@ -14,11 +14,11 @@ use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, existing, slice};
 use crate::services::s3::lifecycle::expiration;
 use crate::services::s3::limits::{DELETE_KEYS_MAX, OBJECT_TAGS_MAX};
-use crate::services::s3::model::{Attributes, Version, Versioning};
+use crate::services::s3::model::{Attributes, Bucket, Version, Versioning};
 use crate::services::s3::names::check_key;
 use crate::services::s3::ops::delete::{DeleteObject, DeleteObjects};
 use crate::services::s3::ops::multipart::part_number;
-use crate::services::s3::ops::objects::{Cause, PutObject, find};
+use crate::services::s3::ops::objects::{Cause, PutObject, find, visible};
 use crate::services::s3::ops::tagging::{self, PutObjectTagging};
 use crate::services::s3::range;
 use crate::services::s3::xml::{Element, Xml};
@@ -34,6 +34,9 @@ const OVERRIDES: &[(&str, &str)] = &[
     ("response-content-type", "content-type"),
     ("response-expires", "expires"),
 ];
+
+/// How often a read looks for an object whose bytes are replaced while it looks.
+const LOOKS_MAX: usize = 16;
 
 /// Bytes of an object that a read wants.
 struct Wanted {
@@ -54,13 +57,11 @@ impl S3 {
         check_integrity(head, &attributes, &plan)?;
         self.check_write(head, &attributes)?;
         // Before the body is asked for: the bucket, and what a condition says already.
-        self.look(|index| {
-            let bucket = existing(index, &head.bucket)?;
-            if conditions == Default::default() {
-                return Ok(());
-            }
-            conditions.check(&head.key, index.newest(bucket.id, &head.key)?.as_ref())
-        })?;
+        let bucket = self.bucket(&head.bucket)?;
+        if conditions != Default::default() {
+            let newest = self.glance(|index| index.newest(bucket.id, &head.key))?;
+            conditions.check(&head.key, newest.as_ref())?;
+        }
         let Received { content, digests, checksum, .. } = receive(&self.blobs, body, &plan).await?;
         attributes.checksum = Some(checksum.clone());
         let put = PutObject {
@@ -91,23 +92,28 @@ impl S3 {
     pub(super) async fn get_object(&self, head: &Head) -> Result<Answer> {
         let conditions = attributes::read_conditions(head, false);
         let now = self.clock.now();
-        let (version, versioned, expiration, wanted, pieces) = self.look(|index| {
-            let bucket = existing(index, &head.bucket)?;
-            let id = head.param("versionId");
-            let version = find(index, &bucket, &head.key, id, head.method.as_str())?;
+        let bucket = self.bucket(&head.bucket)?;
+        let (mut found, mut looks) = (self.find_with_body(head, &bucket)?, 1);
+        let (version, wanted, pieces) = loop {
+            let (version, bodies) = found;
             customer::check(head, customer::Of::Object, &version.attributes.encryption)?;
             conditions.check(&version, now)?;
             let wanted = wanted(head, &version)?;
-            let pieces = if head.method == Method::HEAD {
-                Vec::new()
-            } else {
-                let extents = slice(&version.extents, wanted.first, wanted.length);
-                pieces(index, &self.blobs, &extents)?
-            };
-            let expiration = id.is_none().then(|| expiration(&bucket, &version)).flatten();
-            let versioned = bucket.settings.versioning != Versioning::Off;
-            Ok((version, versioned, expiration, wanted, pieces))
-        })?;
+            if head.method == Method::HEAD {
+                break (version, wanted, Vec::new());
+            }
+            let extents = slice(&version.extents, wanted.first, wanted.length);
+            match pieces(&self.blobs, &extents, bodies)? {
+                Some(pieces) => break (version, wanted, pieces),
+                // Another write replaced the object and freed its file in between.
+                None if looks < LOOKS_MAX => found = self.find_with_body(head, &bucket)?,
+                None => return Err(Error::internal("the object's bytes are gone")),
+            }
+            looks += 1;
+        };
+        let versioned = bucket.settings.versioning != Versioning::Off;
+        let current = !head.has("versionId");
+        let expiration = current.then(|| expiration(&bucket, &version)).flatten();
         let class = version.storage_class();
         let restored = version.attributes.restored > now;
         if head.method == Method::GET && version.is_archived() && !restored {
@@ -130,6 +136,31 @@ impl S3 {
             *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         Ok(answer)
+    }
+
+    /// The version that a read means, and the bodies that it is made of.
+    fn find_with_body(&self, head: &Head, bucket: &Bucket) -> Result<(Version, Bodies)> {
+        let id = head.param("versionId");
+        if id.is_none() {
+            let found = self.glance(|index| index.newest_with_body(bucket.id, &head.key))?;
+            let (newest, body) = found.map_or((None, None), |(v, body)| (Some(v), body));
+            let version = visible(newest, &head.key)?;
+            if let ([whole], Some(body)) = (version.extents.as_slice(), body) {
+                let bodies = Bodies::from([(whole.blob, body)]);
+                return Ok((version, bodies));
+            }
+            if version.extents.is_empty() {
+                return Ok((version, Bodies::default()));
+            }
+        }
+        self.look(|index| {
+            let version = find(index, bucket, &head.key, id, head.method.as_str())?;
+            let bodies = bodies(index, &version.extents)?;
+            Ok((
+                version,
+                bodies.ok_or_else(|| Error::internal("the object's bytes are not recorded"))?,
+            ))
+        })
     }
 
     pub(super) async fn delete_object(&self, head: &Head) -> Result<Answer> {
@@ -292,11 +323,10 @@ fn wanted(head: &Head, version: &Version) -> Result<Wanted> {
 
 fn of_part(number: u32, version: &Version) -> Result<Wanted> {
     let parts = &version.attributes.parts;
-    let at = number as usize - 1;
-    if parts.is_empty() && at == 0 {
+    if parts.is_empty() && number == 1 {
         return Ok(Wanted { first: 0, length: version.size, partial: true, part: None });
     }
-    let Some(part) = parts.get(at) else {
+    let Some(at) = parts.iter().position(|part| part.number == number) else {
         return Err(Error::new(
             416,
             "InvalidPartNumber",
@@ -306,7 +336,7 @@ fn of_part(number: u32, version: &Version) -> Result<Wanted> {
         .with("ActualPartCount", parts.len().max(1).to_string()));
     };
     let first = parts[..at].iter().map(|p| p.size).sum();
-    Ok(Wanted { first, length: part.size, partial: true, part: Some(at) })
+    Ok(Wanted { first, length: parts[at].size, partial: true, part: Some(at) })
 }
 
 /// Length, range, part count and checksum of what a read answers with.
@@ -329,7 +359,7 @@ fn show_wanted(headers: &mut HeaderMap, head: &Head, version: &Version, wanted: 
     if whole_wanted {
         attributes::show_checksum(headers, whole);
     } else if let Some(value) = wanted.part.and_then(|at| parts[at].checksum.clone()) {
-        let of_part = Checksum { algorithm: whole.algorithm, value, composite: true };
+        let of_part = Checksum { algorithm: whole.algorithm, value, composite: whole.composite };
         attributes::show_checksum(headers, &of_part);
     }
 }

@@ -21,10 +21,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Bytes handed to the writing thread at once.
-const BATCH_BYTES: usize = 256 * 1024;
-/// Batches that may wait for the writing thread.
-const BATCHES_WAITING: usize = 4;
+/// Pieces of at least so many bytes go to the writing thread as they came; smaller ones are gathered.
+const BATCH_BYTES: usize = 64 * 1024;
+/// Batches that may wait for the writing thread: one, so that it never idles. The connection's own
+/// buffer, of up to 400 KiB, is what a batch keeps alive; sixteen uploads must fit into 60 MB.
+const BATCHES_WAITING: usize = 1;
 
 /// What the head says of the body.
 #[derive(Debug, Clone)]
@@ -281,16 +282,25 @@ impl Writing {
     }
 
     async fn take(&mut self, data: Bytes) -> Result<()> {
-        self.batch.extend_from_slice(&data);
-        if self.batch.len() < BATCH_BYTES {
-            return Ok(());
+        if data.len() >= BATCH_BYTES {
+            self.flush().await?;
+            return self.send(data).await;
         }
-        self.send().await
+        self.batch.extend_from_slice(&data);
+        if self.batch.len() < BATCH_BYTES { Ok(()) } else { self.flush().await }
     }
 
-    async fn send(&mut self) -> Result<()> {
+    /// Sends what was gathered.
+    async fn flush(&mut self) -> Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
         let batch = std::mem::replace(&mut self.batch, BytesMut::with_capacity(BATCH_BYTES * 2));
-        if self.batches.send(batch.freeze()).await.is_ok() {
+        self.send(batch.freeze()).await
+    }
+
+    async fn send(&mut self, batch: Bytes) -> Result<()> {
+        if self.batches.send(batch).await.is_ok() {
             return Ok(());
         }
         // The thread ended early: it says why.
@@ -301,7 +311,7 @@ impl Writing {
     }
 
     async fn finish(mut self) -> Result<(NewBlob, Digests)> {
-        self.send().await?;
+        self.flush().await?;
         let Writing { batches, done, .. } = self;
         drop(batches);
         match done.await {

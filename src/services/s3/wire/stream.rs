@@ -5,15 +5,17 @@ use crate::protocol::{Body, body, streaming};
 use crate::services::s3::checksum::Hasher;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::Look;
-use crate::services::s3::model::{Blob, Extent};
+use crate::services::s3::model::{Blob, BlobId, Extent};
 use crate::storage::Blobs;
 use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::StreamBody;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 /// Bytes read at once.
@@ -38,22 +40,43 @@ enum Source {
     Named(String),
 }
 
-/// Looks up the bodies of `extents`, and opens their files so that a delete in between takes nothing.
-pub(super) fn pieces(index: &impl Look, blobs: &Blobs, extents: &[Extent]) -> Result<Vec<Piece>> {
+/// Bodies by their numbers.
+pub(super) type Bodies = HashMap<BlobId, Blob>;
+
+/// Looks up the bodies of `extents`; `None` if one is not recorded (any more).
+pub(super) fn bodies(index: &impl Look, extents: &[Extent]) -> Result<Option<Bodies>> {
+    let mut bodies = Bodies::with_capacity(extents.len());
+    for extent in extents {
+        if let Entry::Vacant(vacant) = bodies.entry(extent.blob) {
+            let Some(blob) = index.blob(extent.blob)? else { return Ok(None) };
+            vacant.insert(blob);
+        }
+    }
+    Ok(Some(bodies))
+}
+
+/// The pieces that `extents` name, whose files are opened so that a delete from now on takes nothing.
+/// `None` if a file is gone already: the object was replaced after it was looked up.
+pub(super) fn pieces(
+    blobs: &Blobs,
+    extents: &[Extent],
+    bodies: Bodies,
+) -> Result<Option<Vec<Piece>>> {
     let mut pieces = Vec::with_capacity(extents.len());
     for extent in extents {
-        let blob = index.blob(extent.blob)?;
-        let blob = blob.ok_or_else(|| Error::internal("the object's bytes are not recorded"))?;
-        let source = match blob {
-            Blob::Inline(bytes) => Source::Memory(bytes),
-            Blob::File(name) if pieces.len() < OPEN_MAX => {
-                Source::Open(blobs.read(&name).map_err(|e| disk(&e))?)
-            }
-            Blob::File(name) => Source::Named(name),
+        let blob = bodies.get(&extent.blob);
+        let source = match blob.ok_or_else(|| Error::internal("a body was not looked up"))? {
+            Blob::Inline(bytes) => Source::Memory(bytes.clone()),
+            Blob::File(name) if pieces.len() < OPEN_MAX => match blobs.read(name) {
+                Ok(file) => Source::Open(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(disk(&error)),
+            },
+            Blob::File(name) => Source::Named(name.clone()),
         };
         pieces.push(Piece { source, offset: extent.offset, length: extent.length });
     }
-    Ok(pieces)
+    Ok(Some(pieces))
 }
 
 /// The pieces as the body of an answer.
@@ -65,7 +88,7 @@ pub(super) fn body_of(blobs: &Arc<Blobs>, pieces: Vec<Piece>) -> Result<Body> {
     let size: u64 = pieces.iter().map(|p| p.length).sum();
     if size <= DIRECT_BYTES {
         let mut whole = Vec::with_capacity(size as usize);
-        read_all(blobs, pieces, |data| {
+        read_all(blobs, pieces, &Arc::default(), |data| {
             whole.extend_from_slice(&data);
             true
         })
@@ -75,7 +98,8 @@ pub(super) fn body_of(blobs: &Arc<Blobs>, pieces: Vec<Piece>) -> Result<Body> {
     let (reads, arriving) = mpsc::channel::<io::Result<Bytes>>(READS_WAITING);
     let blobs = blobs.clone();
     tokio::task::spawn_blocking(move || {
-        let done = read_all(&blobs, pieces, |data| reads.blocking_send(Ok(data)).is_ok());
+        let buffers = Arc::default();
+        let done = read_all(&blobs, pieces, &buffers, |data| reads.blocking_send(Ok(data)).is_ok());
         if let Err(error) = done {
             tracing::warn!(%error, "an object's bytes could not be read");
             // The client sees the connection end before the length that was announced.
@@ -97,7 +121,7 @@ pub(super) async fn hash(
 ) -> Result<crate::services::s3::checksum::Digests> {
     let blobs = blobs.clone();
     let hashing = tokio::task::spawn_blocking(move || {
-        read_all(&blobs, pieces, |data| {
+        read_all(&blobs, pieces, &Arc::default(), |data| {
             hasher.update(&data);
             true
         })?;
@@ -110,10 +134,50 @@ pub(super) async fn hash(
     }
 }
 
+/// Buffers that come back when the connection has sent them, so that a transfer touches fresh memory
+/// only for its first few reads.
+#[derive(Default)]
+struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+/// A buffer in use.
+struct Chunk {
+    bytes: Vec<u8>,
+    length: usize,
+    home: Arc<Buffers>,
+}
+
+impl Buffers {
+    fn take(home: &Arc<Self>, length: usize) -> Chunk {
+        let mut bytes = home.idle().pop().unwrap_or_default();
+        if bytes.len() < length {
+            bytes.resize(length, 0);
+        }
+        Chunk { bytes, length, home: home.clone() }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.home.idle().push(bytes);
+    }
+}
+
 /// Reads the pieces one after the other until `take` has had enough.
 fn read_all(
     blobs: &Blobs,
     pieces: Vec<Piece>,
+    buffers: &Arc<Buffers>,
     mut take: impl FnMut(Bytes) -> bool,
 ) -> io::Result<()> {
     for piece in pieces {
@@ -130,10 +194,11 @@ fn read_all(
         };
         let (mut at, end) = (piece.offset, piece.offset + piece.length);
         while at < end {
-            let mut chunk = vec![0; READ_BYTES.min((end - at) as usize)];
-            file.read_exact_at(&mut chunk, at)?;
-            at += chunk.len() as u64;
-            if !take(chunk.into()) {
+            let length = READ_BYTES.min((end - at) as usize);
+            let mut chunk = Buffers::take(buffers, length);
+            file.read_exact_at(&mut chunk.bytes[..length], at)?;
+            at += length as u64;
+            if !take(Bytes::from_owner(chunk)) {
                 return Ok(());
             }
         }
