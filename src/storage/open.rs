@@ -2,6 +2,7 @@
 
 use super::error::open_problem;
 use crate::base::Problem;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use std::path::Path;
 
@@ -49,6 +50,7 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.execute_batch("PRAGMA cache_size=-4096; PRAGMA mmap_size=268435456;")?;
     connection.set_prepared_statement_cache_capacity(128);
+    keep_plans(&connection)?;
     Ok(connection)
 }
 
@@ -81,7 +83,14 @@ fn prepare(connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
          PRAGMA journal_size_limit=67108864;",
     ))?;
     connection.set_prepared_statement_cache_capacity(256);
-    Ok(())
+    keep_plans(connection)
+}
+
+/// Keeps a statement's plan whatever is bound to it. Without this SQLite prepares anew, at every use, a
+/// statement whose parameters it compared with the condition of a partial index: three quarters of the
+/// time of a small read.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 fn migrate(connection: &mut Connection, path: &Path, schemas: &[Schema]) -> Result<(), Problem> {
