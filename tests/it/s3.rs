@@ -60,6 +60,11 @@ fn uploads_in_parts_and_copies() {
 }
 
 #[test]
+fn edges_that_recordings_settle() {
+    boto3("s3/edges.py");
+}
+
+#[test]
 fn bucket_configuration_and_cors() {
     boto3("s3/configuration.py");
 }
@@ -170,4 +175,41 @@ fn declared_buckets_show_what_the_profile_says() {
     }
     run("s3/declared.py", &gateway);
     runtime.block_on(gateway.shutdown());
+}
+
+/// Rounds of random operations, each ended by `kill -9`.
+const CRASHES: u64 = 6;
+
+#[test]
+fn random_operations_and_kills_leave_what_a_model_says() {
+    let project = Project::with("extends = \"minimal\"\nport = \"auto\"\n");
+    let seed = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos() as u64;
+    let load = |round: u64, seconds: &str| {
+        project.up();
+        let status = project.status();
+        let mut load = project.command(python());
+        load.arg(script("s3/crash.py")).arg(status["endpoint"].as_str().unwrap()).arg("model.json");
+        load.arg((seed + round).to_string()).arg(seconds).env("AWS_EC2_METADATA_DISABLED", "true");
+        let load = load.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        (load, status["pid"].as_u64().unwrap() as u32)
+    };
+    for round in 0..CRASHES {
+        let (mut load, daemon) = load(round, "60");
+        let mut words = BufReader::new(load.stdout.take().unwrap());
+        words.read_line(&mut String::new()).unwrap();
+        std::thread::sleep(Duration::from_millis(200 + (seed >> round) % 900));
+        kill_9(daemon);
+        let output = load.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "seed {seed}, round {round}:\n{stderr}");
+    }
+    let (load, _) = load(CRASHES, "0");
+    let output = load.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "seed {seed}, at the end:\n{stderr}");
+    // Everything was deleted: no body may be left, whichever crash it is from.
+    let state = project.path().join(".devenv");
+    wait_for("orphans to be swept", Duration::from_secs(10), || {
+        (blob_files(&state) == 0).then_some(())
+    });
 }

@@ -11,6 +11,8 @@ pub const BUCKET_NAME_MIN: usize = 3;
 pub const BUCKET_NAME_MAX: usize = 63;
 /// Bytes of an object uploaded in one request at the most (5 GiB).
 pub const PUT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Bytes of an object at the most (5 TiB).
+pub const OBJECT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024 * 1024;
 /// Bytes of a part other than the last at the least (5 MiB).
 pub const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 /// The highest part number.

@@ -5,6 +5,7 @@ use super::conditions::{ReadConditions, WriteConditions};
 use super::error::{Error, Result};
 use super::index::{Index, Look, Place, UploadPlace, existing, slice};
 use super::lifecycle::Sweep;
+use super::limits::OBJECT_BYTES_MAX;
 use super::memory::Memory;
 use super::model::{
     Attributes, Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version, Versioning,
@@ -137,6 +138,7 @@ both! {
     suspended_versioning_replaces_null: suspended;
     conditions_guard_writes_and_reads: conditions;
     parts_become_an_object: parts;
+    an_object_has_five_tebibytes_at_the_most: limits;
     pages_join_to_the_whole: pages;
     versions_are_listed_newest_first: version_pages;
 }
@@ -283,6 +285,41 @@ fn parts(index: &mut impl Index) {
     assert_eq!(index.blob(second.extents[0].blob).unwrap(), None);
     script.delete(index, "k", None);
     assert_eq!(index.blob(source.extents[0].blob).unwrap(), None);
+}
+
+/// Sizes are only numbers here: no byte of those terabytes exists.
+fn limits(index: &mut impl Index) {
+    let mut script = Script::new();
+    let bucket = script.bucket(index);
+    let create = CreateUpload {
+        bucket: "bucket".into(),
+        key: "k".into(),
+        attributes: Attributes::default(),
+        encrypted_by_header: false,
+        checksum: None,
+    };
+    let upload = create.apply(index, &mut script.context()).unwrap();
+    let body = || PartBody::New(Some(Blob::File("sparse".into())));
+    let whole = upload_part(&mut script, index, &upload, 1, body(), OBJECT_BYTES_MAX);
+    let more = upload_part(&mut script, index, &upload, 2, body(), 1);
+    let complete = |parts: &[&Part]| CompleteUpload {
+        bucket: "bucket".into(),
+        key: "k".into(),
+        upload: upload.id.clone(),
+        parts: parts
+            .iter()
+            .map(|p| NamedPart { number: p.number, etag: p.etag.clone(), checksums: vec![] })
+            .collect(),
+        ..CompleteUpload::default()
+    };
+    let refused = complete(&[&whole, &more]).apply(index, &mut script.context()).unwrap_err();
+    assert_eq!(refused.code, "EntityTooLarge");
+    assert_eq!(refused.members[1], ("MaxSizeAllowed".into(), OBJECT_BYTES_MAX.to_string()));
+    complete(&[&whole]).apply(index, &mut script.context()).unwrap();
+    let found = index.newest(bucket.id, "k").unwrap().unwrap();
+    assert_eq!(found.size, OBJECT_BYTES_MAX);
+    let last = slice(&found.extents, OBJECT_BYTES_MAX - 1, 1);
+    assert_eq!((last[0].offset, last[0].length), (OBJECT_BYTES_MAX - 1, 1));
 }
 
 const KEYS: &[&str] = &[

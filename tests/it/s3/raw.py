@@ -90,6 +90,12 @@ for path, status in [("/nowhere/k", b"404"), (f"/{B}/{'k' * 1025}", b"400")]:
     # The body will not come: nothing else on this connection may be taken for it.
     assert b"\r\nconnection: close\r\n" in answer.lower(), answer
 
+# More than 5 GiB at once is refused by the head alone, as are its like for a part.
+for path in [f"/{B}/huge", f"/{B}/huge?partNumber=1&uploadId=x"]:
+    answer = expecting(path, 5 * 2**30 + 1).recv(4000)
+    assert answer.split()[1] == b"400" and b"<Code>EntityTooLarge</Code>" in answer, answer
+    assert b"<MaxSizeAllowed>5368709120</MaxSizeAllowed>" in answer, answer
+
 # A refused client that sends all the same sees the refusal, and may go on.
 peer = socket.create_connection(host.split(":"), 5)
 for _ in range(2):

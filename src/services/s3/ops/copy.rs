@@ -8,6 +8,7 @@ use crate::services::s3::checksum::Checksum;
 use crate::services::s3::conditions::{ReadConditions, WriteConditions};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, Look, existing};
+use crate::services::s3::limits::PUT_BYTES_MAX;
 use crate::services::s3::lock::Retention;
 use crate::services::s3::model::{Attributes, Bucket, Encryption, Version};
 use crate::services::s3::names::check_key;
@@ -40,6 +41,16 @@ pub fn source(
     })?;
     conditions.check(&found, context.now)?;
     Ok((bucket, found))
+}
+
+/// Refuses to copy more bytes at once than one request may upload.
+pub fn check_size(size: u64) -> Result<()> {
+    if size <= PUT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Error::invalid_request(format!(
+        "The specified copy source is larger than the maximum allowable size for a copy source: {PUT_BYTES_MAX}"
+    )))
 }
 
 /// CopyObject.

@@ -10,7 +10,7 @@ use crate::services::s3::checksum::{self, Algorithm, Checksum};
 use crate::services::s3::conditions::WriteConditions;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, Look, existing};
-use crate::services::s3::limits::{PART_BYTES_MIN, PART_NUMBER_MAX};
+use crate::services::s3::limits::{OBJECT_BYTES_MAX, PART_BYTES_MIN, PART_NUMBER_MAX};
 use crate::services::s3::model::{Attributes, Blob, Bucket, Extent, ObjectPart, Part, Upload};
 use crate::services::s3::names::check_key;
 use std::collections::BTreeMap;
@@ -177,6 +177,9 @@ impl CompleteUpload {
         self.conditions.check(&self.key, newest.as_ref())?;
         let parts = self.chosen(index, &upload)?;
         let size: u64 = parts.iter().map(|p| p.size).sum();
+        if size > OBJECT_BYTES_MAX {
+            return Err(Error::entity_too_large(size, OBJECT_BYTES_MAX));
+        }
         if let Some(wanted) = self.size.filter(|wanted| *wanted != size) {
             return Err(Error::invalid_request(format!(
                 "The provided 'x-amz-mp-object-size' header value {wanted} does not match what was computed: {size}"

@@ -10,7 +10,7 @@ use crate::services::s3::checksum::{Algorithm, Checksum, Digests, Hasher};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::slice;
 use crate::services::s3::model::{Extent, Version};
-use crate::services::s3::ops::copy::{Copied, CopyObject, Source, source};
+use crate::services::s3::ops::copy::{Copied, CopyObject, Source, check_size, source};
 use crate::services::s3::ops::multipart::{PartBody, UploadPart, part_number};
 use crate::services::s3::range;
 use crate::services::s3::xml::Xml;
@@ -91,6 +91,7 @@ impl S3 {
             conditions: attributes::write_conditions(head)?,
         };
         for _ in 0..ATTEMPTS_MAX {
+            check_size(copy.expected.size)?;
             match self.digests_for_copy(&copy.expected, algorithm).await {
                 Ok(digests) => {
                     copy.digests = digests;
@@ -168,6 +169,7 @@ impl S3 {
                 }
                 None => (0, expected.size),
             };
+            check_size(length)?;
             let extents = slice(&expected.extents, first, length);
             let algorithms: Vec<Algorithm> = upload.checksum.iter().map(|(a, _)| *a).collect();
             let digests = match self.digest(&extents, &algorithms).await {
