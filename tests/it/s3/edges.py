@@ -102,8 +102,11 @@ for operation, of in [("list_objects_v2", "Contents"), ("list_objects", "Content
 for key in odd:
     same(body(O, key), key.encode())
 refused("KeyTooLongError", 400, s3.put_object, Bucket=O, Key="j" * 1025, Body=b"")
-gone = s3.delete_objects(Bucket=O, Delete={"Objects": [{"Key": k} for k in odd]})
-same(len(gone["Deleted"]), len(odd))
+# An answer without encoding-type names a control character as AWS does, which XML 1.0 cannot read.
+s3.delete_object(Bucket=O, Key="g\u0001")
+readable = [k for k in odd if "\u0001" not in k]
+gone = s3.delete_objects(Bucket=O, Delete={"Objects": [{"Key": k} for k in readable]})
+same(len(gone["Deleted"]), len(readable))
 same(s3.list_objects_v2(Bucket=O)["KeyCount"], 0)
 
 # What AWS's listings refuse and leave out.
