@@ -4,18 +4,21 @@
 //! commit that records its name; it is deleted only after a look, behind every commit submitted
 //! before, has found no record of it. So a client that leaves in mid-upload, a refused commit, a
 //! crash and a freed object all end alike: the name is handed to the reaper, which asks first.
+//! A reader of many files holds their names instead of opening them all; the reaper leaves those alone.
 //! Files that a crash left behind are found at the next start. Nothing is flushed to the platter:
 //! like the state file's log, what the kernel has survives `kill -9`.
 
 use super::{Storage, StorageError};
 use crate::base::Problem;
 use rusqlite::Transaction;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 /// Directories over which files are spread.
 const DIRECTORIES: u64 = 256;
@@ -33,6 +36,15 @@ pub struct Blobs {
     next: AtomicU64,
     reaper: mpsc::Sender<String>,
     storage: Storage,
+    held: Arc<Mutex<Names>>,
+}
+
+/// Names that are held: how often, and whether the reaper has met them meanwhile.
+type Names = HashMap<String, (usize, bool)>;
+
+fn lock(names: &Mutex<Names>) -> MutexGuard<'_, Names> {
+    // What a panicked holder leaves is whole: each name is entered and counted in one step.
+    names.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Blobs {
@@ -50,15 +62,21 @@ impl Blobs {
             .map_err(|e| Problem::failed("randomness", format!("the kernel gave none: {e}")))?;
         let run = format!("{:016x}", u64::from_le_bytes(seed));
         let (reaper, names) = mpsc::channel();
-        let reaping =
-            Reaper { dir: dir.to_owned(), run: run.clone(), storage: storage.clone(), recorded };
+        let held = Arc::new(Mutex::new(Names::new()));
+        let reaping = Reaper {
+            dir: dir.to_owned(),
+            run: run.clone(),
+            storage: storage.clone(),
+            recorded,
+            held: held.clone(),
+        };
         std::thread::Builder::new()
             .name("blob-reaper".into())
             .stack_size(256 * 1024)
             .spawn(move || reaping.run(&names))
             .map_err(|e| Problem::failed("thread", format!("the blob reaper cannot start: {e}")))?;
         let (dir, next, storage) = (dir.to_owned(), AtomicU64::new(0), storage.clone());
-        Ok(Arc::new(Blobs { dir, run, next, reaper, storage }))
+        Ok(Arc::new(Blobs { dir, run, next, reaper, storage, held }))
     }
 
     /// Begins a new file, unless the last space on the disk is needed to free some.
@@ -88,10 +106,46 @@ impl Blobs {
         File::open(path_of(&self.dir, name))
     }
 
+    /// Keeps recorded files from being deleted; `None` if one is gone already.
+    pub fn hold(&self, names: Vec<String>) -> Option<Held> {
+        let mut all = lock(&self.held);
+        for name in &names {
+            all.entry(name.clone()).or_default().0 += 1;
+        }
+        drop(all);
+        let (reaper, here) = (self.reaper.clone(), self.held.clone());
+        let held = Held { names, reaper, held: here };
+        held.names.iter().all(|name| path_of(&self.dir, name).exists()).then_some(held)
+    }
+
     /// Hands over a file that may have lost its record.
     pub fn discard(&self, name: String) {
         // A reaper that has ended leaves the file to the next start's sweep.
         let _ = self.reaper.send(name);
+    }
+}
+
+/// Names whose files stay until this is dropped.
+pub struct Held {
+    names: Vec<String>,
+    reaper: mpsc::Sender<String>,
+    held: Arc<Mutex<Names>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut all = lock(&self.held);
+        for name in self.names.drain(..) {
+            let Entry::Occupied(mut entry) = all.entry(name) else { continue };
+            entry.get_mut().0 -= 1;
+            if let (0, met) = *entry.get() {
+                let (name, _) = entry.remove_entry();
+                if met {
+                    // Whoever holds it no longer lets the reaper look again.
+                    let _ = self.reaper.send(name);
+                }
+            }
+        }
     }
 }
 
@@ -152,6 +206,7 @@ struct Reaper {
     run: String,
     storage: Storage,
     recorded: Recorded,
+    held: Arc<Mutex<Names>>,
 }
 
 impl Reaper {
@@ -188,6 +243,11 @@ impl Reaper {
         match self.unrecorded(names) {
             Ok(orphans) => {
                 for name in orphans {
+                    let mut held = lock(&self.held);
+                    if let Some((_, met)) = held.get_mut(&name) {
+                        *met = true;
+                        continue;
+                    }
                     let path = path_of(&self.dir, &name);
                     if let Err(error) = std::fs::remove_file(&path)
                         && error.kind() != io::ErrorKind::NotFound
@@ -272,6 +332,28 @@ mod tests {
         let mut text = String::new();
         blobs.read(&name).unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "stays");
+    }
+
+    #[test]
+    fn what_is_held_stays_until_it_is_let_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&dir.path().join("state.db"), SCHEMA).unwrap();
+        let blobs_dir = dir.path().join("blobs");
+        let blobs = Blobs::open(&blobs_dir, &storage, recorded).unwrap();
+        let (first, second) = (blobs.create().unwrap(), blobs.create().unwrap());
+        let names = [first.name().to_owned(), second.name().to_owned()];
+        let held = blobs.hold(names.to_vec()).unwrap();
+        let again = blobs.hold(vec![names[0].clone()]).unwrap();
+        drop((first, second));
+        // The reaper takes names in their order: when this one is gone it has met the others.
+        drop(blobs.create().unwrap());
+        eventually(|| files(&blobs_dir) == 2);
+        drop(held);
+        eventually(|| files(&blobs_dir) == 1);
+        assert!(blobs.read(&names[0]).is_ok());
+        drop(again);
+        eventually(|| files(&blobs_dir) == 0);
+        assert!(blobs.hold(names.to_vec()).is_none(), "what is gone cannot be held");
     }
 
     #[test]

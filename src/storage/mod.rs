@@ -13,7 +13,7 @@ mod open;
 mod reserve;
 mod writer;
 
-pub use blobs::{Blobs, NewBlob, Recorded};
+pub use blobs::{Blobs, Held, NewBlob, Recorded};
 pub use error::StorageError;
 pub use open::Schema;
 pub use rusqlite;

@@ -273,6 +273,12 @@ fn sweep(row: &Row<'_>, column: usize) -> rusqlite::Result<Sweep> {
     Ok(Sweep { due: row.get(column)?, next: row.get(column + 1)?, at: parsed(row, column + 2)? })
 }
 
+/// A version with its body, where `extents` is the number of one.
+pub(super) const NEWEST_WITH_BODY: &str =
+    "SELECT bucket, key, ord, v.id, marker, modified, size, etag, extents, attributes, b.id, b.data, b.file
+     FROM s3_versions v LEFT JOIN s3_blobs b ON b.id=CAST(v.extents AS INTEGER)
+     WHERE bucket=?1 AND key=?2 ORDER BY ord LIMIT 1";
+
 /// A version, and its body where one is taken whole.
 pub(super) type WithBody = (Version, Option<Blob>);
 
@@ -285,14 +291,7 @@ fn with_body(row: &Row<'_>) -> rusqlite::Result<WithBody> {
 impl Store<'_> {
     /// The newest version of a key with its body, if one is taken whole: all in one statement.
     pub(super) fn newest_with_body(&self, bucket: i64, key: &str) -> Result<Option<WithBody>> {
-        self.one(
-            "SELECT bucket, key, ord, v.id, marker, modified, size, etag, extents, attributes,
-             b.id, b.data, b.file
-             FROM s3_versions v LEFT JOIN s3_blobs b ON b.id=CAST(v.extents AS INTEGER)
-             WHERE bucket=?1 AND key=?2 ORDER BY ord LIMIT 1",
-            params![bucket, key],
-            with_body,
-        )
+        self.one(NEWEST_WITH_BODY, params![bucket, key], with_body)
     }
 }
 

@@ -17,9 +17,10 @@ use super::ops::list::{After, Entry, ListObjects};
 use super::ops::list_versions::ListObjectVersions;
 use super::ops::multipart::{CompleteUpload, CreateUpload, NamedPart, PartBody, UploadPart};
 use super::ops::objects::{PutObject, Stored, find};
-use super::store::{SCHEMA, Store};
+use super::store::{NEWEST_WITH_BODY, SCHEMA, Store};
 use crate::base::{Caller, Context, Ids, Millis};
-use crate::storage::rusqlite::Connection;
+use crate::storage::Storage;
+use crate::storage::rusqlite::{Connection, StatementStatus};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
@@ -111,6 +112,21 @@ fn sqlite() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     SCHEMA.scripts.iter().for_each(|script| connection.execute_batch(script).unwrap());
     connection
+}
+
+/// What a read of a small object runs is prepared once, although partial indices lie beside its way.
+#[test]
+fn sqlite_does_not_prepare_a_small_read_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Storage::open(&dir.path().join("state.db"), &[SCHEMA]).unwrap();
+    let again = storage.read(|connection| {
+        let mut statement = connection.prepare(NEWEST_WITH_BODY)?;
+        for n in 0..3 {
+            assert!(!statement.exists((n, n.to_string()))?);
+        }
+        Ok(statement.get_status(StatementStatus::RePrepare))
+    });
+    assert_eq!(again.unwrap(), 0);
 }
 
 /// The same script over both indices.

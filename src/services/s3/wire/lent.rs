@@ -25,8 +25,11 @@ struct Lent {
 }
 
 impl Lender {
-    /// Lends the body.
+    /// Lends the body; an empty one need not come back.
     pub(super) fn lend(&self, body: Incoming) -> Incoming {
+        if body.is_end_stream() {
+            return body;
+        }
         Lent { body: Some(body), lender: self.clone() }.boxed_unsync()
     }
 

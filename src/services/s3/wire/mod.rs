@@ -198,11 +198,13 @@ impl S3 {
 
     /// `x-amz-expected-bucket-owner`.
     fn check_owner(&self, head: &Head) -> Result<()> {
-        for (header, bucket) in [
-            ("x-amz-expected-bucket-owner", head.bucket.clone()),
-            ("x-amz-source-expected-bucket-owner", copy::source_bucket(head).unwrap_or_default()),
-        ] {
+        const SOURCE: &str = "x-amz-source-expected-bucket-owner";
+        for header in ["x-amz-expected-bucket-owner", SOURCE] {
             let Some(expected) = head.header(header) else { continue };
+            let bucket = match header {
+                SOURCE => copy::source_bucket(head).unwrap_or_default(),
+                _ => head.bucket.clone(),
+            };
             if expected.len() != 12 || !expected.bytes().all(|b| b.is_ascii_digit()) {
                 return Err(Error::new(
                     400,

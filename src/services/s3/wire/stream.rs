@@ -6,7 +6,7 @@ use crate::services::s3::checksum::Hasher;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::Look;
 use crate::services::s3::model::{Blob, BlobId, Extent};
-use crate::storage::Blobs;
+use crate::storage::{Blobs, Held};
 use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -24,7 +24,7 @@ const READ_BYTES: usize = 256 * 1024;
 const READS_WAITING: usize = 3;
 /// Bytes up to which a body is read before the answer, without a thread.
 const DIRECT_BYTES: u64 = 128 * 1024;
-/// Files opened before the answer; with more parts the rest are opened as they are reached.
+/// Files opened before the answer; with more parts the rest are held, and opened as they are reached.
 const OPEN_MAX: usize = 64;
 
 /// Bytes of a body that is ready to be read.
@@ -37,7 +37,8 @@ pub(super) struct Piece {
 enum Source {
     Memory(Bytes),
     Open(File),
-    Named(String),
+    /// Of a file that is held as long as any of its kind is there.
+    Named(String, Arc<Held>),
 }
 
 /// Bodies by their numbers.
@@ -62,17 +63,27 @@ pub(super) fn pieces(
     extents: &[Extent],
     bodies: Bodies,
 ) -> Result<Option<Vec<Piece>>> {
-    let mut pieces = Vec::with_capacity(extents.len());
+    let files = extents.iter().filter_map(|extent| match bodies.get(&extent.blob) {
+        Some(Blob::File(name)) => Some(name.clone()),
+        _ => None,
+    });
+    let Some(held) = blobs.hold(files.skip(OPEN_MAX).collect()).map(Arc::new) else {
+        return Ok(None);
+    };
+    let (mut pieces, mut open) = (Vec::with_capacity(extents.len()), 0);
     for extent in extents {
         let blob = bodies.get(&extent.blob);
         let source = match blob.ok_or_else(|| Error::internal("a body was not looked up"))? {
             Blob::Inline(bytes) => Source::Memory(bytes.clone()),
-            Blob::File(name) if pieces.len() < OPEN_MAX => match blobs.read(name) {
-                Ok(file) => Source::Open(file),
+            Blob::File(name) if open < OPEN_MAX => match blobs.read(name) {
+                Ok(file) => {
+                    open += 1;
+                    Source::Open(file)
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(disk(&error)),
             },
-            Blob::File(name) => Source::Named(name.clone()),
+            Blob::File(name) => Source::Named(name.clone(), held.clone()),
         };
         pieces.push(Piece { source, offset: extent.offset, length: extent.length });
     }
@@ -190,7 +201,7 @@ fn read_all(
                 continue;
             }
             Source::Open(file) => file,
-            Source::Named(name) => blobs.read(&name)?,
+            Source::Named(name, _held) => blobs.read(&name)?,
         };
         let (mut at, end) = (piece.offset, piece.offset + piece.length);
         while at < end {
