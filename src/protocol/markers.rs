@@ -3,7 +3,7 @@
 
 use super::{Answer, Failure, Form, QueryNames, body, query_xml};
 use crate::base::Caller;
-use aws_smithy_http_server::protocol::{aws_json, rest};
+use aws_smithy_http_server::protocol::aws_json;
 use aws_smithy_http_server::response::IntoResponse;
 use bytes::Bytes;
 use http::request::Parts;
@@ -111,7 +111,7 @@ impl Protocol for RestJson {
         let mut input = read_json::<Value>(body)?;
         let members = input.as_object_mut();
         let members = members.ok_or_else(|| serialization("the body is not a JSON object"))?;
-        if let Some(labels) = parts.extensions.get::<super::routes::Labels>() {
+        if let Some(labels) = parts.extensions.get::<super::rest_routes::Labels>() {
             // A name that comes twice (`TagKeys=a&TagKeys=b`) is a list. What the path or the query
             // says goes before what the body says.
             let mut outside = serde_json::Map::new();
@@ -227,24 +227,5 @@ impl IntoResponse<AwsJson10> for aws_json::router::Error {
 impl IntoResponse<AwsJson11> for aws_json::router::Error {
     fn into_response(self) -> Answer {
         AwsJson11::fail(Names::PLAIN, &unknown_operation())
-    }
-}
-
-impl IntoResponse<RestJson> for rest::router::Error {
-    fn into_response(self) -> Answer {
-        let failure = match self {
-            rest::router::Error::MethodNotAllowed => {
-                Failure::new(405, "MethodNotAllowedException", "The method is not allowed.")
-            }
-            rest::router::Error::NotFound => unknown_operation().clone_with_status(404),
-        };
-        RestJson::fail(Names::PLAIN, &failure)
-    }
-}
-
-impl Failure {
-    fn clone_with_status(mut self, status: u16) -> Failure {
-        self.status = status;
-        self
     }
 }

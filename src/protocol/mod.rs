@@ -8,6 +8,7 @@ mod failure;
 mod form;
 mod markers;
 pub mod query_xml;
+mod rest_routes;
 mod routes;
 pub mod sigv4;
 mod tree;
@@ -18,7 +19,8 @@ pub use markers::{
     AwsJson10, AwsJson11, AwsQuery, Names, Protocol, RestJson, json_error, query_error,
 };
 pub use query_xml::QueryNames;
-pub use routes::{Endpoint, JsonRoutes, QueryRoutes, RestRoutes, Routes};
+pub use rest_routes::RestRoutes;
+pub use routes::{Endpoint, JsonRoutes, QueryRoutes, Routes};
 pub use sigv4::Credential;
 pub use tree::Tree;
 

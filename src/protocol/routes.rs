@@ -2,17 +2,13 @@
 //! from input and caller to result or failure. Here alone smithy's routers are assembled.
 
 use super::markers::Names;
-use super::{Answer, AwsQuery, Failure, Form, Protocol, RestJson};
+use super::{Answer, AwsQuery, Failure, Form, Protocol};
 use crate::base::Caller;
 use aws_smithy_http_server::operation::{OperationShape, OperationShapeExt, UpgradePlugin};
 use aws_smithy_http_server::plugin::Plugin;
 use aws_smithy_http_server::protocol::aws_json::router::AwsJsonRouter;
-use aws_smithy_http_server::protocol::rest::router::RestRouter;
 use aws_smithy_http_server::request::{FromParts, FromRequest};
 use aws_smithy_http_server::response::IntoResponse;
-use aws_smithy_http_server::routing::request_spec::{
-    PathAndQuerySpec, PathSegment, PathSpec, QuerySpec, RequestSpec, UriSpec,
-};
 use aws_smithy_http_server::routing::{Router, SyncRoute};
 use aws_smithy_http_server::service::ServiceShape;
 use aws_smithy_http_server::shape_id::ShapeId;
@@ -28,14 +24,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tower::ServiceExt;
 
-type Route = SyncRoute<Bytes>;
+pub(super) type Route = SyncRoute<Bytes>;
 type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// The operations of one service over protocol `P`.
 pub struct Routes<P> {
     service: &'static str,
-    names: Names,
-    entries: Vec<(&'static str, Route)>,
+    pub(super) names: Names,
+    pub(super) entries: Vec<(&'static str, Route)>,
     _protocol: PhantomData<fn() -> P>,
 }
 
@@ -56,7 +52,7 @@ impl Endpoint {
         (self.call)(request)
     }
 
-    fn over<R, P>(names: Names, router: R) -> Endpoint
+    pub(super) fn over<R, P>(names: Names, router: R) -> Endpoint
     where
         R: Router<Bytes, Service = Route> + Clone + Send + Sync + 'static,
         R::Error: IntoResponse<P> + std::error::Error,
@@ -105,7 +101,7 @@ impl<P: Protocol> Routes<P> {
     }
 
     /// Every operation of `model` that is not here yet answers `501 NotImplemented`.
-    fn with_rest_of(mut self, model: &'static [&'static str]) -> Self {
+    pub(super) fn with_rest_of(mut self, model: &'static [&'static str]) -> Self {
         for name in model {
             if !self.entries.iter().any(|(known, _)| known == name) {
                 let service = self.service;
@@ -138,81 +134,8 @@ impl QueryRoutes {
     }
 }
 
-/// Operations by method and path, for restJson1.
-pub struct RestRoutes {
-    names: Names,
-    specs: Vec<(RequestSpec, Route)>,
-}
-
-impl RestRoutes {
-    /// Binds operations to `(method, pattern)`; a pattern's labels stand in braces (`/v2/email/identities/{EmailIdentity}`).
-    /// `model` lists what AWS has: `(operation, method, pattern)`. Literal segments win over labels.
-    pub fn bind(
-        routes: Routes<RestJson>,
-        model: &'static [(&'static str, &'static str, &'static str)],
-    ) -> RestRoutes {
-        let mut bound: Vec<_> = model.to_vec();
-        bound.sort_by_key(|(_, _, pattern)| pattern.matches('{').count());
-        let names: Vec<&'static str> = bound.iter().map(|(name, ..)| *name).collect();
-        let routes = routes.with_rest_of(Box::leak(names.into_boxed_slice()));
-        let mut by_name: HashMap<_, _> = routes.entries.into_iter().collect();
-        let mut specs = Vec::with_capacity(bound.len());
-        for (name, method, pattern) in bound {
-            if let (Some(route), Ok(method)) = (by_name.remove(name), method.parse()) {
-                specs.push((spec(method, pattern), labelled(route, pattern)));
-            }
-        }
-        RestRoutes { names: routes.names, specs }
-    }
-
-    /// The router.
-    pub fn endpoint(self) -> Endpoint {
-        let router: RestRouter<Route> = self.specs.into_iter().collect();
-        Endpoint::over::<_, RestJson>(self.names, Shared(Arc::new(router)))
-    }
-}
-
-fn spec(method: http::Method, pattern: &str) -> RequestSpec {
-    // A slash at the end matters to AWS (`/v2/email/insights/{MessageId}/`): it makes an empty segment.
-    let segments = pattern.trim_start_matches('/').split('/').map(|segment| {
-        if segment.starts_with('{') {
-            PathSegment::Label
-        } else {
-            PathSegment::Literal(segment.to_owned())
-        }
-    });
-    let path = PathSpec::from_vector_unchecked(segments.collect());
-    let query = QuerySpec::from_vector_unchecked(Vec::new());
-    RequestSpec::new(method, UriSpec::new(PathAndQuerySpec::new(path, query)))
-}
-
-/// Path labels and query parameters of a restJson1 request, by member name.
-#[derive(Debug, Clone)]
-pub(super) struct Labels(pub(super) Vec<(String, String)>);
-
-fn labelled(route: Route, pattern: &'static str) -> Route {
-    let read = move |mut request: http::Request<Bytes>| {
-        let decode = |text: &str| {
-            percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
-        };
-        let mut labels: Vec<(String, String)> = Vec::new();
-        if let Some(Ok(form)) = request.uri().query().map(|q| Form::parse(q.as_bytes())) {
-            labels.extend(form.into_pairs());
-        }
-        let path = request.uri().path().trim_matches('/').to_owned();
-        for (name, value) in pattern.trim_matches('/').split('/').zip(path.split('/')) {
-            if let Some(name) = name.strip_prefix('{').and_then(|n| n.strip_suffix('}')) {
-                labels.push((name.to_owned(), decode(value)));
-            }
-        }
-        request.extensions_mut().insert(Labels(labels));
-        request
-    };
-    Route::new(route.map_request(read))
-}
-
-/// A router behind a counter: smithy clones its router for each request.
-struct Shared<R>(Arc<R>);
+/// A router behind a counter: cheap to clone.
+pub(super) struct Shared<R>(pub(super) Arc<R>);
 
 impl<R> Clone for Shared<R> {
     fn clone(&self) -> Self {
