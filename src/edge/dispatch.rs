@@ -166,7 +166,7 @@ impl Dispatch {
             Some(service) => Ok(service.call(request).await),
             None => {
                 let operation = operation_of(&request);
-                let failure = Failure::not_implemented(&target.service, &operation);
+                let failure = Failure::no_such_service(&target.service, &operation);
                 Err(fail(Some(target), &failure, caller))
             }
         }

@@ -45,6 +45,17 @@ impl Failure {
         )
     }
 
+    /// A service that AWS has and devenv does not.
+    pub fn no_such_service(service: &str, operation: &str) -> Self {
+        Failure::new(
+            501,
+            "NotImplemented",
+            format!(
+                "devenv does not serve {service} ({operation}); docs/index.md leads to what it serves"
+            ),
+        )
+    }
+
     /// With the code of the query protocol.
     #[must_use]
     pub fn query_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
