@@ -61,6 +61,8 @@ fn queue_arn(caller: &Caller, name: &str) -> String {
 /// Queues in an order in which a dead-letter queue comes before those that point to it; in a ring
 /// the first is made without its redrive policy, which follows.
 async fn queues(profile: &Profile, services: &Services, caller: &Caller) -> Result<(), Problem> {
+    let mode = services.sqs.set_strict(profile.sqs_strict).await;
+    mode.map_err(|f| declared("sqs.mode", &f))?;
     let mut made: BTreeSet<&str> = BTreeSet::new();
     let mut left: Vec<(&String, &Queue)> = profile.queues.iter().collect();
     let mut owed: Vec<(&String, &Queue)> = Vec::new();

@@ -29,6 +29,8 @@ pub struct Profile {
     pub buckets: BTreeMap<String, Bucket>,
     /// Queues by name (`.fifo` included where it applies).
     pub queues: BTreeMap<String, Queue>,
+    /// Whether SQS's waits of sixty seconds hold.
+    pub sqs_strict: bool,
     /// Mail settings.
     pub ses: Ses,
     /// Secrets by name.

@@ -76,7 +76,11 @@ fn typed(profile: &Profile) -> Value {
     prune(&mut redis, "settings");
     put("redis", redis);
     put("s3", within("buckets", profile.buckets.iter().map(|(name, b)| (name.clone(), bucket(b)))));
-    put("sqs", within("queues", profile.queues.iter().map(|(name, q)| (name.clone(), queue(q)))));
+    let mut sqs = within("queues", profile.queues.iter().map(|(name, q)| (name.clone(), queue(q))));
+    if profile.sqs_strict {
+        sqs["mode"] = "strict".into();
+    }
+    put("sqs", sqs);
     let mut ses = Map::from_iter([("identities".to_owned(), json!(profile.ses.identities))]);
     ses.insert("mode".into(), if profile.ses.strict { "strict" } else { "lenient" }.into());
     ses.extend(profile.ses.settings.clone());

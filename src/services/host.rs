@@ -20,6 +20,8 @@ pub trait Domain: Default + Send + 'static {
     fn load(connection: &Connection) -> rusqlite::Result<Self>;
     /// Writes one change: an exhaustive match.
     fn write(change: &Self::Change, transaction: &Transaction<'_>) -> rusqlite::Result<()>;
+    /// Takes into `next`, which was read anew or is empty, what this process was told and no row holds.
+    fn carry_over(&self, _next: &mut Self) {}
     /// Deletes every row.
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()>;
 }
@@ -99,7 +101,9 @@ impl<D: Domain> Host<D> {
             let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
             owned.epoch = self.storage.epoch();
             let ticket = self.storage.submit(owned.epoch, |t| D::wipe(t));
-            owned.state = D::default();
+            let mut empty = D::default();
+            owned.state.carry_over(&mut empty);
+            owned.state = empty;
             ticket
         };
         let done = ticket.committed().await;
@@ -108,7 +112,9 @@ impl<D: Domain> Host<D> {
         })
     }
 
-    fn apply<O>(
+    /// Runs an operation. What it changed is durable when the ticket says so, and must not be answered
+    /// before.
+    pub fn apply<O>(
         &self,
         operation: O,
         caller: &Caller,
@@ -147,7 +153,9 @@ impl<D: Domain> Host<D> {
         let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
         let epoch = self.storage.epoch();
         if owned.epoch != epoch || poisoned {
-            owned.state = self.storage.read(D::load).map_err(|e| unavailable(&e))?;
+            let mut read = self.storage.read(D::load).map_err(|e| unavailable(&e))?;
+            owned.state.carry_over(&mut read);
+            owned.state = read;
             owned.epoch = epoch;
             self.owned.clear_poison();
         }

@@ -56,6 +56,7 @@ impl Services {
     pub fn workers(&self) -> Vec<Arc<dyn Worker>> {
         vec![
             self.outbox.clone(),
+            self.sqs.worker(),
             Arc::new(s3::Lifecycle(self.s3.clone())),
             Arc::new(s3::Replication(self.s3.clone())),
         ]

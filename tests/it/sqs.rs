@@ -1,12 +1,14 @@
 //! SQS: scripts over virtual time on the pure core, the state machine against its rules, and the gateway
 //! as clients of both protocols meet it.
 
+mod crash;
+mod gone;
+mod http;
 mod random;
 mod script;
 
-use crate::support::{Project, Run, kill_9, python, script as file};
+use crate::support::{Project, Run, kill_9, node, node_modules, python, script as file};
 use devenv::edge::{Gateway, GatewayConfig};
-use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -109,34 +111,54 @@ fn a_thousand_long_polls_wait_and_each_message_wakes_one() {
 }
 
 #[test]
-fn every_acknowledged_message_is_accounted_for_after_kills_under_load() {
-    let project = Project::with("extends = \"minimal\"\nport = \"auto\"\n");
-    let python = |name: &str| {
-        let mut command = project.command(python());
-        command.arg(file(name)).env("AWS_EC2_METADATA_DISABLED", "true");
-        command
+fn real_workers_and_the_boto3_of_the_query_protocol_find_their_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let gateway = runtime.block_on(gateway(dir.path()));
+    run("sqs/workers.py", &gateway, &[]);
+    let old = python().parent().unwrap().join("../boto3-1.26");
+    let endpoint = format!("http://{}", gateway.address());
+    let mut command = Command::new(python());
+    command.arg(file("sqs/old_boto3.py")).arg(&endpoint).env("PYTHONPATH", old);
+    Run::of(command.env("AWS_EC2_METADATA_DISABLED", "true")).success();
+    let mut consumer = Command::new(node());
+    consumer.arg(file("sqs/consumer.mjs")).arg(&endpoint);
+    consumer.env("DEVENV_TEST_NODE_MODULES", node_modules());
+    Run::of(&mut consumer).success();
+    runtime.block_on(gateway.shutdown());
+}
+
+#[test]
+fn strict_mode_has_awss_waits_and_keeps_them_over_reset_and_restart() {
+    let profile = "extends = \"minimal\"\nport = \"auto\"\n[sqs]\nmode = \"strict\"\n";
+    let project = Project::with(profile);
+    let purged_twice = || {
+        let endpoint = project.status()["endpoint"].as_str().unwrap().to_owned();
+        let mut client = http::Client::new(endpoint.strip_prefix("http://").unwrap());
+        let queue = serde_json::json!({"QueueUrl": "q"});
+        client.must("CreateQueue", &serde_json::json!({"QueueName": "q"}));
+        let first = client.sqs("PurgeQueue", &queue).unwrap().0;
+        (first, client.sqs("PurgeQueue", &queue).unwrap())
     };
-    let mut said = Vec::new();
-    for round in 0..5u64 {
-        project.up();
-        let status = project.status();
-        let daemon = status["pid"].as_u64().unwrap() as u32;
-        let mut load = python("sqs/crash_load.py");
-        load.arg(status["endpoint"].as_str().unwrap()).arg(round.to_string());
-        let mut load = load.stdout(Stdio::piped()).spawn().unwrap();
-        let mut words = BufReader::new(load.stdout.take().unwrap());
-        // However long Python takes to start; from its first word on any moment is as good as another.
-        words.read_until(b'\n', &mut said).unwrap();
-        std::thread::sleep(Duration::from_millis(300 + 137 * round));
-        kill_9(daemon);
-        words.read_to_end(&mut said).unwrap();
-        load.wait().unwrap();
-    }
     project.up();
-    let mut check = python("sqs/crash_check.py");
-    check.arg(project.status()["endpoint"].as_str().unwrap());
-    let mut check = check.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    check.stdin.take().unwrap().write_all(&said).unwrap();
-    let output = check.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (first, (status, body)) = purged_twice();
+    assert_eq!((first, status), (200, 403), "{body}");
+    assert_eq!(body["__type"], "com.amazonaws.sqs#PurgeQueueInProgress");
+    kill_9(project.status()["pid"].as_u64().unwrap() as u32);
+    project.up();
+    assert_eq!(purged_twice().0, 403, "the wait is not over because of a restart");
+    project.devenv(&["reset", "sqs", "--yes"]).success();
+    let (first, (second, _)) = purged_twice();
+    assert_eq!((first, second), (200, 403));
+}
+
+#[test]
+fn as_many_messages_are_in_flight_as_aws_allows() {
+    use devenv::services::sqs::limits;
+    for (name, limit) in
+        [("q", limits::IN_FLIGHT_STANDARD_MAX), ("q.fifo", limits::IN_FLIGHT_FIFO_MAX)]
+    {
+        let taken = script::Core::new().fill_in_flight(name, limit + 5);
+        assert_eq!(taken, limit);
+    }
 }

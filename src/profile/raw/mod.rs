@@ -10,7 +10,7 @@ pub(crate) mod queues;
 pub(crate) mod storage;
 
 pub(crate) use mail::Ses;
-pub(crate) use queues::{DeadLetter, Queue, Seconds, Sqs};
+pub(crate) use queues::{DeadLetter, Queue, Seconds, Sqs, SqsMode};
 pub(crate) use storage::{Bucket, ObjectLock, OneOrMany, S3};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

@@ -13,6 +13,18 @@ pub(crate) struct Sqs {
     /// Queues by name.
     #[schemars(with = "Option<BTreeMap<String, Part<Queue>>>")]
     pub(crate) queues: Option<BTreeMap<String, Queue>>,
+    /// Whether AWS's waits of sixty seconds after a purge and a deletion hold. Default: `relaxed`.
+    pub(crate) mode: Option<SqsMode>,
+}
+
+/// Treatment of AWS's waits. Limits and errors are AWS's in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SqsMode {
+    /// No waits: a queue can be purged again, and its name used again, at once.
+    Relaxed,
+    /// `PurgeQueueInProgress` and `QueueDeletedRecently` for sixty seconds, as on AWS.
+    Strict,
 }
 
 /// A duration: seconds, or a text like `"30s"`, `"5m"`, `"12h"`, `"14d"`.

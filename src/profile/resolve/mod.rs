@@ -13,7 +13,7 @@ pub(crate) use queues::ATTRIBUTES;
 
 use crate::profile::document::{Files, Node, Value, shown};
 use crate::profile::limits::{PORTS_DEFAULT, TAG_KEY_MAX, TAG_VALUE_MAX, TAGS_MAX};
-use crate::profile::raw::{self, RawProfile, Scalar};
+use crate::profile::raw::{self, RawProfile, Scalar, SqsMode};
 
 use crate::profile::resolved::{Auth, Port, Ports, Profile, Provider};
 use crate::profile::structure::Broken;
@@ -134,6 +134,7 @@ pub(crate) fn profile(
         redis: raw.redis.as_ref().map(|r| redis::redis(r, checks)),
         buckets: buckets::buckets(raw, checks),
         queues: queues::queues(raw, checks),
+        sqs_strict: raw.sqs.as_ref().is_some_and(|s| s.mode == Some(SqsMode::Strict)),
         ses: aws::ses(raw, checks),
         secrets: secrets::secrets(raw, checks),
         kms_keys: aws::kms_keys(raw, checks),

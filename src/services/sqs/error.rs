@@ -21,17 +21,20 @@ pub enum Error {
     InvalidMessageContents,
     InvalidParameter { name: &'static str, value: String, reason: String },
     InvalidQueueName { fifo: bool },
-    MessageAttribute { message: String },
     MessageNotInflight,
     MessageTooLong { bytes_max: u32, batch: bool },
     MissingParameter { name: &'static str },
     MissingParameterInBatch { name: &'static str },
     OverLimit,
+    PermissionOverLimit { what: &'static str, max: usize },
     PurgeInProgress { queue: String },
     QueueDeletedRecently,
     QueueDoesNotExist,
     QueueNameExists { attribute: String },
     ReceiptHandleInvalid { handle: String },
+    Refused { message: String },
+    ResourceNotFound { name: &'static str },
+    TaskDoesNotExist,
     TooManyTags,
     UnknownAttribute { name: String },
 }
@@ -59,17 +62,18 @@ impl ServiceError for Error {
             Error::DeduplicationIdMissing
             | Error::InvalidParameter { .. }
             | Error::InvalidQueueName { .. }
-            | Error::MessageAttribute { .. }
+            | Error::Refused { .. }
             | Error::MessageTooLong { .. }
             | Error::MissingParameterInBatch { .. }
             | Error::TooManyTags => "InvalidParameterValueException",
             Error::MessageNotInflight => "MessageNotInflight",
             Error::MissingParameter { .. } => "MissingRequiredParameterException",
-            Error::OverLimit => "OverLimit",
+            Error::OverLimit | Error::PermissionOverLimit { .. } => "OverLimit",
             Error::PurgeInProgress { .. } => "PurgeQueueInProgress",
             Error::QueueDeletedRecently => "QueueDeletedRecently",
             Error::QueueDoesNotExist => "QueueDoesNotExist",
             Error::QueueNameExists { .. } => "QueueNameExists",
+            Error::ResourceNotFound { .. } | Error::TaskDoesNotExist => "ResourceNotFoundException",
             Error::ReceiptHandleInvalid { .. } => "ReceiptHandleIsInvalid",
         }
     }
@@ -93,7 +97,13 @@ impl ServiceError for Error {
     }
 
     fn status(&self) -> u16 {
-        if *self == Error::OverLimit { 403 } else { 400 }
+        match self {
+            Error::OverLimit
+            | Error::PermissionOverLimit { .. }
+            | Error::PurgeInProgress { .. } => 403,
+            Error::ResourceNotFound { .. } | Error::TaskDoesNotExist => 404,
+            _ => 400,
+        }
     }
 
     fn message(&self) -> String {
@@ -137,7 +147,7 @@ impl ServiceError for Error {
             Error::InvalidParameter { name, value, reason } => {
                 format!("Value {value} for parameter {name} is invalid. Reason: {reason}")
             }
-            Error::MessageAttribute { message } => message.clone(),
+            Error::Refused { message } => message.clone(),
             Error::MissingParameter { name } | Error::MissingParameterInBatch { name } => {
                 format!("The request must contain the parameter {name}.")
             }
@@ -146,6 +156,9 @@ impl ServiceError for Error {
                 format!(
                     "One or more parameters {verb}. Reason: Message must be shorter than {bytes_max} bytes."
                 )
+            }
+            Error::PermissionOverLimit { what, max } => {
+                format!("{max} {what} are allowed at the most.")
             }
             Error::PurgeInProgress { queue } => format!(
                 "Only one PurgeQueue operation on {queue} is allowed every {} seconds.",
@@ -156,6 +169,9 @@ impl ServiceError for Error {
             ),
             Error::ReceiptHandleInvalid { handle } => {
                 format!("The input receipt handle \"{handle}\" is not a valid receipt handle.")
+            }
+            Error::ResourceNotFound { name } => {
+                format!("The resource that you specified for the {name} parameter doesn't exist.")
             }
             Error::TooManyTags => {
                 format!("Too many tags. A queue has {} at the most.", limits::TAGS_MAX)
@@ -186,6 +202,7 @@ impl Error {
                 "You must wait 60 seconds after deleting a queue before you can create another with \
                  the same name."
             }
+            Error::TaskDoesNotExist => "Task does not exist.",
             Error::QueueDoesNotExist => "The specified queue does not exist.",
             _ => "",
         }

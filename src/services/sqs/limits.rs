@@ -61,3 +61,21 @@ pub const TAGS_MAX: usize = 50;
 pub const REDRIVEN_MAX: usize = 1000;
 /// Sequence numbers set aside on disk at a time, so that a restart never gives one out twice.
 pub const SEQUENCES_RESERVED: u64 = 4096;
+/// `MaxNumberOfMessagesPerSecond` of a move task.
+pub const MOVES_PER_SECOND: RangeInclusive<i64> = 1..=500;
+/// `MaxResults` of a list of move tasks; the least is what it is unless given.
+pub const MOVE_TASK_RESULTS: RangeInclusive<i64> = 1..=10;
+/// Move tasks of a queue that are remembered: as many as can be listed.
+pub const MOVE_TASKS_KEPT: usize = 10;
+/// Messages of one step of a move task without a rate (devenv's own bound).
+pub const MOVED_AT_ONCE_MAX: usize = 500;
+/// Statements of a queue's policy.
+pub const POLICY_STATEMENTS_MAX: usize = 20;
+/// Actions of a permission.
+pub const PERMISSION_ACTIONS_MAX: usize = 7;
+/// Accounts of a permission.
+pub const PERMISSION_ACCOUNTS_MAX: usize = 50;
+/// Characters of a tag's key.
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+/// Characters of a tag's value.
+pub const TAG_VALUE_CHARS_MAX: usize = 256;

@@ -142,7 +142,7 @@ pub(super) fn attributes_size(attributes: &Attributes) -> usize {
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
 pub(super) fn check_attributes(attributes: &Attributes) -> Result<(), Error> {
-    let refuse = |message: String| Err(Error::MessageAttribute { message });
+    let refuse = |message: String| Err(Error::Refused { message });
     if attributes.len() > limits::MESSAGE_ATTRIBUTES_MAX {
         return refuse(format!(
             "Number of message attributes [{}] exceeds the allowed maximum [{}].",
@@ -159,7 +159,7 @@ pub(super) fn check_attributes(attributes: &Attributes) -> Result<(), Error> {
 
 fn check_attribute_name(name: &str) -> Result<(), Error> {
     let lower = name.to_ascii_lowercase();
-    let refuse = |message: String| Err(Error::MessageAttribute { message });
+    let refuse = |message: String| Err(Error::Refused { message });
     if name.is_empty() {
         return refuse("Message (user) attribute name cannot be empty.".into());
     }
@@ -184,7 +184,7 @@ fn check_attribute_name(name: &str) -> Result<(), Error> {
 
 /// Checks one value; `kind` is `user` or `system` in messages.
 pub(super) fn check_value(name: &str, value: &AttributeValue, kind: &str) -> Result<(), Error> {
-    let refuse = |message: String| Err(Error::MessageAttribute { message });
+    let refuse = |message: String| Err(Error::Refused { message });
     let data_type = value.data_type.as_str();
     let base = data_type.split('.').next().unwrap_or_default();
     if data_type.is_empty() {

@@ -7,10 +7,13 @@
 
 mod dedup;
 mod error;
+pub mod inspect;
 pub mod limits;
 mod message;
+mod moving;
 pub mod ops;
 mod queue;
+mod ready;
 mod receipt;
 mod redrive;
 mod settings;
@@ -20,6 +23,7 @@ mod wire;
 
 pub use error::Error;
 pub use message::{AttributeValue, Attributes, Message, Place};
+pub use moving::{MoveStatus, MoveTask};
 pub use queue::{Counts, Queue, QueueRecord};
 pub use redrive::{QueueArn, Redrive, RedriveAllow};
 pub use settings::{RawAttributes, Settings};

@@ -1,14 +1,14 @@
 //! One queue and its messages.
 //!
-//! Invariant: each message is in exactly one of three places. `Ready`: in a standard queue its
-//! position is in `ready`; in a FIFO queue only the first message of a group is, and only while it is
-//! ready. `Delayed` and `InFlight`: its deadline is in the ordered set of that name. So a receive
+//! Invariant: each message is in exactly one of three places. `Ready`: [`Ready`] knows whether it can be
+//! handed out. `Delayed` and `InFlight`: its deadline is in the ordered set of that name. So a receive
 //! takes the first of `ready`, time moves by popping due deadlines, and counts are lengths: nothing
 //! ever scans the backlog.
 
 use super::dedup::{Deduplication, Remembered};
 use super::limits;
 use super::message::{Content, Delivery, Message, Place};
+use super::ready::Ready;
 use super::receipt::Receipt;
 use super::settings::Settings;
 use super::state::Change;
@@ -65,16 +65,47 @@ pub struct Queue {
     next: u64,
     reserved: u64,
     messages: BTreeMap<u64, Message>,
-    ready: BTreeSet<u64>,
-    delayed: BTreeSet<(Millis, u64)>,
-    in_flight: BTreeSet<(Millis, u64)>,
+    places: Places,
     /// Messages older than one before them: they came from another queue.
     older: BTreeSet<(Millis, u64)>,
     newest_sent: Millis,
-    groups: HashMap<Arc<str>, BTreeSet<u64>>,
     /// Deduplication of FIFO sends.
     pub deduplication: Deduplication,
     attempts: HashMap<String, (Millis, Vec<Receipt>)>,
+}
+
+/// Which messages wait where.
+#[derive(Debug, Clone)]
+struct Places {
+    ready: Ready,
+    delayed: BTreeSet<(Millis, u64)>,
+    in_flight: BTreeSet<(Millis, u64)>,
+}
+
+impl Places {
+    fn enter(&mut self, position: u64, message: &Message) {
+        match message.place {
+            Place::Delayed(until) => drop(self.delayed.insert((until, position))),
+            Place::InFlight => drop(self.in_flight.insert((message.delivery.until, position))),
+            Place::Ready => {}
+        }
+        self.ready.enter(position, message.content.group.as_ref(), message.place);
+    }
+
+    fn leave(&mut self, position: u64, message: &Message) {
+        match message.place {
+            Place::Delayed(until) => drop(self.delayed.remove(&(until, position))),
+            Place::InFlight => drop(self.in_flight.remove(&(message.delivery.until, position))),
+            Place::Ready => {}
+        }
+        self.ready.leave(position, message.content.group.as_ref(), message.place);
+    }
+
+    /// A hidden message whose time is over.
+    fn due(&self, now: Millis) -> Option<u64> {
+        let first = [self.delayed.first(), self.in_flight.first()].into_iter().flatten().min();
+        first.filter(|(due, _)| *due <= now).map(|(_, position)| *position)
+    }
 }
 
 /// How many messages wait where.
@@ -102,17 +133,16 @@ pub struct Want {
 impl Queue {
     /// An empty queue.
     pub fn new(record: QueueRecord) -> Self {
+        let ready = Ready::new(record.settings.fifo.is_some());
+        let places = Places { ready, delayed: BTreeSet::new(), in_flight: BTreeSet::new() };
         Queue {
             record,
             next: 1,
             reserved: 1,
             messages: BTreeMap::new(),
-            ready: BTreeSet::new(),
-            delayed: BTreeSet::new(),
-            in_flight: BTreeSet::new(),
+            places,
             older: BTreeSet::new(),
             newest_sent: Millis(i64::MIN),
-            groups: HashMap::new(),
             deduplication: Deduplication::default(),
             attempts: HashMap::new(),
         }
@@ -131,13 +161,26 @@ impl Queue {
 
     /// How many messages wait where, as of the last [`Queue::settle`].
     pub fn counts(&self) -> Counts {
-        let (delayed, in_flight) = (self.delayed.len(), self.in_flight.len());
+        let (delayed, in_flight) = (self.places.delayed.len(), self.places.in_flight.len());
         Counts { ready: self.messages.len() - delayed - in_flight, delayed, in_flight }
     }
 
-    /// Messages in order, for pages that show them.
-    pub fn messages(&self) -> impl Iterator<Item = (u64, &Message)> {
-        self.messages.iter().map(|(position, message)| (*position, message))
+    /// How many messages are where at `now`, before any [`Queue::settle`].
+    pub fn counts_at(&self, now: Millis) -> Counts {
+        let due = |set: &BTreeSet<(Millis, u64)>| set.range(..=(now, u64::MAX)).count();
+        let Counts { ready, delayed, in_flight } = self.counts();
+        let over = (due(&self.places.delayed), due(&self.places.in_flight));
+        Counts {
+            ready: ready + over.0 + over.1,
+            delayed: delayed - over.0,
+            in_flight: in_flight - over.1,
+        }
+    }
+
+    /// Messages behind a position in order, for pages that show them.
+    pub fn messages_after(&self, position: u64) -> impl Iterator<Item = (u64, &Message)> {
+        let behind = self.messages.range(position.saturating_add(1)..);
+        behind.map(|(position, message)| (*position, message))
     }
 
     /// The message at `position`.
@@ -148,7 +191,7 @@ impl Queue {
     /// When the next message becomes visible by itself.
     pub fn next_due(&self) -> Option<Millis> {
         let first = |set: &BTreeSet<(Millis, u64)>| set.first().map(|(due, _)| *due);
-        [first(&self.delayed), first(&self.in_flight)].into_iter().flatten().min()
+        [first(&self.places.delayed), first(&self.places.in_flight)].into_iter().flatten().min()
     }
 
     /// The next message's position; positions are set aside on disk in advance, so that none is
@@ -171,62 +214,47 @@ impl Queue {
 
     /// Puts a message in its place.
     pub fn insert(&mut self, position: u64, message: Message) {
-        let Message { content, delivery, place } = &message;
-        if content.sent < self.newest_sent {
-            self.older.insert((content.sent, position));
+        let sent = message.content.sent;
+        if sent < self.newest_sent {
+            self.older.insert((sent, position));
         }
-        self.newest_sent = self.newest_sent.max(content.sent);
-        match place {
-            Place::Delayed(until) => drop(self.delayed.insert((*until, position))),
-            Place::InFlight => drop(self.in_flight.insert((delivery.until, position))),
-            Place::Ready => {}
-        }
-        let is_ready = *place == Place::Ready;
-        let group = self.is_fifo().then(|| content.group.clone()).flatten();
+        self.newest_sent = self.newest_sent.max(sent);
+        self.places.enter(position, &message);
         self.messages.insert(position, message);
-        match group {
-            Some(group) => {
-                self.groups.entry(group.clone()).or_default().insert(position);
-                self.lead(&group);
-            }
-            None if is_ready => drop(self.ready.insert(position)),
-            None => {}
-        }
     }
 
     /// Takes a message out.
     pub fn remove(&mut self, position: u64) -> Option<Message> {
         let message = self.messages.remove(&position)?;
-        match message.place {
-            Place::Delayed(until) => drop(self.delayed.remove(&(until, position))),
-            Place::InFlight => drop(self.in_flight.remove(&(message.delivery.until, position))),
-            Place::Ready => drop(self.ready.remove(&position)),
-        }
+        self.places.leave(position, &message);
         if !self.older.is_empty() {
             self.older.remove(&(message.content.sent, position));
-        }
-        if let Some(group) = message.content.group.as_ref().filter(|_| self.is_fifo()) {
-            if let Some(members) = self.groups.get_mut(group) {
-                members.remove(&position);
-                if members.is_empty() {
-                    self.groups.remove(group);
-                }
-            }
-            self.lead(group);
         }
         Some(message)
     }
 
+    /// Takes the next message out altogether, for a move to another queue.
+    pub fn take_next(&mut self, changes: &mut Vec<Change>) -> Option<Message> {
+        let position = self.places.ready.first()?;
+        let message = self.remove(position)?;
+        changes.push(Change::Deleted { row: row(self.record.id, position), frees: self.is_fifo() });
+        Some(message)
+    }
+
+    /// The next message, as it lies there.
+    pub fn peek_next(&self) -> Option<&Message> {
+        self.messages.get(&self.places.ready.first()?)
+    }
+
+    /// Whether a receive would find something.
+    pub fn has_ready(&self) -> bool {
+        self.places.ready.first().is_some()
+    }
+
     /// Lets time pass: what is due becomes visible, what is too old goes.
     pub fn settle(&mut self, now: Millis, changes: &mut Vec<Change>) {
-        while let Some((_, position)) = self.delayed.first().copied().filter(|(due, _)| *due <= now)
-        {
-            self.put(position, Place::Ready);
-        }
-        while let Some((_, position)) =
-            self.in_flight.first().copied().filter(|(due, _)| *due <= now)
-        {
-            self.put(position, Place::Ready);
+        while let Some(position) = self.places.due(now) {
+            self.show(position);
         }
         loop {
             let first = self.messages.first_key_value().map(|(p, m)| (m.content.sent, *p));
@@ -247,14 +275,19 @@ impl Queue {
         sent.plus_seconds(i64::from(self.record.settings.retention_s)) <= now
     }
 
-    /// Whether as many messages are in flight as may be, now that due ones no longer are.
+    /// Whether as many messages are in flight as may be, and stay so for now.
     pub fn is_over_limit(&self, now: Millis) -> bool {
-        let limit = if self.is_fifo() {
-            limits::IN_FLIGHT_FIFO_MAX
-        } else {
-            limits::IN_FLIGHT_STANDARD_MAX
+        self.in_flight_left() == 0
+            && self.places.in_flight.first().is_some_and(|(due, _)| *due > now)
+    }
+
+    /// Messages that may yet be taken in flight.
+    pub fn in_flight_left(&self) -> usize {
+        let limit = match self.is_fifo() {
+            true => limits::IN_FLIGHT_FIFO_MAX,
+            false => limits::IN_FLIGHT_STANDARD_MAX,
         };
-        self.in_flight.len() >= limit && self.in_flight.first().is_some_and(|(due, _)| *due > now)
+        limit.saturating_sub(self.places.in_flight.len())
     }
 
     /// Takes messages in flight. Hands back them and those that have been received too often, which
@@ -285,15 +318,12 @@ impl Queue {
     /// group and ready, before other groups have their turn.
     fn next_ready(&self, last: Option<u64>) -> Option<u64> {
         let group = last.filter(|_| self.is_fifo()).and_then(|p| self.messages.get(&p));
-        if let (Some(last), Some(group)) = (last, group.and_then(|m| m.content.group.as_ref())) {
-            let behind = self.groups.get(group).and_then(|g| g.range(last + 1..).next());
-            let ready =
-                behind.filter(|p| self.messages.get(p).is_some_and(|m| m.place == Place::Ready));
-            if let Some(position) = ready {
-                return Some(*position);
-            }
+        if let (Some(last), Some(group)) = (last, group.and_then(|m| m.content.group.as_ref()))
+            && let Some(position) = self.places.ready.behind(group, last)
+        {
+            return Some(position);
         }
-        self.ready.first().copied()
+        self.places.ready.first()
     }
 
     fn deliver(
@@ -319,11 +349,8 @@ impl Queue {
 
     /// Gives a message in flight, or about to be, another deadline.
     pub fn redeliver(&mut self, position: u64, delivery: Delivery, changes: &mut Vec<Change>) {
-        self.take_from_place(position);
-        if let Some(message) = self.messages.get_mut(&position) {
-            message.delivery = delivery;
-        }
-        self.put(position, if delivery.released { Place::Ready } else { Place::InFlight });
+        let place = if delivery.released { Place::Ready } else { Place::InFlight };
+        self.put(position, place, delivery);
         changes.push(Change::Delivered { row: row(self.record.id, position), delivery });
     }
 
@@ -364,42 +391,18 @@ impl Queue {
         }
     }
 
-    fn take_from_place(&mut self, position: u64) {
-        let Some(message) = self.messages.get(&position) else { return };
-        match message.place {
-            Place::Delayed(until) => drop(self.delayed.remove(&(until, position))),
-            Place::InFlight => drop(self.in_flight.remove(&(message.delivery.until, position))),
-            Place::Ready => drop(self.ready.remove(&position)),
-        }
-    }
-
-    /// Moves a message to `place`, whose deadline its delivery holds.
-    fn put(&mut self, position: u64, place: Place) {
-        self.take_from_place(position);
+    /// Moves a message to `place`.
+    fn put(&mut self, position: u64, place: Place, delivery: Delivery) {
         let Some(message) = self.messages.get_mut(&position) else { return };
-        message.place = place;
-        match place {
-            Place::Delayed(until) => drop(self.delayed.insert((until, position))),
-            Place::InFlight => drop(self.in_flight.insert((message.delivery.until, position))),
-            Place::Ready if self.record.settings.fifo.is_none() => {
-                self.ready.insert(position);
-            }
-            Place::Ready => {}
-        }
-        if self.record.settings.fifo.is_some()
-            && let Some(group) = message.content.group.clone()
-        {
-            self.lead(&group);
-        }
+        self.places.leave(position, message);
+        (message.place, message.delivery) = (place, delivery);
+        self.places.enter(position, message);
     }
 
-    /// Sees to it that a group's first message is to be had if it is ready.
-    fn lead(&mut self, group: &Arc<str>) {
-        let first = self.groups.get(group).and_then(|members| members.first());
-        if let Some(first) = first.copied()
-            && self.messages.get(&first).is_some_and(|m| m.place == Place::Ready)
-        {
-            self.ready.insert(first);
+    /// Makes a hidden message visible, its time being over.
+    fn show(&mut self, position: u64) {
+        if let Some(delivery) = self.messages.get(&position).map(|m| m.delivery) {
+            self.put(position, Place::Ready, delivery);
         }
     }
 
@@ -407,24 +410,30 @@ impl Queue {
     pub fn check(&self) -> Result<(), String> {
         for (position, message) in &self.messages {
             let (delayed, in_flight) = (
-                self.delayed.iter().any(|(_, p)| p == position),
-                self.in_flight.iter().any(|(_, p)| p == position),
+                self.places.delayed.iter().any(|(_, p)| p == position),
+                self.places.in_flight.iter().any(|(_, p)| p == position),
             );
-            let group = message.content.group.as_ref().filter(|_| self.is_fifo());
-            let leads =
-                group.is_none_or(|g| self.groups.get(g).and_then(|m| m.first()) == Some(position));
+            let group = message.content.group.as_ref();
+            let leads = group.is_none_or(|group| {
+                let same = |m: &Message| m.content.group.as_ref() == Some(group);
+                let before = self
+                    .messages
+                    .range(..position)
+                    .any(|(_, m)| same(m) && (self.is_fifo() || m.place == Place::Ready));
+                !before
+            });
             let ready = message.place == Place::Ready;
             let wanted = (
                 matches!(message.place, Place::Delayed(_)),
                 message.place == Place::InFlight,
                 ready && leads,
             );
-            if (delayed, in_flight, self.ready.contains(position)) != wanted {
+            if (delayed, in_flight, self.places.ready.is_listed(*position)) != wanted {
                 return Err(format!("message {position} {:?} is misplaced", message.place));
             }
         }
-        let known = self.ready.iter().chain(self.delayed.iter().map(|(_, p)| p));
-        let mut known = known.chain(self.in_flight.iter().map(|(_, p)| p));
+        let hidden = self.places.delayed.iter().chain(&self.places.in_flight).map(|(_, p)| *p);
+        let mut known = self.places.ready.listed().chain(hidden);
         match known.find(|p| !self.messages.contains_key(p)) {
             Some(stray) => Err(format!("{stray} is waited for and gone")),
             None => Ok(()),

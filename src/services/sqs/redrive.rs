@@ -4,6 +4,7 @@
 
 use super::error::Error;
 use super::limits;
+use super::queue::QueueRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -28,6 +29,11 @@ impl QueueArn {
             }
             _ => None,
         }
+    }
+
+    /// Whether this is the ARN of `queue`.
+    pub fn means(&self, queue: &QueueRecord) -> bool {
+        self.name == queue.name && self.account == queue.account && self.region == queue.region
     }
 
     /// The ARN.

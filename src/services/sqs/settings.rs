@@ -5,6 +5,7 @@
 use super::error::Error;
 use super::limits;
 use super::redrive::{Redrive, RedriveAllow};
+use crate::policy::{Grammar, Pattern, Policy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -255,16 +256,19 @@ fn one_of(name: &str, value: &str, words: [&str; 2]) -> Result<bool, Error> {
     }
 }
 
-/// An access policy must at least be a policy document; devenv keeps it as it came.
+/// An access policy must be a policy document about SQS; it is kept as it came.
 fn policy(value: &str) -> Result<Option<String>, Error> {
     if value.is_empty() {
         return Ok(None);
     }
-    let document: Result<serde_json::Value, _> = serde_json::from_str(value);
-    match document {
-        Ok(document) if document.get("Statement").is_some() => Ok(Some(value.to_owned())),
-        _ => Err(invalid("Policy")),
-    }
+    let document = Policy::parse(value, Grammar::Resource).map_err(|_| invalid("Policy"))?;
+    let is_ours = |pattern: &Pattern| {
+        let text = pattern.text().to_ascii_lowercase();
+        text == "*" || text.starts_with("sqs:")
+    };
+    let proper = document.statements.len() <= limits::POLICY_STATEMENTS_MAX
+        && document.statements.iter().all(|s| s.actions.patterns().iter().all(is_ours));
+    if proper { Ok(Some(value.to_owned())) } else { Err(invalid("Policy")) }
 }
 
 #[cfg(test)]

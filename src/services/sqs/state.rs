@@ -2,7 +2,9 @@
 
 use super::dedup::Remembered;
 use super::error::Error;
+use super::limits::COOLDOWN_SECONDS;
 use super::message::{Content, Delivery};
+use super::moving::MoveTask;
 use super::queue::{Queue, QueueRecord};
 use super::redrive::QueueArn;
 use crate::base::{Caller, Millis};
@@ -21,6 +23,8 @@ pub enum Change {
     QueueDeleted {
         /// Its number.
         queue: u64,
+        /// Its name, where that is not free for a while.
+        kept: Option<Box<KeptName>>,
     },
     /// All messages of a queue went.
     Purged {
@@ -62,11 +66,34 @@ pub enum Change {
         /// For what.
         sent: Remembered,
     },
+    /// A move task was started or went on.
+    TaskPut {
+        /// The whole task.
+        task: Box<MoveTask>,
+    },
+    /// A move task is no longer remembered.
+    TaskForgotten {
+        /// Its number.
+        task: u64,
+    },
     /// A deduplication id's time is over.
     Forgotten {
         /// The row of the message it was used for.
         row: u64,
     },
+}
+
+/// The name of a queue that was deleted: account, region, name, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptName {
+    /// Owner.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Name.
+    pub name: String,
+    /// When the queue was deleted.
+    pub at: Millis,
 }
 
 type Names = BTreeMap<String, u64>;
@@ -79,6 +106,9 @@ pub struct State {
     by_name: BTreeMap<String, BTreeMap<String, Names>>,
     next_queue: u64,
     deleted: HashMap<(String, String, String), Millis>,
+    /// Move tasks by number.
+    pub(super) tasks: BTreeMap<u64, MoveTask>,
+    next_task: u64,
     /// Whether AWS's waits of sixty seconds hold (`mode = "strict"` with waits).
     pub cooldowns: bool,
 }
@@ -90,6 +120,23 @@ impl State {
         self.next_queue
     }
 
+    /// A number for a new move task.
+    pub(super) fn next_task_id(&mut self) -> u64 {
+        self.next_task += 1;
+        self.next_task
+    }
+
+    /// Takes up a move task from disk.
+    pub(super) fn resume_task(&mut self, task: MoveTask) {
+        self.next_task = self.next_task.max(task.id);
+        self.tasks.insert(task.id, task);
+    }
+
+    /// When a step of a move task is due next.
+    pub(super) fn next_move(&self) -> Option<Millis> {
+        super::moving::next_due(self)
+    }
+
     /// Adds a queue.
     pub fn insert(&mut self, queue: Queue) {
         let QueueRecord { id, account, region, name, .. } = &queue.record;
@@ -99,16 +146,27 @@ impl State {
         self.queues.insert(*id, queue);
     }
 
-    /// Removes a queue.
-    pub fn remove(&mut self, id: u64, now: Millis) {
-        let Some(queue) = self.queues.remove(&id) else { return };
+    /// Removes a queue; its name is kept where AWS's waits hold.
+    pub fn remove(&mut self, id: u64, now: Millis) -> Option<KeptName> {
+        let queue = self.queues.remove(&id)?;
         let QueueRecord { account, region, name, .. } = queue.record;
         if let Some(names) = self.by_name.get_mut(&account).and_then(|r| r.get_mut(&region)) {
             names.remove(&name);
         }
-        if self.cooldowns {
-            self.deleted.insert((account, region, name), now);
+        self.tasks.retain(|_, task| task.source != id);
+        if !self.cooldowns {
+            return None;
         }
+        self.deleted.retain(|_, at| at.plus_seconds(COOLDOWN_SECONDS) > now);
+        let kept = KeptName { account, region, name, at: now };
+        self.keep_name(kept.clone());
+        Some(kept)
+    }
+
+    /// Takes up a name that is not free for a while.
+    pub(super) fn keep_name(&mut self, kept: KeptName) {
+        let KeptName { account, region, name, at } = kept;
+        self.deleted.insert((account, region, name), at);
     }
 
     /// When a queue of this name was deleted last.

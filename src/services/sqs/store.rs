@@ -5,9 +5,10 @@
 //! goes by one range.
 
 use super::dedup::Remembered;
+use super::limits::COOLDOWN_SECONDS;
 use super::message::{Attributes, Content, Delivery, Message, Place, md5_of};
 use super::queue::{Queue, QueueRecord, position_of, queue_of, row};
-use super::state::{Change, State};
+use super::state::{Change, KeptName, State};
 use crate::base::Millis;
 use crate::services::Domain;
 use crate::storage::Schema;
@@ -32,9 +33,17 @@ const TABLES: &str = "
       row INTEGER PRIMARY KEY, message_group TEXT, id TEXT NOT NULL, sent INTEGER NOT NULL,
       message_id BLOB NOT NULL, sequence INTEGER NOT NULL);";
 
+/// Move tasks and the names of deleted queues came later.
+const MOVE_TASKS: &str = "
+    CREATE TABLE sqs_kept_name(
+      account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL,
+      PRIMARY KEY(account, region, name)) WITHOUT ROWID;
+    CREATE TABLE sqs_move_task(
+      id INTEGER PRIMARY KEY, source INTEGER NOT NULL, record TEXT NOT NULL);";
+
 impl Domain for State {
     type Change = Change;
-    const SCHEMA: Schema = Schema { name: "sqs", scripts: &[TABLES] };
+    const SCHEMA: Schema = Schema { name: "sqs", scripts: &[TABLES, MOVE_TASKS] };
 
     fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let mut queues = load_queues(connection)?;
@@ -42,15 +51,30 @@ impl Domain for State {
         load_deduplication(connection, &mut queues)?;
         let mut state = State::default();
         queues.into_values().for_each(|queue| state.insert(queue));
+        load_tasks(connection, &mut state)?;
+        load_names(connection, &mut state)?;
         Ok(state)
+    }
+
+    fn carry_over(&self, next: &mut Self) {
+        next.cooldowns = self.cooldowns;
     }
 
     fn write(change: &Change, to: &Transaction<'_>) -> rusqlite::Result<()> {
         match change {
             Change::QueuePut { record } => put_queue(record, to),
-            Change::QueueDeleted { queue } => {
+            Change::QueueDeleted { queue, kept } => {
+                if let Some(KeptName { account, region, name, at }) = kept.as_deref() {
+                    to.execute(
+                        "DELETE FROM sqs_kept_name WHERE at<=?1",
+                        [at.plus_seconds(-COOLDOWN_SECONDS).0],
+                    )?;
+                    let put = "INSERT OR REPLACE INTO sqs_kept_name VALUES (?1,?2,?3,?4)";
+                    to.execute(put, params![account, region, name, at.0])?;
+                }
                 delete_messages(*queue, to)?;
                 delete_range("sqs_deduplication", *queue, to)?;
+                to.execute("DELETE FROM sqs_move_task WHERE source=?1", [*queue as i64])?;
                 to.execute("DELETE FROM sqs_queue WHERE id=?1", [*queue as i64]).map(drop)
             }
             Change::Purged { queue } => delete_messages(*queue, to),
@@ -65,6 +89,14 @@ impl Domain for State {
                 to.prepare_cached("DELETE FROM sqs_message WHERE row=?1")?.execute([row])?;
                 to.prepare_cached("DELETE FROM sqs_delivery WHERE row=?1")?.execute([row]).map(drop)
             }
+            Change::TaskPut { task } => to
+                .prepare_cached("INSERT OR REPLACE INTO sqs_move_task VALUES (?1,?2,?3)")?
+                .execute(params![task.id as i64, task.source as i64, json(task)?])
+                .map(drop),
+            Change::TaskForgotten { task } => to
+                .prepare_cached("DELETE FROM sqs_move_task WHERE id=?1")?
+                .execute([*task as i64])
+                .map(drop),
             Change::Remembered { sent } => put_deduplication(sent, to),
             Change::Forgotten { row } => to
                 .prepare_cached("DELETE FROM sqs_deduplication WHERE row=?1")?
@@ -76,7 +108,7 @@ impl Domain for State {
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute_batch(
             "DELETE FROM sqs_queue; DELETE FROM sqs_message; DELETE FROM sqs_delivery;
-             DELETE FROM sqs_deduplication;",
+             DELETE FROM sqs_deduplication; DELETE FROM sqs_move_task; DELETE FROM sqs_kept_name;",
         )
     }
 }
@@ -269,6 +301,25 @@ fn load_deduplication(
         if let Some(queue) = queues.get_mut(&queue_of(sent.row)) {
             queue.deduplication.remember(sent);
         }
+    }
+    Ok(())
+}
+
+fn load_names(connection: &Connection, state: &mut State) -> rusqlite::Result<()> {
+    let mut rows = connection.prepare("SELECT account, region, name, at FROM sqs_kept_name")?;
+    let mut rows = rows.query([])?;
+    while let Some(r) = rows.next()? {
+        let (account, region, name, at) = (r.get(0)?, r.get(1)?, r.get(2)?, Millis(r.get(3)?));
+        state.keep_name(KeptName { account, region, name, at });
+    }
+    Ok(())
+}
+
+fn load_tasks(connection: &Connection, state: &mut State) -> rusqlite::Result<()> {
+    let mut rows = connection.prepare("SELECT record FROM sqs_move_task ORDER BY id")?;
+    let mut rows = rows.query([])?;
+    while let Some(r) = rows.next()? {
+        state.resume_task(from_json(r, 0)?);
     }
     Ok(())
 }

@@ -61,6 +61,56 @@ impl Core {
         result
     }
 
+    /// Does what the worker would have done by now.
+    pub(crate) fn work(&mut self) {
+        while self.apply(AdvanceMoveTasks).unwrap() > 0 {}
+    }
+
+    /// Sends `messages` and receives all that can be; the last receive must be refused. Without the
+    /// checks of [`Core::apply`], which look at every message.
+    pub(crate) fn fill_in_flight(mut self, name: &str, messages: usize) -> usize {
+        let mut context = Context { now: self.now, ids: &mut self.ids, caller: &self.caller };
+        let is_fifo = name.ends_with(".fifo");
+        let mut create = CreateQueue { queue_name: name.into(), ..Default::default() };
+        if is_fifo {
+            create.attributes.insert("FifoQueue".into(), "true".into());
+        }
+        create.apply(&mut self.state, &mut context, &mut Vec::new()).unwrap();
+        for n in 0..messages {
+            let send = SendMessage {
+                queue_url: name.into(),
+                message_body: "x".into(),
+                message_group_id: is_fifo.then(|| n.to_string()),
+                message_deduplication_id: is_fifo.then(|| n.to_string()),
+                ..Default::default()
+            };
+            send.apply(&mut self.state, &mut context, &mut Vec::new()).unwrap();
+        }
+        let mut taken = 0;
+        let receive = |wait: Option<i64>| ReceiveMessage {
+            queue_url: name.into(),
+            max_number_of_messages: Some(10),
+            wait_time_seconds: wait,
+            ..Default::default()
+        };
+        loop {
+            match receive(None).apply(&mut self.state, &mut context, &mut Vec::new()) {
+                Ok(received) => taken += received.messages.len(),
+                Err(error) => {
+                    assert_eq!((error.code(), error.status()), ("OverLimit", 403));
+                    break;
+                }
+            }
+        }
+        // Who waits is not refused, and gets what becomes free.
+        let waiting = receive(Some(20)).apply(&mut self.state, &mut context, &mut Vec::new());
+        assert_eq!(waiting.unwrap().messages.len(), 0);
+        context.now = context.now.plus_seconds(30);
+        let again = receive(None).apply(&mut self.state, &mut context, &mut Vec::new());
+        assert_eq!(again.unwrap().messages.len(), 10);
+        taken
+    }
+
     /// Forgets memory and reads the disk, as a restart does.
     pub(crate) fn restart(&mut self) {
         let cooldowns = self.state.cooldowns;
@@ -87,6 +137,7 @@ impl Core {
     fn named(&mut self, operation: &str, input: Value) -> Result<Value, String> {
         match operation {
             "AddPermission" => self.call::<AddPermission>(input),
+            "CancelMessageMoveTask" => self.call::<CancelMessageMoveTask>(input),
             "ChangeMessageVisibility" => self.call::<ChangeMessageVisibility>(input),
             "ChangeMessageVisibilityBatch" => self.call::<ChangeMessageVisibilityBatch>(input),
             "CreateQueue" => self.call::<CreateQueue>(input),
@@ -96,6 +147,7 @@ impl Core {
             "GetQueueAttributes" => self.call::<GetQueueAttributes>(input),
             "GetQueueUrl" => self.call::<GetQueueUrl>(input),
             "ListDeadLetterSourceQueues" => self.call::<ListDeadLetterSourceQueues>(input),
+            "ListMessageMoveTasks" => self.call::<ListMessageMoveTasks>(input),
             "ListQueueTags" => self.call::<ListQueueTags>(input),
             "ListQueues" => self.call::<ListQueues>(input),
             "PurgeQueue" => self.call::<PurgeQueue>(input),
@@ -104,6 +156,7 @@ impl Core {
             "SendMessage" => self.call::<SendMessage>(input),
             "SendMessageBatch" => self.call::<SendMessageBatch>(input),
             "SetQueueAttributes" => self.call::<SetQueueAttributes>(input),
+            "StartMessageMoveTask" => self.call::<StartMessageMoveTask>(input),
             "TagQueue" => self.call::<TagQueue>(input),
             "UntagQueue" => self.call::<UntagQueue>(input),
             other => panic!("scripts know no operation {other}"),
@@ -132,6 +185,7 @@ pub(crate) fn play(file: &Path, restarting: bool) {
         let (seconds, rest) = given.trim().split_once(' ').unwrap();
         let (operation, input) = rest.trim().split_once(' ').unwrap();
         core.now = Millis(START.0 + (seconds.parse::<f64>().unwrap() * 1000.0).round() as i64);
+        core.work();
         let input = filled(serde_json::from_str(input.trim()).unwrap(), &names);
         let answer = core.named(operation, input);
         let place = format!("{}:{}", file.file_name().unwrap().display(), at + 1);

@@ -46,6 +46,7 @@ impl Operation for AddPermission {
         if statements.iter().any(|s| s["Sid"] == self.label.as_str()) {
             return Err(Error::parameter("Label", self.label, "Already exists."));
         }
+        over("statements in a policy", statements.len() + 1, limits::POLICY_STATEMENTS_MAX)?;
         let principals: Vec<String> =
             self.aws_account_ids.iter().map(|id| format!("arn:aws:iam::{id}:root")).collect();
         let actions: Vec<String> = self.actions.iter().map(|a| format!("SQS:{a}")).collect();
@@ -74,6 +75,12 @@ impl AddPermission {
             let reason = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
             return Err(Error::parameter("Label", &self.label, reason));
         }
+        over("actions", self.actions.len(), limits::PERMISSION_ACTIONS_MAX)?;
+        over("accounts", self.aws_account_ids.len(), limits::PERMISSION_ACCOUNTS_MAX)?;
+        let is_account = |id: &&String| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
+        if let Some(id) = self.aws_account_ids.iter().find(|id| !is_account(id)) {
+            return Err(Error::parameter("PrincipalId", id, "Unable to verify."));
+        }
         match self.actions.iter().find(|a| !ACTIONS.contains(&a.as_str())) {
             Some(action) => {
                 let reason = format!(
@@ -99,6 +106,10 @@ const ACTIONS: &[&str] = &[
     "ReceiveMessage",
     "SendMessage",
 ];
+
+fn over(what: &'static str, count: usize, max: usize) -> Result<(), Error> {
+    if count > max { Err(Error::PermissionOverLimit { what, max }) } else { Ok(()) }
+}
 
 fn one_or_many(mut texts: Vec<String>) -> Value {
     if texts.len() == 1 { texts.remove(0).into() } else { texts.into() }

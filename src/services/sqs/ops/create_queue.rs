@@ -7,6 +7,7 @@ use super::super::settings::{RawAttributes, Settings};
 use super::super::state::queue_url;
 use super::super::state::{Change, State};
 use super::set_queue_attributes::check_redrive;
+use super::tag_queue::check_tags;
 use crate::base::{Context, Millis};
 use crate::services::Operation;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,7 @@ impl Operation for CreateQueue {
             };
         }
         let settings = Settings::new(is_fifo).with(&attributes, true)?;
+        check_tags(&self.tags)?;
         if self.tags.len() > limits::TAGS_MAX {
             return Err(Error::TooManyTags);
         }

@@ -29,8 +29,8 @@ impl Operation for DeleteQueue {
         changes: &mut Vec<Change>,
     ) -> Result<Done, Error> {
         let id = state.by_url(&self.queue_url, context.caller)?.record.id;
-        state.remove(id, context.now);
-        changes.push(Change::QueueDeleted { queue: id });
+        let kept = state.remove(id, context.now).map(Box::new);
+        changes.push(Change::QueueDeleted { queue: id, kept });
         Ok(Done)
     }
 }

@@ -46,10 +46,11 @@ impl Operation for ListDeadLetterSourceQueues {
     ) -> Result<SourceQueues, Error> {
         let caller = context.caller;
         let queue = state.by_url(&self.queue_url, caller)?;
-        let here = Some(queue.arn());
-        let target = |q: &Queue| q.record.settings.redrive.as_ref().map(|r| r.target.text());
+        let here = &queue.record;
+        let names_it =
+            |q: &&Queue| q.record.settings.redrive.as_ref().is_some_and(|r| r.target.means(here));
         let account = queue.record.account.as_str();
-        let sources = state.queues_of(account, &caller.region).filter(|q| target(q) == here);
+        let sources = state.queues_of(account, &caller.region).filter(names_it);
         let urls = sources.map(|q| queue_url(caller, account, &q.record.name)).collect();
         let page = Page { results_max: self.max_results, token: self.next_token.as_deref() };
         let (queue_urls, next_token) = page.of(urls)?;

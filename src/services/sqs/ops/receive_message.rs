@@ -11,7 +11,7 @@ use super::super::message::{
 use super::super::queue::{Queue, Want, position_of, row};
 use super::super::receipt::Receipt;
 use super::super::state::{Change, State};
-use super::sending::insert;
+use super::sending::{insert, is_proper_id};
 use crate::base::{Context, Millis, hex_text};
 use crate::services::Operation;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,9 @@ pub struct Received {
     /// When a message becomes visible by itself.
     #[serde(skip)]
     pub next_due: Option<Millis>,
+    /// Whether another receiver would find something now.
+    #[serde(skip)]
+    pub more: bool,
 }
 
 /// A message as its receiver sees it.
@@ -96,7 +99,8 @@ impl Operation for ReceiveMessage {
         self.check()?;
         let settings = &queue.record.settings;
         let wait_s = self.wait_time_seconds.map_or(settings.wait_s, |s| s as u32);
-        if queue.is_over_limit(now) {
+        // Who waits is not refused, but gets what comes.
+        if queue.is_over_limit(now) && wait_s == 0 {
             return Err(Error::OverLimit);
         }
         let id = queue.record.id;
@@ -113,19 +117,20 @@ impl Operation for ReceiveMessage {
         let queue = state.queue_mut(id).ok_or(Error::QueueDoesNotExist)?;
         queue.settle(now, changes);
         if let Some(messages) = self.replayed(queue, now, want, changes) {
-            return Ok(Received { messages, queue: id, wait_s, next_due: None });
+            return Ok(Received { messages, queue: id, wait_s, next_due: None, more: false });
         }
+        let want = Want { messages_max: want.messages_max.min(queue.in_flight_left()), ..want };
         let (taken, dead) = queue.receive(now, want, || context.ids.next_u64(), changes);
         let messages = taken.iter().filter_map(|p| self.told(queue, *p)).collect();
         self.remember(queue, &taken, now);
-        let next_due = queue.next_due();
+        let (next_due, more) = (queue.next_due(), queue.has_ready() && !queue.is_over_limit(now));
         let source: Arc<str> = queue.arn().into();
         if let Some((target, _)) = dead_letters
             && let Some(target) = state.queue_mut(target)
         {
             dead.into_iter().for_each(|m| bury(target, m, &source, now, changes));
         }
-        Ok(Received { messages, queue: id, wait_s, next_due })
+        Ok(Received { messages, queue: id, wait_s, next_due, more })
     }
 }
 
@@ -173,6 +178,15 @@ impl ReceiveMessage {
         check("WaitTimeSeconds", self.wait_time_seconds, limits::WAIT_SECONDS, reason)?;
         let reason = between(&visibility);
         check("VisibilityTimeout", self.visibility_timeout, visibility, reason)?;
+        let attempt = self.receive_request_attempt_id.as_deref();
+        if let Some(id) = attempt.filter(|id| !is_proper_id(id)) {
+            let name = "ReceiveRequestAttemptId";
+            let reason = format!(
+                "{name} can only include alphanumeric and punctuation characters. 1 to {} in length.",
+                limits::ID_CHARS_MAX
+            );
+            return Err(Error::parameter(name, id, reason));
+        }
         for name in self.system_names() {
             if !SYSTEM_NAMES.contains(&name.as_str()) && name != "All" {
                 return Err(Error::UnknownAttribute { name: name.clone() });

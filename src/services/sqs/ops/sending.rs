@@ -140,20 +140,20 @@ fn check_system(system: &Attributes) -> Result<(), Error> {
     for (name, value) in system {
         if name != "AWSTraceHeader" {
             let message = format!("Message system attribute name '{name}' is invalid.");
-            return Err(Error::MessageAttribute { message });
+            return Err(Error::Refused { message });
         }
         if value.data_type != "String" {
             let message = format!(
                 "The message system attribute '{name}' has an invalid message system attribute type, the set of supported type is String."
             );
-            return Err(Error::MessageAttribute { message });
+            return Err(Error::Refused { message });
         }
         check_value(name, value, "system")?;
     }
     Ok(())
 }
 
-fn is_proper_id(id: &str) -> bool {
+pub(super) fn is_proper_id(id: &str) -> bool {
     (1..=limits::ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
 }
 
@@ -212,7 +212,7 @@ impl Checked {
 }
 
 /// Puts a message into a queue and records it.
-pub(super) fn insert(
+pub(in super::super) fn insert(
     queue: &mut Queue,
     position: u64,
     content: Arc<Content>,

@@ -33,6 +33,10 @@ impl Operation for TagQueue {
         changes: &mut Vec<Change>,
     ) -> Result<Done, Error> {
         let queue = state.by_url_mut(&self.queue_url, context.caller)?;
+        if self.tags.is_empty() {
+            return Err(Error::MissingParameter { name: "Tags" });
+        }
+        check_tags(&self.tags)?;
         let mut tags = queue.record.tags.clone();
         tags.extend(self.tags);
         if tags.len() > limits::TAGS_MAX {
@@ -42,4 +46,26 @@ impl Operation for TagQueue {
         changes.push(Change::QueuePut { record: Box::new(queue.record.clone()) });
         Ok(Done)
     }
+}
+
+/// Keys and values as AWS takes them; keys that begin with `aws:` are AWS's own.
+///
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-tags.html>
+pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Error> {
+    for (key, value) in tags {
+        let refuse = |message: String| Err(Error::Refused { message });
+        let chars = key.chars().count();
+        if chars == 0 || chars > limits::TAG_KEY_CHARS_MAX {
+            let max = limits::TAG_KEY_CHARS_MAX;
+            return refuse(format!("Tag keys must be between 1 and {max} characters in length."));
+        }
+        if value.chars().count() > limits::TAG_VALUE_CHARS_MAX {
+            let max = limits::TAG_VALUE_CHARS_MAX;
+            return refuse(format!("Tag values must be at most {max} characters in length."));
+        }
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return refuse("Tag keys must not start with 'aws:'.".into());
+        }
+    }
+    Ok(())
 }

@@ -31,6 +31,9 @@ impl Operation for UntagQueue {
         changes: &mut Vec<Change>,
     ) -> Result<Done, Error> {
         let queue = state.by_url_mut(&self.queue_url, context.caller)?;
+        if self.tag_keys.is_empty() {
+            return Err(Error::MissingParameter { name: "TagKeys" });
+        }
         queue.record.tags.retain(|key, _| !self.tag_keys.contains(key));
         changes.push(Change::QueuePut { record: Box::new(queue.record.clone()) });
         Ok(Done)

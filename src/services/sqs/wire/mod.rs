@@ -1,33 +1,28 @@
-//! SQS over awsJson 1.0 and awsQuery, and the waiting of long polls.
-//!
-//! Invariant of waiting: a receiver is registered with its queue's bell before it looks, so that a
-//! message that comes after the look rings it. One message rings one receiver; a receiver that leaves
-//! passes its ring on (tokio's `Notify` does that when a notified waiter is dropped).
+//! SQS over awsJson 1.0 and awsQuery; receives that wait (`receive`, `bells`), pages (`pages`), and the
+//! worker that carries move tasks on.
+
+mod bells;
+mod pages;
+mod receive;
 
 use super::ops::*;
-use super::queue::queue_of;
 use super::state::{Change, State};
 use crate::base::{Caller, Millis, Problem};
 use crate::protocol::{
     Answer, AwsJson10, AwsQuery, Endpoint, Failure, Form, Names, Protocol, QueryNames, Request,
     Routes,
 };
-use crate::services::{Clock, Host, Operation, Pending, Service, read_whole};
+use crate::services::{Clock, Host, Operation, Pending, Service, Worker, read_whole};
 use crate::storage::Storage;
+use bells::Bells;
 use http::Uri;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Bytes of a request: a batch of 1 MiB, percent-encoded or escaped.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// A message that becomes visible later than this can have no receiver that waits for it now.
-const WAIT_MILLIS_MAX: i64 = 20_000;
 
 /// What AWS has (botocore's service model of 2026-11).
 const MODEL: &[&str] = &[
@@ -59,6 +54,7 @@ const MODEL: &[&str] = &[
 /// Those that are served.
 const SERVED: &[&str] = &[
     AddPermission::NAME,
+    CancelMessageMoveTask::NAME,
     ChangeMessageVisibility::NAME,
     ChangeMessageVisibilityBatch::NAME,
     CreateQueue::NAME,
@@ -68,6 +64,7 @@ const SERVED: &[&str] = &[
     GetQueueAttributes::NAME,
     GetQueueUrl::NAME,
     ListDeadLetterSourceQueues::NAME,
+    ListMessageMoveTasks::NAME,
     ListQueueTags::NAME,
     ListQueues::NAME,
     PurgeQueue::NAME,
@@ -76,6 +73,7 @@ const SERVED: &[&str] = &[
     SendMessage::NAME,
     SendMessageBatch::NAME,
     SetQueueAttributes::NAME,
+    StartMessageMoveTask::NAME,
     TagQueue::NAME,
     UntagQueue::NAME,
 ];
@@ -97,6 +95,7 @@ fn flat(member: &str) -> Option<&'static str> {
         "MessageAttributes" => "MessageAttribute",
         "Messages" => "Message",
         "QueueUrls" | "queueUrls" => "QueueUrl",
+        "Results" => "ListMessageMoveTasksResultEntry",
         "Tags" => "Tag",
         _ => return None,
     })
@@ -113,7 +112,7 @@ impl Sqs {
     /// Opens the state.
     pub fn open(storage: &Storage, clock: &Clock) -> Result<Self, Problem> {
         let host = Host::<State>::open(storage, clock)?;
-        let bells = Arc::new(Bells::default());
+        let bells = Arc::new(Bells::new(clock));
         let ringing = bells.clone();
         host.watch(move |changes, now| ringing.ring(changes, now));
         let core = Arc::new(Core { host, bells, stopping: watch::Sender::new(false) });
@@ -128,6 +127,26 @@ impl Sqs {
         O: Operation<State = State, Change = Change>,
     {
         self.core.host.run(operation, caller).await
+    }
+
+    /// Receives for a caller inside devenv, who waits as long as any other.
+    pub async fn receive(
+        &self,
+        receive: ReceiveMessage,
+        caller: &Caller,
+    ) -> Result<Received, Failure> {
+        self.core.receive(receive, caller).await
+    }
+
+    /// Whether AWS's waits of sixty seconds hold.
+    pub async fn set_strict(&self, strict: bool) -> Result<(), Failure> {
+        let caller = Caller::internal("", "", "");
+        self.run(SetMode { cooldowns: strict }, &caller).await.map(drop)
+    }
+
+    /// Who carries move tasks on.
+    pub fn worker(&self) -> Arc<dyn Worker> {
+        self.core.clone()
     }
 
     /// Looks at the queues without changing them.
@@ -148,6 +167,9 @@ impl Service for Sqs {
     fn call(&self, request: Request) -> Pending<'_, Answer> {
         Box::pin(async move {
             let mut request = read_whole(request).await;
+            if request.uri().path().starts_with("/_") {
+                return self.core.page(&request);
+            }
             let Some(form) = request.extensions().get::<Arc<Form>>() else {
                 // Older SDKs send to the queue's URL; the router knows the root only.
                 *request.uri_mut() = Uri::from_static("/");
@@ -160,6 +182,10 @@ impl Service for Sqs {
             }
             self.query.call(request).await
         })
+    }
+
+    fn pages(&self) -> &'static [&'static str] {
+        &["/_aws/sqs", "/_devenv/sqs"]
     }
 
     fn reset(&self) -> Pending<'_, Result<(), Problem>> {
@@ -196,11 +222,24 @@ fn routes<P: Protocol>(core: &Arc<Core>, reword: fn(Failure) -> Failure) -> Rout
             async move { core.receive(receive, &caller).await.map_err(reword) }
         },
     );
+    let starting = core.clone();
+    let routes = routes.add(
+        StartMessageMoveTask::NAME,
+        move |start: StartMessageMoveTask, caller: Arc<Caller>| {
+            let core = starting.clone();
+            async move {
+                let started = core.host.run(start, &caller).await.map_err(reword);
+                core.host.clock().call();
+                started
+            }
+        },
+    );
     let mut add = Adding { routes, core, reword };
     add = add.op::<CreateQueue>().op::<DeleteQueue>().op::<GetQueueUrl>().op::<ListQueues>();
     add = add.op::<GetQueueAttributes>().op::<SetQueueAttributes>().op::<PurgeQueue>();
     add = add.op::<TagQueue>().op::<UntagQueue>().op::<ListQueueTags>();
     add = add.op::<SendMessage>().op::<DeleteMessage>().op::<ChangeMessageVisibility>();
+    add = add.op::<CancelMessageMoveTask>().op::<ListMessageMoveTasks>();
     add = add.op::<ListDeadLetterSourceQueues>().op::<AddPermission>().op::<RemovePermission>();
     // The results of batches are called `Successful` in JSON, and each by its own name in XML.
     add = add.op_called::<SendMessageBatch>(names(|m| match m {
@@ -254,121 +293,23 @@ struct Core {
     stopping: watch::Sender<bool>,
 }
 
-impl Core {
-    /// Receives, and waits for a message as long as the caller wants to.
-    async fn receive(&self, receive: ReceiveMessage, caller: &Caller) -> Result<Received, Failure> {
-        let first = self.host.run(receive.clone(), caller).await?;
-        if !first.messages.is_empty() || first.wait_s == 0 {
-            return Ok(first);
-        }
-        let deadline = Instant::now() + Duration::from_secs(u64::from(first.wait_s));
-        let mut stopped = self.stopping.subscribe();
-        let waiting = self.bells.wait(first.queue);
-        loop {
-            let ring = waiting.bell.notified();
-            tokio::pin!(ring);
-            ring.as_mut().enable();
-            let moved = self.host.clock().moved();
-            let received = self.host.run(receive.clone(), caller).await?;
-            if !received.messages.is_empty() || Instant::now() >= deadline {
-                return Ok(received);
-            }
-            let due = received.next_due.and_then(|due| self.host.clock().until(due));
-            let due = due.map(|ahead| Instant::now() + ahead.max(Duration::from_millis(1)));
-            tokio::select! {
-                () = ring => {}
-                () = tokio::time::sleep_until(due.unwrap_or(deadline).min(deadline)) => {}
-                () = moved => {}
-                _ = stopped.wait_for(|stop| *stop) => return Ok(received),
-            }
-        }
+impl Worker for Core {
+    fn name(&self) -> &'static str {
+        "sqs move tasks"
+    }
+
+    fn next_due(&self) -> Result<Option<Millis>, Problem> {
+        self.host.look(|state, _| state.next_move()).map_err(told)
+    }
+
+    fn work(&self) -> Pending<'_, Result<usize, Problem>> {
+        Box::pin(async {
+            let caller = Caller::internal("", "", "");
+            self.host.run(AdvanceMoveTasks, &caller).await.map_err(told)
+        })
     }
 }
 
-/// What rings the receivers that wait, by queue.
-#[derive(Default)]
-struct Bells {
-    by_queue: Mutex<HashMap<u64, (Arc<Notify>, usize)>>,
-    waiting: AtomicUsize,
-}
-
-/// A receiver's place at a bell.
-struct Waiting<'a> {
-    bells: &'a Bells,
-    queue: u64,
-    bell: Arc<Notify>,
-}
-
-impl Bells {
-    fn wait(&self, queue: u64) -> Waiting<'_> {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        let mut by_queue = self.by_queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let (bell, count) = by_queue.entry(queue).or_default();
-        *count += 1;
-        Waiting { bells: self, queue, bell: bell.clone() }
-    }
-
-    fn of(&self, queue: u64) -> Option<Arc<Notify>> {
-        let by_queue = self.by_queue.lock().unwrap_or_else(PoisonError::into_inner);
-        by_queue.get(&queue).map(|(bell, _)| bell.clone())
-    }
-
-    /// Tells the receivers of what just changed. Called under the state's lock, in the order of changes.
-    fn ring(&self, changes: &[Change], now: Millis) {
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        for change in changes {
-            match change {
-                Change::Sent { row, available, .. } => {
-                    self.ring_at(queue_of(*row), *available, now)
-                }
-                Change::Delivered { row, delivery } => {
-                    let at = if delivery.released { now } else { delivery.until };
-                    self.ring_at(queue_of(*row), at, now);
-                }
-                Change::Deleted { row, frees: true } => self.ring_at(queue_of(*row), now, now),
-                Change::QueueDeleted { queue } => {
-                    if let Some(bell) = self.of(*queue) {
-                        bell.notify_waiters();
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Rings one receiver when a message becomes visible.
-    fn ring_at(&self, queue: u64, at: Millis, now: Millis) {
-        let Some(bell) = self.of(queue) else { return };
-        let in_ms = at.since(now);
-        if in_ms == 0 {
-            bell.notify_one();
-        } else if in_ms <= WAIT_MILLIS_MAX
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(async move {
-                tokio::time::sleep(Duration::from_millis(in_ms as u64)).await;
-                bell.notify_one();
-            });
-        }
-    }
-
-    fn ring_all(&self) {
-        let by_queue = self.by_queue.lock().unwrap_or_else(PoisonError::into_inner);
-        by_queue.values().for_each(|(bell, _)| bell.notify_waiters());
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.bells.waiting.fetch_sub(1, Ordering::SeqCst);
-        let mut by_queue = self.bells.by_queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, count)) = by_queue.get_mut(&self.queue) {
-            *count -= 1;
-            if *count == 0 {
-                by_queue.remove(&self.queue);
-            }
-        }
-    }
+fn told(failure: Failure) -> Problem {
+    Problem::failed("sqs-move-task", failure.message)
 }
