@@ -54,11 +54,7 @@ pub struct Filter {
 }
 
 /// The messages that pass, in the order of their positions, and whether there are more.
-pub fn messages<'a>(
-    queue: &'a Queue,
-    now: Millis,
-    filter: Filter,
-) -> (Vec<(u64, &'a Message)>, bool) {
+pub fn messages(queue: &Queue, now: Millis, filter: Filter) -> (Vec<(u64, &Message)>, bool) {
     let passes = |message: &Message| {
         !queue.is_expired(message.content.sent, now)
             && filter.stand.is_none_or(|stand| Stand::of(message, now) == stand)

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 assert boto3.__version__.startswith("1.26."), boto3.__version__
 sqs = boto3.client("sqs", endpoint_url=sys.argv[1], region_name="us-east-1",
                    aws_access_key_id="test", aws_secret_access_key="test")
-assert sqs.meta.service_model.protocol_name == "query"
+assert sqs.meta.service_model.metadata["protocol"] == "query"
 
 
 def refused(code, call, **arguments):

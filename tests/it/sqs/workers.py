@@ -21,7 +21,7 @@ def with_dramatiq():
     import dramatiq
     from dramatiq_sqs import SQSBroker
 
-    broker = SQSBroker(namespace="dramatiq", dead_letter=True, max_receives=3, endpoint_url=endpoint)
+    broker = SQSBroker(namespace="dramatiq", dead_letter=True, endpoint_url=endpoint)
     dramatiq.set_broker(broker)
     done, tried = [], []
 
