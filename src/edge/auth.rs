@@ -71,6 +71,11 @@ impl Gate {
         // cross-origin request.
         if s3 && (!sigv4::is_signed(parts) || parts.method == http::Method::OPTIONS) {
             parts.extensions.insert(sigv4::Anonymous);
+            // A form carries its signature in its body, which S3 reads.
+            if parts.method == http::Method::POST {
+                let keys = sigv4::Keys::new(self.credentials.clone(), !lenient);
+                parts.extensions.insert(Arc::new(keys));
+            }
             return Ok(());
         }
         if lenient && !(s3 && is_presigned(parts)) {

@@ -2,7 +2,7 @@
 
 use crate::support::{Project, Run, kill_9, python, script, wait_for};
 use devenv::base::Caller;
-use devenv::edge::{Gateway, GatewayConfig};
+use devenv::edge::{Auth, Gateway, GatewayConfig};
 use devenv::services::s3::BucketSpec;
 use serde_json::json;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -115,6 +115,23 @@ fn every_acknowledged_write_is_told_of_and_replicated_after_kills_under_load() {
 #[test]
 fn locks_keys_and_configurations_with_ids() {
     boto3("s3/locks.py");
+}
+
+#[test]
+fn form_uploads_and_websites() {
+    boto3("s3/forms.py");
+}
+
+#[test]
+fn signatures_are_verified_in_strict_mode() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let free = "127.0.0.1:0".parse().unwrap();
+    let mut config = GatewayConfig::new(free, dir.path().to_owned());
+    config.auth = Auth::Strict;
+    let gateway = runtime.block_on(Gateway::start(config)).unwrap();
+    run("s3/strict.py", &gateway);
+    runtime.block_on(gateway.shutdown());
 }
 
 #[test]

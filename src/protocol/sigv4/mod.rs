@@ -6,6 +6,7 @@
 mod canonical;
 mod chunks;
 mod credential;
+mod keys;
 mod legacy;
 mod refusal;
 mod time;
@@ -13,6 +14,7 @@ mod verify;
 
 pub use chunks::Chunks;
 pub use credential::Credential;
+pub use keys::Keys;
 pub use legacy::LegacyQuery;
 pub use refusal::Refusal;
 pub use verify::{Body, Instants, Payload, Verified, signed_with_query, verify};

@@ -10,6 +10,7 @@ pub mod checksum;
 pub mod conditions;
 pub mod documents;
 pub mod error;
+pub mod form_policy;
 pub mod index;
 mod known;
 pub mod lifecycle;
@@ -26,6 +27,7 @@ pub mod range;
 mod store;
 #[cfg(test)]
 mod tests;
+pub mod website;
 mod wire;
 pub mod xml;
 

@@ -115,5 +115,5 @@ same(code_of(signed.post(f"{ENDPOINT}/{B}?delete", data=b"<Delete><Object>")), "
 same(code_of(signed.put(f"{ENDPOINT}/{B}?tagging", data=b"no xml")), "MalformedXML")
 same(code_of(signed.get(f"{ENDPOINT}/{B}/%ff")), "InvalidURI")
 same(signed.patch(f"{ENDPOINT}/{B}/k").status_code, 405)
-same(code_of(signed.post(f"{ENDPOINT}/{B}", data={"key": "k"})), "NotImplemented")
+same(code_of(signed.post(f"{ENDPOINT}/{B}", data={"key": "k"})), "PreconditionFailed")
 same(code_of(signed.put(f"{ENDPOINT}/{B}/k?annotation", data=b"x")), "NotImplemented")

@@ -2,9 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
 
+use super::website::is_website;
 use crate::base::Caller;
 use crate::protocol::Form;
-use crate::protocol::sigv4::{Anonymous, Chunks, Payload, Verified};
+use crate::protocol::sigv4::{Anonymous, Chunks, Keys, Payload, Verified};
 use crate::services::s3::checksum::Algorithm;
 use crate::services::s3::error::{Error, Result};
 use http::request::Parts;
@@ -27,8 +28,12 @@ pub(super) struct Head {
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
     pub(super) caller: Arc<Caller>,
+    /// Whether the host names the bucket's website.
+    pub(super) website: bool,
     /// Whether nobody signed the request.
     pub(super) anonymous: bool,
+    /// The environment's keys, for a form that carries its own signature.
+    pub(super) keys: Option<Arc<Keys>>,
     /// The checker of the body's chunks, where each is signed; and whether trailers are too.
     pub(super) chunks: Option<(Chunks, bool)>,
 }
@@ -42,11 +47,11 @@ impl Head {
         let query = Form::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let query = query.map_err(|_| invalid())?.into_pairs();
         let path = path.strip_prefix('/').unwrap_or(&path);
-        let (bucket, key) = match bucket_of_host(&parts) {
-            Some(bucket) => (bucket, path.to_owned()),
+        let (bucket, key, website) = match bucket_of_host(&parts) {
+            Some((bucket, website)) => (bucket, path.to_owned(), website),
             None => {
                 let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-                (bucket.to_owned(), key.to_owned())
+                (bucket.to_owned(), key.to_owned(), false)
             }
         };
         let anonymous = parts.extensions.get::<Anonymous>().is_some();
@@ -54,8 +59,10 @@ impl Head {
             Payload::Chunked { trailer } => Some((v.chunks.clone(), trailer)),
             _ => None,
         });
+        let keys = parts.extensions.get::<Arc<Keys>>().cloned();
         let (method, headers) = (parts.method, parts.headers);
-        let mut head = Head { method, bucket, key, query, headers, caller, anonymous, chunks };
+        let mut head =
+            Head { method, bucket, key, query, headers, caller, website, anonymous, keys, chunks };
         head.headers_of_query();
         Ok(head)
     }
@@ -125,8 +132,9 @@ impl Head {
     }
 }
 
-/// The bucket that the host names: `b.s3.localhost`, `b.s3.us-east-1.localhost`, `b.localhost`.
-fn bucket_of_host(parts: &Parts) -> Option<String> {
+/// The bucket that the host names (`b.s3.localhost`, `b.s3.us-east-1.localhost`, `b.localhost`), and
+/// whether it means the bucket's website (`b.s3-website.localhost`).
+fn bucket_of_host(parts: &Parts) -> Option<(String, bool)> {
     let authority = parts.uri.authority().map(|a| a.as_str());
     let host = authority.or_else(|| parts.headers.get(http::header::HOST)?.to_str().ok())?;
     let host = host.split(':').next()?.to_ascii_lowercase();
@@ -135,10 +143,10 @@ fn bucket_of_host(parts: &Parts) -> Option<String> {
     let service = labels.iter().rposition(|l| *l == "s3" || l.starts_with("s3-"));
     match service {
         Some(0) => None,
-        Some(at) => Some(labels[..at].join(".")),
+        Some(at) => Some((labels[..at].join("."), is_website(labels[at]))),
         // An address of the gateway itself, not of a bucket.
         None if matches!(before, "gateway" | "devenv" | "aws") => None,
-        None => Some(before.to_owned()),
+        None => Some((before.to_owned(), false)),
     }
 }
 
@@ -169,6 +177,11 @@ mod tests {
         assert_eq!(target("/k", "a.b.s3.localhost"), both("a.b", "k"));
         assert_eq!(target("/k", "b.localhost:4566"), both("b", "k"));
         assert_eq!(target("/b/k", "s3.us-east-1.localhost"), both("b", "k"));
+        for host in ["b.s3-website.localhost", "b.s3-website-us-east-1.localhost.localstack.cloud"]
+        {
+            assert_eq!(target("/k", host), both("b", "k"));
+            assert!(read("/k", host).website, "{host}");
+        }
     }
 
     #[test]

@@ -18,13 +18,16 @@ mod head;
 mod lent;
 mod lists;
 mod locks;
+mod multiform;
 mod multipart;
 mod objects;
+mod post;
 mod presign;
 mod provision;
 mod receive;
 mod routes;
 mod stream;
+mod website;
 mod workers;
 
 pub use provision::BucketSpec;
@@ -173,6 +176,9 @@ impl S3 {
     async fn serve(&self, head: &Arc<Head>, body: Incoming) -> Result<Answer> {
         if head.method == http::Method::OPTIONS {
             return self.preflight(head);
+        }
+        if head.website {
+            return Ok(self.website(head).await);
         }
         presign::check(head, self.clock.now(), |signed| self.clock.now_of(signed))?;
         self.check_mechanism(head)?;

@@ -115,6 +115,14 @@ impl Plan {
         Ok(Plan { framed, length, payload, promised, algorithms, chunks })
     }
 
+    /// For the file of a form: how long it is shows when it has ended.
+    pub(super) fn of_form(put: &Head) -> Result<Plan> {
+        let promised = Promised::read(put)?;
+        let algorithms = promised.checksum.iter().map(|(a, _)| *a).collect();
+        let (framed, length, payload, chunks) = (false, None, None, None);
+        Ok(Plan { framed, length, payload, promised, algorithms, chunks })
+    }
+
     /// The algorithm that the client chose.
     pub(super) fn algorithm(&self) -> Option<Algorithm> {
         self.promised.checksum.as_ref().map(|(a, _)| *a)

@@ -261,6 +261,7 @@ pub(super) async fn dispatch(
     match name {
         "GetObject" | "HeadObject" => s3.get_object(head).await,
         "PutObject" => s3.put_object(head, body).await,
+        "PostObject" => s3.post_object(head, body).await,
         "DeleteObject" => s3.delete_object(head).await,
         "DeleteObjects" => s3.delete_objects(head, body).await,
         "CopyObject" => s3.copy_object(head).await,
