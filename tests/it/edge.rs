@@ -118,7 +118,8 @@ fn unknown_and_unserved_operations_are_told_apart() {
     assert!(unserved.contains("<Code>NotImplemented</Code>"), "{unserved}");
     let other = edge.send("POST /", &[("X-Amz-Target", "DynamoDB_20120810.ListTables")], "{}");
     assert!(other.starts_with("HTTP/1.1 501"), "{other}");
-    assert!(other.contains("dynamodb ListTables"), "{other}");
+    assert!(other.contains("dynamodb (ListTables)"), "{other}");
+    assert!(other.contains("docs/index.md"), "{other}");
 }
 
 #[test]
