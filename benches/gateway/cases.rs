@@ -73,6 +73,7 @@ pub(crate) fn all() -> Vec<Case> {
             )
         }),
         small("SES SendEmail", |_| form("email", MAIL)),
+        small("SES v2 SendEmail", |_| rest("email", "/v2/email/outbound-emails", MAIL_V2)),
     ]
 }
 
@@ -80,6 +81,8 @@ const QUEUE_URL: &str = "http://127.0.0.1/000000000000/bench";
 const MAIL: &str = "Action=SendEmail&Version=2010-12-01&Source=a%40example.com\
     &Destination.ToAddresses.member.1=b%40example.com&Message.Subject.Data=Hello\
     &Message.Body.Text.Data=Good+morning";
+
+const MAIL_V2: &str = r#"{"FromEmailAddress":"a@example.com","Destination":{"ToAddresses":["b@example.com"]},"Content":{"Simple":{"Subject":{"Data":"Hello"},"Body":{"Text":{"Data":"Good morning"}}}}}"#;
 
 fn key(n: u64) -> String {
     format!("/bench/key-{n}")
@@ -129,6 +132,11 @@ fn json(service: &str, target: &str, version: &str, body: &str) -> Request {
 fn form(service: &str, body: &'static str) -> Request {
     let headers = "content-type: application/x-www-form-urlencoded; charset=utf-8\r\n";
     request("POST /", service, headers, Bytes::from_static(body.as_bytes()))
+}
+
+fn rest(service: &str, path: &str, body: &'static str) -> Request {
+    let headers = "content-type: application/json\r\n";
+    request(&format!("POST {path}"), service, headers, Bytes::from_static(body.as_bytes()))
 }
 
 pub(crate) fn object(method: &str, path: &str, body: Bytes) -> Request {

@@ -42,7 +42,7 @@ impl Measured {
         self.latencies.get(last * percent / 100).copied().unwrap_or_default()
     }
 
-    fn add(&mut self, other: Measured) {
+    pub(crate) fn add(&mut self, other: Measured) {
         self.latencies.extend(other.latencies);
         self.failed += other.failed;
         self.failure = self.failure.take().or(other.failure);
@@ -50,7 +50,7 @@ impl Measured {
 }
 
 /// A number from the environment.
-fn setting(name: &str, default: u32) -> u32 {
+pub(crate) fn setting(name: &str, default: u32) -> u32 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 

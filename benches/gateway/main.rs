@@ -15,6 +15,7 @@ mod boot;
 mod cases;
 mod client;
 mod disk;
+mod mail;
 mod pages;
 mod server;
 
@@ -48,6 +49,12 @@ fn main() {
     }
     if is_wanted("S3 pages") {
         pages::report(&runtime);
+    }
+    for (name, measure) in [("SMTP", mail::smtp as fn(_, _)), ("inbox", mail::pages)] {
+        if is_wanted(name) {
+            let state = tempfile::tempdir().expect("a directory for the state");
+            measure(&runtime, &Server::start("gateway", state.path()));
+        }
     }
     if is_wanted("up") || is_wanted("start") {
         boot::report();

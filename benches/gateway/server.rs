@@ -1,6 +1,7 @@
 //! The servers under measurement, each in a process of its own: this program again, in another role.
 
 use crate::bare;
+use devenv::edge::smtp::{Smtp, SmtpConfig};
 use devenv::edge::{Gateway, GatewayConfig};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -15,6 +16,8 @@ const STATE: &str = "DEVENV_BENCH_STATE";
 /// A server's process; dropped, it ends.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// Where it takes SMTP; the gateway does.
+    pub(crate) smtp: Option<SocketAddr>,
     process: Child,
 }
 
@@ -32,8 +35,9 @@ impl Server {
         let mut line = String::new();
         let stdout = process.stdout.take().expect("its stdout");
         BufReader::new(stdout).read_line(&mut line).expect("its address");
-        let address = line.trim().parse().expect("an address");
-        Server { address, process }
+        let mut addresses = line.split_whitespace().map(|a| a.parse().expect("an address"));
+        let address = addresses.next().expect("an address");
+        Server { address, smtp: addresses.next(), process }
     }
 
     /// Ends it in order: its log is folded into the state file.
@@ -92,10 +96,13 @@ pub(crate) fn play(role: &str) {
             }
             _ => {
                 let state = std::env::var_os(STATE).expect("the state's directory");
-                let config = GatewayConfig::new(free, state.into());
+                let config = GatewayConfig::new(free, state.clone().into());
                 let gateway = Gateway::start(config).await.expect("the gateway starts");
-                println!("{}", gateway.address());
+                let config = SmtpConfig::new(free, state.into());
+                let smtp = Smtp::start(config, gateway.services()).expect("SMTP starts");
+                println!("{} {}", gateway.address(), smtp.address());
                 until_stdin_closes().await;
+                smtp.shutdown().await;
                 gateway.shutdown().await;
             }
         }

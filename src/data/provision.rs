@@ -2,12 +2,15 @@
 //! made, what the profile says otherwise now is brought up to date, what only the application made stays.
 
 use super::Facts;
-use crate::base::{Caller, Problem};
+use crate::base::{Caller, Problem, duration};
 use crate::profile::{Profile, Queue, Secret, SecretSource};
 use crate::services::s3::BucketSpec;
 use crate::services::sqs::ops::{CreateQueue, SetQueueAttributes};
 use crate::services::{Failure, Services, ses};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Where mail servers take mail from programs.
+const FORWARD_PORT: u16 = 587;
 
 /// What a declaration came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -167,11 +170,42 @@ async fn mail(
         let verified = services.ses.verify_identity(caller, identity).await;
         verified.map_err(|f| declared(&format!("ses.identities \"{identity}\""), &f))?;
     }
-    for key in profile.ses.settings.keys() {
+    let settings = &profile.ses.settings;
+    services.ses.forwarder().set(settings.get("forward").map(forward)).await?;
+    services.ses.pruner().set(settings.get("keep").map(keep).unwrap_or_default());
+    for key in settings.keys().filter(|key| !["forward", "keep"].contains(&key.as_str())) {
         let text = format!("ses.{key} is kept in the profile and not carried out yet");
         notes.push(Note::new("ses", text));
     }
+    if let Some(to) = settings.get("forward") {
+        let only = strings(&to["only"]).join(", ");
+        let text =
+            format!("mail to {only} is passed on to {}", to["host"].as_str().unwrap_or_default());
+        notes.push(Note::new("ses", text));
+    }
     Ok(())
+}
+
+/// `ses.forward`, which the profile has checked.
+fn forward(value: &serde_json::Value) -> ses::Forward {
+    let text = |name: &str| value[name].as_str().map(str::to_owned);
+    let port = value["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+    ses::Forward {
+        host: text("host").unwrap_or_default(),
+        port: port.unwrap_or(FORWARD_PORT),
+        login: text("user").zip(text("password")),
+        only: strings(&value["only"]),
+    }
+}
+
+/// `ses.keep`, which the profile has checked.
+fn keep(value: &serde_json::Value) -> ses::Keep {
+    let age = value["age"].as_str().and_then(|text| duration::parse(text).ok());
+    ses::Keep { count: value["count"].as_u64(), age_ms: age.map(|age| age.as_millis() as i64) }
+}
+
+fn strings(list: &serde_json::Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(|s| s.as_str().map(str::to_owned)).collect()
 }
 
 async fn provision_secret(

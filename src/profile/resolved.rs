@@ -181,7 +181,7 @@ pub struct Ses {
     pub identities: Vec<String>,
     /// `true` when unverified senders are refused.
     pub strict: bool,
-    /// Templates and forwarding: stored and shown.
+    /// `templates`, `forward` and `keep` as typed.
     pub settings: BTreeMap<String, Value>,
 }
 

@@ -59,6 +59,8 @@ impl Services {
             self.sqs.worker(),
             Arc::new(s3::Lifecycle(self.s3.clone())),
             Arc::new(s3::Replication(self.s3.clone())),
+            self.ses.forwarder(),
+            self.ses.pruner(),
         ]
     }
 }
@@ -70,6 +72,7 @@ pub fn schemas() -> Vec<Schema> {
         s3::SCHEMA,
         secretsmanager::state::State::SCHEMA,
         ses::SCHEMA,
+        ses::FORWARD_SCHEMA,
         sqs::State::SCHEMA,
         sts::state::State::SCHEMA,
         outbox::SCHEMA,

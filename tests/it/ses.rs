@@ -1,11 +1,13 @@
 //! SES and SMTP as clients meet them: boto3 and smtplib against a gateway in this process.
 
-use super::support::{Project, Run, python, script};
+use super::support::{Project, Run, free_port, kill_9, python, script};
 use devenv::edge::smtp::{Smtp, SmtpConfig};
 use devenv::edge::{Gateway, GatewayConfig};
 use devenv::services::ses::Mode;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// A gateway with its state in a directory that outlives it.
 struct Mailroom {
@@ -174,6 +176,67 @@ fn the_inbox_is_searched_waited_for_and_shown_in_parts() {
     Mailroom::open(state.path()).python("ses/inbox.py", "searching waiting parts corpus");
 }
 
+/// Mail is passed on to the listed recipients alone, also when their server comes late.
+#[test]
+fn mail_is_passed_on_when_the_profile_says_so() {
+    let (state, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let port = free_port();
+    let mailroom = Mailroom::open(state.path());
+    let to = devenv::services::ses::Forward {
+        host: "127.0.0.1".into(),
+        port,
+        login: None,
+        only: vec!["real.example".into()],
+    };
+    let services = mailroom.gateway().services();
+    mailroom.runtime.block_on(services.ses.forwarder().set(Some(to))).unwrap();
+    mailroom.python("ses/inbox.py", "forward_refused");
+    let sink = Mailroom::with(other.path(), |config| config.listen.set_port(port));
+    services.clock.advance(3_600_000);
+    sink.python("ses/inbox.py", "forward_arrived");
+}
+
+#[test]
+fn old_mail_is_thrown_away_only_when_the_profile_says_so() {
+    let state = tempfile::tempdir().unwrap();
+    let mailroom = Mailroom::open(state.path());
+    mailroom.python("ses/inbox.py", "prune_filled");
+    let keep = devenv::services::ses::Keep { count: Some(3), age_ms: None };
+    mailroom.gateway().services().ses.pruner().set(keep);
+    mailroom.python("ses/inbox.py", "prune_left");
+}
+
+/// `kill -9` in the midst of sending, by API and SMTP, small mails and big ones.
+#[test]
+fn kill_9_loses_no_accepted_mail() {
+    let project = Project::with("extends = \"minimal\"\nport = \"auto\"\n");
+    let mut said = Vec::new();
+    for round in 0..2 {
+        project.up();
+        let status = project.status();
+        let environment = project.environment();
+        let port = &environment.iter().find(|(name, _)| name == "SMTP_PORT").unwrap().1;
+        let mut load = Command::new(python());
+        load.arg(script("ses/crash_load.py")).arg(status["endpoint"].as_str().unwrap());
+        let mut load =
+            load.arg(port).arg(round.to_string()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut words = BufReader::new(load.stdout.take().unwrap());
+        words.read_until(b'\n', &mut said).unwrap();
+        std::thread::sleep(Duration::from_millis(900 + 137 * round));
+        kill_9(status["pid"].as_u64().unwrap() as u32);
+        words.read_to_end(&mut said).unwrap();
+        load.wait().unwrap();
+    }
+    project.up();
+    let mut check = Command::new(python());
+    check.arg(script("ses/crash_check.py")).arg(project.status()["endpoint"].as_str().unwrap());
+    check.arg(project.path().join(".devenv"));
+    let mut check = check.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    check.stdin.take().unwrap().write_all(&said).unwrap();
+    let output = check.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// `devenv mail` against an environment: its text, its JSON, its exit codes.
 #[test]
 fn mail_on_the_command_line() {
@@ -266,7 +329,7 @@ fn smtp_keeps_big_mails_in_files() {
 #[test]
 fn smtp_lets_slow_clients_go() {
     let state = tempfile::tempdir().unwrap();
-    let hasty = |config: &mut SmtpConfig| config.idle = std::time::Duration::from_millis(700);
+    let hasty = |config: &mut SmtpConfig| config.idle = Duration::from_millis(700);
     Mailroom::with(state.path(), hasty).python("ses/smtp.py", "slow");
 }
 
@@ -309,7 +372,6 @@ fn a_taken_smtp_port_is_a_problem_with_a_hint() {
 
 #[test]
 fn a_client_that_waits_hears_when_smtp_stops() {
-    use std::io::Read;
     let state = tempfile::tempdir().unwrap();
     let mailroom = Mailroom::open(state.path());
     let mut client =

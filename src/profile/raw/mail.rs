@@ -16,9 +16,23 @@ pub(crate) struct Ses {
     pub(crate) templates: Option<BTreeMap<String, Template>>,
     /// Whether unverified senders are refused, as AWS does. Default: `lenient`.
     pub(crate) mode: Option<SesMode>,
-    /// A real mail server that captured mail may be passed on to. Stored and shown.
+    /// A real mail server that captured mail is passed on to. Default: nothing leaves the machine.
     #[schemars(with = "Option<Part<Forward>>")]
     pub(crate) forward: Option<Forward>,
+    /// What is kept in the inbox. Default: everything.
+    #[schemars(with = "Option<Part<Keep>>")]
+    pub(crate) keep: Option<Keep>,
+}
+
+/// Mails beyond this are thrown away.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Keep {
+    /// So many of the newest.
+    #[schemars(range(min = 1))]
+    pub(crate) count: Option<u64>,
+    /// So long: `"30d"`.
+    pub(crate) age: Option<String>,
 }
 
 /// Treatment of unverified senders.

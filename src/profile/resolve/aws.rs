@@ -2,8 +2,9 @@
 //! `VerifyDomainIdentity`; KMS API reference, `CreateKey` and `CreateAlias`.
 
 use super::Checks;
+use crate::base::duration;
 use crate::profile::raw::RawProfile;
-use crate::profile::raw::mail::{Forward, SesMode};
+use crate::profile::raw::mail::{Forward, Keep, SesMode};
 use crate::profile::resolved::Ses;
 use crate::profile::words;
 use serde_json::Value;
@@ -111,12 +112,24 @@ pub(super) fn ses(raw: &RawProfile, checks: &mut Checks<'_>) -> Ses {
     if let Some(forward) = &ses.forward {
         check_forward(forward, checks);
     }
+    if let Some(keep) = &ses.keep {
+        check_keep(keep, checks);
+    }
     let kept =
         |key: &str| checks.document.get(&["ses", key]).map(|node| (key.to_owned(), node.to_json()));
     Ses {
         identities,
         strict: ses.mode == Some(SesMode::Strict),
-        settings: ["templates", "forward"].into_iter().filter_map(kept).collect(),
+        settings: ["templates", "forward", "keep"].into_iter().filter_map(kept).collect(),
+    }
+}
+
+fn check_keep(keep: &Keep, checks: &mut Checks<'_>) {
+    if keep.count.is_none() && keep.age.is_none() {
+        checks.missing(&["ses", "keep"], "needs `count` or `age`");
+    }
+    if let Some(Err(why)) = keep.age.as_deref().map(duration::parse) {
+        checks.value(&["ses", "keep", "age"], format!("is no duration: {why}"));
     }
 }
 

@@ -2,7 +2,7 @@
 //! charset of the delivered mail, and every reader takes UTF-8.
 
 use super::address::Mailbox;
-use super::draft::{Draft, addresses, check_recipients};
+use super::draft::{Asked, Draft, addresses, check_recipients};
 use super::error::Error;
 use bytes::Bytes;
 use lettre::Address;
@@ -100,6 +100,7 @@ impl Simple {
             has_id: false,
             line_end: "\r\n",
             body: body.slice((split + 2).min(body.len())..).into(),
+            asked: Asked::default(),
         })
     }
 

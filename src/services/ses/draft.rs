@@ -9,8 +9,12 @@ use super::address::{self, Mailbox};
 use super::error::Error;
 use super::limits::RECIPIENTS_MAX;
 use super::mail::Body;
+use super::ops::content::{MessageTag, tags as checked_tags};
 use bytes::Bytes;
 use mail_parser::{Address, Message, MessageParser};
+
+/// How the fields begin that are meant for SES.
+const OWN: &str = "x-ses-";
 
 /// A mail that is complete but for its id and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,19 @@ pub struct Draft {
     pub line_end: &'static str,
     /// Everything behind the empty line.
     pub body: Body,
+    /// What fields of the header asked SES for.
+    pub asked: Asked,
+}
+
+/// What a raw mail asks SES for in its header; SES takes these fields out.
+///
+/// <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-send-email.html>
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// `X-SES-CONFIGURATION-SET`.
+    pub config_set: Option<String>,
+    /// `X-SES-MESSAGE-TAGS`.
+    pub tags: Vec<(String, String)>,
 }
 
 impl Draft {
@@ -193,8 +210,35 @@ impl<'a> Split<'a> {
         self.fields.retain(|field| !names.contains(&field.name.as_str()));
     }
 
+    /// Takes out the fields that are meant for SES.
+    fn take_asked(&mut self) -> Result<Asked, Error> {
+        let mut asked = Asked::default();
+        let (own, rest) =
+            std::mem::take(&mut self.fields).into_iter().partition(|f| f.name.starts_with(OWN));
+        self.fields = rest;
+        let own: Vec<Field<'_>> = own;
+        for field in own {
+            let value = String::from_utf8_lossy(field.whole);
+            let value = value.split_once(':').map_or("", |(_, value)| value).trim();
+            match &field.name[OWN.len()..] {
+                "configuration-set" => asked.config_set = Some(value.to_owned()),
+                "message-tags" => {
+                    let pairs =
+                        value.split(',').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+                    let tags = pairs.map(|(name, value)| MessageTag {
+                        name: name.trim().to_owned(),
+                        value: value.trim().to_owned(),
+                    });
+                    asked.tags = checked_tags(tags.collect())?;
+                }
+                _ => {}
+            }
+        }
+        Ok(asked)
+    }
+
     fn draft(
-        self,
+        mut self,
         raw: &Bytes,
         source: String,
         recipients: Vec<String>,
@@ -203,6 +247,7 @@ impl<'a> Split<'a> {
         subject: String,
     ) -> Result<Draft, Error> {
         check_recipients(recipients.len())?;
+        let asked = self.take_asked()?;
         let mut head = Vec::with_capacity(self.body_at + 128);
         for field in &self.fields {
             head.extend_from_slice(field.whole);
@@ -226,6 +271,7 @@ impl<'a> Split<'a> {
             head,
             line_end: self.line_end,
             body: raw.slice(self.body_at..).into(),
+            asked,
         })
     }
 }
@@ -297,6 +343,18 @@ mod tests {
         let draft = Draft::of_smtp(Bytes::from_static(mbox), "", vec![]).unwrap();
         assert_eq!(&draft.head[..], &b"Subject : s\n"[..]);
         assert_eq!(draft.body.held().unwrap(), &b"x"[..]);
+    }
+
+    #[test]
+    fn fields_for_ses_are_heard_and_taken_out() {
+        let mail = "From: a@b.c\r\nTo: d@e.f\r\nX-SES-CONFIGURATION-SET: set-1\r\nX-SES-MESSAGE-TAGS: a=1,\r\n b=2\r\n\
+            X-Ses-From-Arn: arn\r\nX-Other: stays\r\n\r\nX-SES-BODY: stays\r\n";
+        let draft = raw(mail, None, &[]).unwrap();
+        assert_eq!(draft.head, b"From: a@b.c\r\nTo: d@e.f\r\nX-Other: stays\r\n");
+        assert_eq!(draft.asked.config_set.as_deref(), Some("set-1"));
+        assert_eq!(draft.asked.tags, [("a".into(), "1".into()), ("b".into(), "2".to_owned())]);
+        let wrong = mail.replace("a=1", "a:b=1");
+        assert!(matches!(raw(&wrong, None, &[]), Err(Error::TagNameInvalid { .. })));
     }
 
     #[test]

@@ -29,5 +29,5 @@ mod wire;
 pub use error::Error;
 pub use mail::{Mail, Via};
 pub use state::{Mode, State};
-pub use store::SCHEMA;
-pub use wire::{Arriving, Ses};
+pub use store::{FORWARD_SCHEMA, SCHEMA};
+pub use wire::{Arriving, Forward, Forwarder, Keep, Pruner, Ses};

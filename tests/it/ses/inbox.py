@@ -175,7 +175,41 @@ def corpus():
     assert head + b"\r\n" in signed and signed.endswith(b"\r\n\r\n" + body), signed
 
 
+def forward_refused():
+    """The server is not there yet: the mail is kept and will be tried again."""
+    send("me@real.example", "for me", CcAddresses=["you@other.example"], BccAddresses=["hidden@real.example"])
+    send("you@other.example", "not for the world")
+    deadline = time.monotonic() + 20
+    while not (requests.get(INBOX, params={"to": "me@real"}).json()["mails"]
+               and (forward := requests.get(f"{INBOX}/{requests.get(INBOX, params={'to': 'me@real'}).json()['mails'][0]['id']}")
+                    .json()["forward"])):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert forward["attempts"] >= 1 and not forward["given_up"] and forward["error"], forward
+
+
+def forward_arrived():
+    """What the other server got: the mail as delivered, for the listed recipients alone."""
+    mail = requests.get(f"{INBOX}/wait", params={"to": "me@real", "timeout": "30s"}).json()
+    assert (mail["subject"], mail["to"], mail["cc"], mail["bcc"]) == ("for me", ["me@real.example"], [], ["hidden@real.example"])
+    assert [h["value"] for h in mail["headers"] if h["name"] == "Cc"] == ["you@other.example"], mail["headers"]
+    assert len(requests.get(INBOX).json()["mails"]) == 1
+
+
+def prune_filled():
+    for n in range(8):
+        send("a@x.org", f"number {n}")
+
+
+def prune_left():
+    deadline = time.monotonic() + 20
+    while (left := [m["subject"] for m in requests.get(INBOX).json()["mails"]]) != ["number 7", "number 6", "number 5"]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        requests.delete(INBOX)
+        if name not in ("forward_arrived", "prune_left"):
+            requests.delete(INBOX)
         globals()[name]()

@@ -95,15 +95,16 @@ pub(super) fn delete(transaction: &Transaction<'_>, id: &str) -> rusqlite::Resul
 pub(super) fn delete_all(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(
         "DELETE FROM ses_mail; INSERT INTO ses_mail_text(ses_mail_text) VALUES ('delete-all');
-         UPDATE ses_mail_indexed SET seq=0;",
+         UPDATE ses_mail_indexed SET seq=0; UPDATE ses_forward_mark SET seq=0; DELETE FROM ses_forward;",
     )
 }
 
-/// The highest number that a mail has or the index knows.
+/// The highest number that a mail has, or that is still known of one.
 pub(super) fn last(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row(
         "SELECT max(coalesce((SELECT max(seq) FROM ses_mail), 0),
-                    coalesce((SELECT max(seq) FROM ses_mail_indexed), 0))",
+                    coalesce((SELECT max(seq) FROM ses_mail_indexed), 0),
+                    coalesce((SELECT max(seq) FROM ses_forward_mark), 0))",
         [],
         |row| row.get(0),
     )
@@ -146,6 +147,47 @@ pub(in crate::services::ses) fn above(
 /// The highest number of a mail that is there.
 pub(in crate::services::ses) fn newest_number(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT coalesce(max(seq), 0) FROM ses_mail", [], |row| row.get(0))
+}
+
+/// The ids of mails beyond the newest `count`, or accepted before an instant; oldest first.
+pub(in crate::services::ses) fn outdated(
+    connection: &Connection,
+    count: Option<u64>,
+    before: Option<Millis>,
+    limit: usize,
+) -> rusqlite::Result<Vec<String>> {
+    let floor: Option<i64> = match count {
+        Some(count) => connection
+            .prepare_cached("SELECT seq FROM ses_mail ORDER BY seq DESC LIMIT 1 OFFSET ?1")?
+            .query_row([count.min(i64::MAX as u64) as i64], |row| row.get(0))
+            .optional()?,
+        None => None,
+    };
+    let mut rows = connection.prepare_cached(
+        "SELECT id FROM (SELECT id, seq, received FROM ses_mail ORDER BY seq LIMIT ?3)
+         WHERE seq <= ?1 OR received < ?2",
+    )?;
+    let before = before.map_or(i64::MIN, |before| before.0);
+    let ids =
+        rows.query_map(params![floor.unwrap_or(0), before, limit as i64], |row| row.get(0))?;
+    ids.collect()
+}
+
+/// When the oldest mail was accepted.
+pub(in crate::services::ses) fn oldest(
+    connection: &Connection,
+) -> rusqlite::Result<Option<Millis>> {
+    let sql = "SELECT received FROM ses_mail ORDER BY seq LIMIT 1";
+    Ok(connection.query_row(sql, [], |row| row.get(0)).optional()?.map(Millis))
+}
+
+/// The mail with this number.
+pub(in crate::services::ses) fn numbered(
+    connection: &Connection,
+    seq: i64,
+) -> rusqlite::Result<Option<Mail>> {
+    let sql = format!("SELECT {COLUMNS} FROM ses_mail WHERE seq=?1");
+    connection.prepare_cached(&sql)?.query_row([seq], mail_of).optional()
 }
 
 /// A mail.

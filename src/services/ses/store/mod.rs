@@ -1,10 +1,14 @@
 //! SES's tables, and the state that is read from them. The mails are in `mails`, their index in `search`.
 
+pub(super) mod forward;
 mod mails;
 mod records;
 mod search;
 
-pub(super) use mails::{above, content, files, newest, newest_number, one, recorded};
+pub use forward::SCHEMA as FORWARD_SCHEMA;
+pub(super) use mails::{
+    above, content, files, newest, newest_number, numbered, oldest, one, outdated, recorded,
+};
 pub(super) use search::{catch_up, search};
 
 use super::limits::STATISTICS_MS;

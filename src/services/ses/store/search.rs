@@ -125,7 +125,7 @@ fn pieces(filter: &Filter) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{SCHEMA, mails};
+    use super::super::{FORWARD_SCHEMA, SCHEMA, mails};
     use super::*;
     use crate::base::Millis;
     use crate::services::ses::mail::{Body, Via};
@@ -151,7 +151,8 @@ mod tests {
     }
 
     async fn filled(dir: &tempfile::TempDir, count: i64) -> Storage {
-        let storage = Storage::open(&dir.path().join("state.db"), &[SCHEMA]).unwrap();
+        let storage =
+            Storage::open(&dir.path().join("state.db"), &[SCHEMA, FORWARD_SCHEMA]).unwrap();
         let put = storage.transact(move |t| {
             (1..=count).try_for_each(|seq| {
                 mails::put(t, &mail(seq), b"Subject: s\r\n\r\n", &Body::Held("x".into()))
@@ -233,7 +234,7 @@ mod tests {
         });
         put.await.unwrap();
         storage.close();
-        let storage = Storage::open(&path, &[SCHEMA]).unwrap();
+        let storage = Storage::open(&path, &[SCHEMA, FORWARD_SCHEMA]).unwrap();
         let old = storage.read(|c| mails::one(c, "old")).unwrap().unwrap();
         assert_eq!((old.seq, &old.to[..]), (5, &["b@x".to_owned()][..]));
         let content = storage.read(|c| mails::content(c, 5)).unwrap().unwrap();

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Semaphore, watch};
 
 /// The directory of big bodies, below the state's.
@@ -30,6 +31,8 @@ pub(in crate::services::ses) struct Inbox {
     pub(super) news: watch::Sender<News>,
     /// Places for those who take big mails apart.
     pub(super) reading: Semaphore,
+    /// Whether workers wait for each mail.
+    calls: AtomicBool,
 }
 
 impl Inbox {
@@ -40,7 +43,7 @@ impl Inbox {
     ) -> Result<Arc<Self>, Problem> {
         let blobs = Blobs::open(&state_dir.join(DIRECTORY), storage, store::recorded)?;
         let (news, reading) = (watch::Sender::new(News::default()), Semaphore::new(READING_MAX));
-        Ok(Arc::new(Inbox { host, blobs, news, reading }))
+        Ok(Arc::new(Inbox { host, blobs, news, reading, calls: AtomicBool::new(false) }))
     }
 
     /// Keeps a mail; its id is handed back once it is durable.
@@ -63,15 +66,24 @@ impl Inbox {
     /// Keeps a mail whose body may lie in `file` already.
     pub(super) async fn accept_with(
         &self,
-        mail: AcceptMail,
+        mut mail: AcceptMail,
         file: Option<NewBlob>,
         caller: &Caller,
     ) -> Result<Accepted, Failure> {
+        // What the request says itself counts more than what the mail's header asks for.
+        let asked = std::mem::take(&mut mail.draft.asked);
+        mail.config_set = mail.config_set.or(asked.config_set);
+        if mail.tags.is_empty() {
+            mail.tags = asked.tags;
+        }
         let accepted = self.host.run(mail, caller).await?;
         if let Some(file) = file {
             file.kept();
         }
         self.news.send_modify(|_| ());
+        if self.calls.load(Ordering::Relaxed) {
+            self.host.clock().call();
+        }
         Ok(accepted)
     }
 
@@ -110,6 +122,11 @@ impl Inbox {
         self.discard(files);
         self.news.send_modify(|news| news.emptied += 1);
         Ok(())
+    }
+
+    /// Whether the workers are called for each mail.
+    pub(super) fn call_workers(&self, each: bool) {
+        self.calls.store(each, Ordering::Relaxed);
     }
 
     /// Whoever waits is answered now.

@@ -3,11 +3,15 @@
 
 mod arriving;
 mod asked;
+mod forward;
 mod inbox;
 mod pages;
+mod pruning;
 mod waiting;
 
 pub use arriving::Arriving;
+pub use forward::{Forward, Forwarder};
+pub use pruning::{Keep, Pruner};
 
 use super::calls::{self, Call};
 use super::limits::REQUEST_BYTES_MAX;
@@ -46,6 +50,8 @@ const LIST_BY_GET: (&str, &str, &str) = ("ListEmailIdentitiesByGet", "GET", "/v2
 pub struct Ses {
     host: Arc<Host<State>>,
     inbox: Arc<Inbox>,
+    forwarder: Arc<Forwarder>,
+    pruner: Arc<Pruner>,
     strict: Arc<AtomicBool>,
     v1: Endpoint,
     v2: Endpoint,
@@ -175,7 +181,20 @@ impl Ses {
         let inbox = Inbox::open(host.clone(), storage, state_dir)?;
         let handlers = Handlers { host, inbox, strict: Arc::default() };
         let (v1, v2) = (handlers.v1(), handlers.v2());
-        Ok(Ses { host: handlers.host, inbox: handlers.inbox, strict: handlers.strict, v1, v2 })
+        let Handlers { host, inbox, strict } = handlers;
+        let forwarder = Arc::new(Forwarder::new(inbox.clone()));
+        let pruner = Arc::new(Pruner::new(inbox.clone()));
+        Ok(Ses { host, inbox, forwarder, pruner, strict, v1, v2 })
+    }
+
+    /// Passes mail on to a real mail server, when told to.
+    pub fn forwarder(&self) -> Arc<Forwarder> {
+        self.forwarder.clone()
+    }
+
+    /// Throws old mail away, when told to.
+    pub fn pruner(&self) -> Arc<Pruner> {
+        self.pruner.clone()
     }
 
     /// Sets how strictly senders are checked.

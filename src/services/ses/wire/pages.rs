@@ -148,11 +148,20 @@ impl Inbox {
         .await
     }
 
-    /// A mail or a part of it.
+    /// A mail with its parts, or one of them.
     async fn shown(self: &Arc<Self>, mail: Mail, part: String) -> Result<Answer, Failure> {
         self.aside(move |inbox| {
             let Some(raw) = inbox.raw(&mail)? else { return Ok(missing("no such mail")) };
-            Ok(shown(&mail, raw, &part))
+            if !part.is_empty() {
+                return Ok(shown(&mail, raw, &part));
+            }
+            let mut value = view::detail(&mail, &raw);
+            value["schema"] = 1.into();
+            let standing = inbox.read(|c| store::forward::standing(c, mail.seq))?;
+            value["forward"] = standing.map_or(Value::Null, |(attempts, given_up, error)| {
+                json!({"attempts": attempts, "given_up": given_up, "error": error})
+            });
+            Ok(page_of(StatusCode::OK, &value))
         })
         .await
     }
@@ -177,11 +186,6 @@ fn shown(mail: &Mail, raw: Vec<u8>, part: &str) -> Answer {
     let (kind, rest) = part.split_once('/').unwrap_or((part, ""));
     let decoded = percent_decode_str(rest).decode_utf8_lossy();
     match kind {
-        "" => {
-            let mut value = view::detail(mail, &raw);
-            value["schema"] = 1.into();
-            page_of(StatusCode::OK, &value)
-        }
         "raw" if rest.is_empty() => answer(StatusCode::OK, "message/rfc822", raw),
         "links" if rest.is_empty() => {
             let links = view::detail(mail, &raw)["links"].take();
