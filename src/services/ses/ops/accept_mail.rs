@@ -96,16 +96,17 @@ fn finished_head(draft: &Draft, region: &str, now: Millis, id: &str) -> Vec<u8> 
         let host = if region == "us-east-1" { "email" } else { region };
         head.extend_from_slice(format!("Message-ID: <{id}@{host}.amazonses.com>{end}").as_bytes());
     }
-    head.extend_from_slice(&draft.head);
     // What every mail from SES carries: where complaints belong, and when and where it went out.
     let (year, month, day, ..) = now.civil();
     head.extend_from_slice(
         format!(
             "Feedback-ID: ::1.{region}.devenv:AmazonSES{end}\
-             X-SES-Outgoing: {year:04}.{month:02}.{day:02}-127.0.0.1{end}{end}"
+             X-SES-Outgoing: {year:04}.{month:02}.{day:02}-127.0.0.1{end}"
         )
         .as_bytes(),
     );
+    head.extend_from_slice(&draft.head);
+    head.extend_from_slice(end.as_bytes());
     head
 }
 
@@ -158,8 +159,8 @@ mod tests {
             String::from_utf8_lossy(head),
             format!(
                 "Date: Fri, 25 Aug 2023 22:00:03 +0000\r\nMessage-ID: <{id}@email.amazonses.com>\r\n\
-                 From: a@b.c\r\nTo: d@e.f\r\nFeedback-ID: ::1.us-east-1.devenv:AmazonSES\r\n\
-                 X-SES-Outgoing: 2023.08.25-127.0.0.1\r\n\r\n"
+                 Feedback-ID: ::1.us-east-1.devenv:AmazonSES\r\n\
+                 X-SES-Outgoing: 2023.08.25-127.0.0.1\r\nFrom: a@b.c\r\nTo: d@e.f\r\n\r\n"
             )
         );
         assert_eq!((mail.size, mail.seq), (head.len() + 2, 1));

@@ -154,14 +154,26 @@ fn kind(part: &MessagePart<'_>) -> Option<String> {
 
 /// The plain text, if the mail has one of its own (the parser would make one from HTML).
 fn text(mail: Option<&Message<'_>>) -> Option<String> {
-    let mail = mail?;
-    let part = mail.text_bodies().find(|part| part.is_text() && !part.is_text_html())?;
-    part.text_contents().map(normal_lines)
+    let is_text = |part: &MessagePart<'_>| part.is_text() && !part.is_text_html();
+    let found = mail?.text_bodies().find(|part| is_text(part));
+    let text = found.and_then(|part| part.text_contents()).map(normal_lines);
+    text.or_else(|| stray(mail?, is_text))
 }
 
 fn html(mail: Option<&Message<'_>>) -> Option<String> {
-    let mail = mail?;
-    mail.html_bodies().find(|part| part.is_text_html())?.text_contents().map(normal_lines)
+    let is_html = |part: &MessagePart<'_>| part.is_text_html();
+    let found = mail?.html_bodies().find(|part| is_html(part));
+    let html = found.and_then(|part| part.text_contents()).map(normal_lines);
+    html.or_else(|| stray(mail?, is_html))
+}
+
+/// In a mail whose parts do not end as they should: a body that passes for an attachment.
+fn stray(mail: &Message<'_>, wanted: fn(&MessagePart<'_>) -> bool) -> Option<String> {
+    let unnamed = |part: &MessagePart<'_>| {
+        part.content_disposition().is_none() && part.attachment_name().is_none()
+    };
+    let found = mail.attachments().find(|part| unnamed(part) && wanted(part))?;
+    found.text_contents().map(normal_lines)
 }
 
 /// Lines ended as they were before MIME, without the line end that MIME adds.
