@@ -13,7 +13,9 @@ const MAILS: u64 = 100_000;
 const LOOKS: usize = 21;
 
 /// Prints mails a second over SMTP, each acknowledged before the next of its connection.
-pub(crate) fn smtp(runtime: &tokio::runtime::Runtime, server: &Server) {
+pub(crate) fn smtp(runtime: &tokio::runtime::Runtime) {
+    let state = tempfile::tempdir().expect("a directory for the state");
+    let server = Server::start("gateway", state.path());
     let address = server.smtp.expect("the gateway takes SMTP");
     let connections = setting("BENCH_CONNECTIONS", 16);
     let length = Duration::from_secs(setting("BENCH_SECONDS", 3).into());
@@ -28,7 +30,9 @@ pub(crate) fn smtp(runtime: &tokio::runtime::Runtime, server: &Server) {
 }
 
 /// Prints how long pages take in an inbox of many mails.
-pub(crate) fn pages(runtime: &tokio::runtime::Runtime, server: &Server) {
+pub(crate) fn pages(runtime: &tokio::runtime::Runtime) {
+    let state = tempfile::tempdir().expect("a directory for the state");
+    let server = Server::start("gateway", state.path());
     let smtp = server.smtp.expect("the gateway takes SMTP");
     let far = Instant::now() + Duration::from_secs(600);
     runtime.block_on(send(smtp, 16, far, Some(MAILS / 16)));
