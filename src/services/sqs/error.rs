@@ -111,23 +111,6 @@ impl ServiceError for Error {
             Error::AttributeOnlyForFifo { name } => {
                 format!("You can specify the {name} only when FifoQueue is set to true.")
             }
-            Error::BatchEmpty { entry } => {
-                format!("There should be at least one {entry} in the request.")
-            }
-            Error::BatchEntryIdInvalid => format!(
-                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. \
-                 It can be at most {} letters long.",
-                limits::BATCH_ID_CHARS_MAX
-            ),
-            Error::BatchEntryIdRepeated { id } => format!("Id {id} repeated."),
-            Error::BatchTooLarge { entries } => format!(
-                "Maximum number of entries per request are {}. You have sent {entries}.",
-                limits::BATCH_ENTRIES_MAX
-            ),
-            Error::BatchTooLong { bytes } => format!(
-                "Batch requests cannot be longer than {} bytes. You have sent {bytes} bytes.",
-                limits::BATCH_BYTES_MAX
-            ),
             Error::DeduplicationIdMissing => {
                 "The queue should either have ContentBasedDeduplication \
                  enabled or MessageDeduplicationId provided explicitly"
@@ -177,12 +160,36 @@ impl ServiceError for Error {
                 format!("Too many tags. A queue has {} at the most.", limits::TAGS_MAX)
             }
             Error::UnknownAttribute { name } => format!("Unknown Attribute {name}."),
-            fixed => fixed.fixed_message().into(),
+            other => other.batch_message().unwrap_or_else(|| other.fixed_message().into()),
         }
     }
 }
 
 impl Error {
+    /// What is wrong with a batch as a whole.
+    fn batch_message(&self) -> Option<String> {
+        Some(match self {
+            Error::BatchEmpty { entry } => {
+                format!("There should be at least one {entry} in the request.")
+            }
+            Error::BatchEntryIdInvalid => format!(
+                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. \
+                 It can be at most {} letters long.",
+                limits::BATCH_ID_CHARS_MAX
+            ),
+            Error::BatchEntryIdRepeated { id } => format!("Id {id} repeated."),
+            Error::BatchTooLarge { entries } => format!(
+                "Maximum number of entries per request are {}. You have sent {entries}.",
+                limits::BATCH_ENTRIES_MAX
+            ),
+            Error::BatchTooLong { bytes } => format!(
+                "Batch requests cannot be longer than {} bytes. You have sent {bytes} bytes.",
+                limits::BATCH_BYTES_MAX
+            ),
+            _ => return None,
+        })
+    }
+
     fn fixed_message(&self) -> &'static str {
         match self {
             Error::InvalidMessageContents => {
