@@ -45,9 +45,11 @@ refused("NoSuchBucketPolicy", 404, s3.get_bucket_policy_status, **at)
 for acl in ["private", "public-read"]:
     refused("AccessControlListNotSupported", 400, s3.put_bucket_acl, **at, ACL=acl)
     refused("AccessControlListNotSupported", 400, s3.put_object_acl, **at, Key="k", ACL=acl)
-    refused("AccessControlListNotSupported", 400, s3.put_object, **at, Key="k2", ACL=acl)
-    refused("AccessControlListNotSupported", 400, s3.create_multipart_upload, **at, Key="k2", ACL=acl)
-s3.put_object(**at, Key="k2", ACL="bucket-owner-full-control")
+refused("AccessControlListNotSupported", 400, s3.put_object, **at, Key="k2", ACL="public-read")
+refused("AccessControlListNotSupported", 400, s3.create_multipart_upload, **at, Key="k2", ACL="public-read")
+for acl in ["bucket-owner-full-control", "private"]:  # which are one where the owner writes
+    s3.put_object(**at, Key="k2", ACL=acl)
+refused("AccessControlListNotSupported", 400, client(key="111122223333").put_object, **at, Key="k2", ACL="private")
 refused("InvalidBucketAclWithObjectOwnership", 400, s3.create_bucket, Bucket="acl-off", ACL="public-read")
 refused("InvalidBucketAclWithBlockPublicAccessError", 400, s3.create_bucket, Bucket="acl-blocked", ACL="public-read",
         ObjectOwnership="ObjectWriter")

@@ -104,8 +104,13 @@ pub fn denied() -> Error {
 }
 
 impl Question<'_> {
-    /// Whether the anonymous may.
+    /// Whether the anonymous may. Nobody can be charged for what they read of a bucket whose
+    /// requesters pay.
     pub fn is_allowed(&self) -> bool {
+        let payer = self.bucket.settings.documents.get("requestPayment");
+        if payer.is_some_and(|document| document.contains("<Payer>Requester</Payer>")) {
+            return false;
+        }
         let by_policy = self.by_policy();
         by_policy != Decision::Deny && (by_policy == Decision::Allow || self.by_acl())
     }
@@ -151,14 +156,17 @@ impl Question<'_> {
     }
 }
 
-/// Refuses an ACL for an object of `bucket` that the bucket does not take. `kept` is as it will be kept.
-pub fn check_object_acl(bucket: &Bucket, kept: &str, owner: &str) -> Result<()> {
+/// Refuses an ACL for an object of `bucket` that the bucket does not take. `kept` is as it will be kept;
+/// `by_owner` says whether the bucket's owner writes the object, for whom `private` and
+/// `bucket-owner-full-control` are one (older rclones send `private` with every object).
+pub fn check_object_acl(bucket: &Bucket, kept: &str, owner: &str, by_owner: bool) -> Result<()> {
     if kept.is_empty() {
         return Ok(());
     }
     let acl = Acl::kept(kept, owner);
     if Ownership::of(&bucket.settings) == Ownership::BucketOwnerEnforced
         && kept != "bucket-owner-full-control"
+        && !(kept == "private" && by_owner)
         && !(kept.starts_with('<') && acl.is_owners_alone())
     {
         return Err(acls_are_off());

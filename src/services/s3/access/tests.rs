@@ -135,7 +135,7 @@ fn a_policy_must_fit_its_bucket() {
 #[test]
 fn which_acls_a_bucket_takes() {
     let code = |result: Result<()>| result.err().map(|e| e.code.into_owned());
-    let object = |bucket: &Bucket, acl: &str| code(check_object_acl(bucket, acl, OWNER));
+    let object = |bucket: &Bucket, acl: &str| code(check_object_acl(bucket, acl, OWNER, false));
     let enforced = bucket(&[("publicAccessBlock", OPEN)]);
     assert_eq!(object(&enforced, ""), None);
     assert_eq!(object(&enforced, "bucket-owner-full-control"), None);
@@ -144,6 +144,8 @@ fn which_acls_a_bucket_takes() {
     for acl in ["private", "public-read"] {
         assert_eq!(object(&enforced, acl).unwrap(), "AccessControlListNotSupported");
     }
+    assert_eq!(check_object_acl(&enforced, "private", OWNER, true), Ok(()));
+    assert!(check_object_acl(&enforced, "public-read", OWNER, true).is_err());
     let writers = bucket(&[("ownershipControls", WRITERS)]);
     assert_eq!(object(&writers, "private"), None);
     assert_eq!(object(&writers, "public-read").unwrap(), "AccessDenied");

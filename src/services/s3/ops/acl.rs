@@ -34,7 +34,7 @@ impl PutObjectAcl {
             return Err(Error::method_not_allowed("PUT", "DeleteMarker"));
         }
         let mut found = find(index, &bucket, &self.key, self.version.as_deref(), "PUT")?;
-        check_object_acl(&bucket, &self.acl, &self.owner)?;
+        check_object_acl(&bucket, &self.acl, &self.owner, false)?;
         let changes = found.attributes.acl != self.acl;
         found.attributes.acl = self.acl;
         index.update_version(&found)?;

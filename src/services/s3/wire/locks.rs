@@ -62,7 +62,8 @@ impl S3 {
             return Err(not_on_bucket());
         }
         let owner = super::buckets::canonical_id(&bucket.account);
-        check_object_acl(&bucket, &attributes.acl, &owner)
+        let by_owner = !head.anonymous && head.caller.account == bucket.account;
+        check_object_acl(&bucket, &attributes.acl, &owner, by_owner)
     }
 
     async fn put_lock(&self, head: &Head, lock: Lock) -> Result<Answer> {
