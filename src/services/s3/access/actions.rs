@@ -125,8 +125,11 @@ pub const OF_BUCKETS: &[&str] = &[
     "PutReplicationConfiguration",
 ];
 
-/// Operations, their actions and permissions; the action on a version in the second place.
-const OPERATIONS: &[(&str, &str, &str, Option<(Permission, bool)>)] = {
+/// An operation, its action, the action on a version, and the permission.
+type Row = (&'static str, &'static str, &'static str, Option<(Permission, bool)>);
+
+/// Operations, their actions and permissions.
+const OPERATIONS: &[Row] = {
     use Permission::{Read, ReadAcp, Write, WriteAcp};
     const OF_BUCKET: bool = false;
     const OF_OBJECT: bool = true;
