@@ -1,7 +1,7 @@
 //! Clients as their makers ship them, told nothing but the standard environment variables: each test
 //! brings up an environment of its own with `devenv up -d` and hands it to a script in `clients/`.
 
-use crate::support::{Project, Run, node, node_modules, python, script};
+use crate::support::{Project, Run, node, node_modules, python, python_packages, script};
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
@@ -39,6 +39,19 @@ impl Desk {
     fn run(&self, interpreter: impl AsRef<OsStr>, name: &str, arguments: &[&str]) {
         let mut command = self.command(interpreter);
         Run::of(command.arg(script("clients").join(name)).args(arguments)).success();
+    }
+
+    /// A script that needs the packages of a list in `tests/python`.
+    #[track_caller]
+    fn run_with(&self, list: &str, interpreter: impl AsRef<OsStr>, name: &str) {
+        let packages = python_packages(list);
+        let mut command = self.command(interpreter);
+        let mut path = packages.join("bin").into_os_string();
+        let before = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, v)| v);
+        path.push(":");
+        path.push(before.unwrap());
+        command.env("PYTHONPATH", packages).env("PATH", path);
+        Run::of(command.arg(script("clients").join(name))).success();
     }
 
     /// One function of the script that drives the aws CLI.
@@ -94,6 +107,31 @@ fn rclone_keeps_a_tree_with_odd_names() {
 #[test]
 fn restic_keeps_a_repository() {
     Desk::open().shell("restic");
+}
+
+#[test]
+fn boto3_of_2023_does_not_notice_either() {
+    Desk::open().run_with("boto3-1.26", python(), "boto3_126.py");
+}
+
+#[test]
+fn s3fs_is_a_file_system() {
+    Desk::open().run_with("s3fs", python(), "fsspec_s3fs.py");
+}
+
+#[test]
+fn arrow_and_duckdb_keep_tables() {
+    Desk::open().run_with("tools", python(), "tables.py");
+}
+
+#[test]
+fn django_keeps_its_media_files() {
+    Desk::open().run_with("tools", python(), "django_storages.py");
+}
+
+#[test]
+fn s3cmd_keeps_a_tree() {
+    Desk::open().run_with("tools", "bash", "s3cmd.sh");
 }
 
 #[test]

@@ -168,6 +168,19 @@ pub(crate) fn python() -> PathBuf {
     python
 }
 
+/// The packages of a list in `tests/python`, for `PYTHONPATH`.
+pub(crate) fn python_packages(list: &str) -> PathBuf {
+    let own = || target_dir().join("python");
+    let all = std::env::var_os("DEVENV_TEST_PYTHON_CLIENTS").map_or_else(own, PathBuf::from);
+    let packages = all.join(list);
+    assert!(
+        packages.join("requirements.txt").exists(),
+        "there is nothing at {}\n\nhint: run tests/run once; it installs the clients that the tests need",
+        packages.display()
+    );
+    packages
+}
+
 /// The Node of `tests/requirements.txt`.
 pub(crate) fn node() -> PathBuf {
     let node = python().with_file_name("node");
