@@ -1,7 +1,9 @@
 //! Clients as their makers ship them, told nothing but the standard environment variables: each test
 //! brings up an environment of its own with `devenv up -d` and hands it to a script in `clients/`.
 
-use crate::support::{Project, Run, node, node_modules, python, python_packages, script};
+use crate::support::{
+    Project, Run, node, node_modules, python, python_packages, rust_client, script,
+};
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
@@ -132,6 +134,12 @@ fn django_keeps_its_media_files() {
 #[test]
 fn s3cmd_keeps_a_tree() {
     Desk::open().run_with("tools", "bash", "s3cmd.sh");
+}
+
+#[test]
+fn the_sdk_for_rust_stores_lists_and_presigns() {
+    let desk = Desk::open();
+    Run::of(&mut desk.command(rust_client())).success();
 }
 
 #[test]

@@ -181,6 +181,14 @@ pub(crate) fn python_packages(list: &str) -> PathBuf {
     packages
 }
 
+/// The program of `tests/it/clients/rust`.
+pub(crate) fn rust_client() -> PathBuf {
+    let program = target_dir().join("sdk-for-rust/debug/sdk-for-rust");
+    let hint = "hint: run tests/run once; it builds it";
+    assert!(program.exists(), "there is no {}\n\n{hint}", program.display());
+    program
+}
+
 /// The Node of `tests/requirements.txt`.
 pub(crate) fn node() -> PathBuf {
     let node = python().with_file_name("node");

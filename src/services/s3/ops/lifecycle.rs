@@ -24,7 +24,8 @@ pub fn remind(index: &mut impl Index, bucket: &Bucket, at: Millis) -> Result<()>
     let sweep = match index.sweep(bucket.id)? {
         None => Sweep { due: at.0, next: NEVER.0, at: None },
         Some(sweep) if sweep.at.is_none() && at.0 < sweep.due => Sweep { due: at.0, ..sweep },
-        Some(sweep) if sweep.at.is_some() && at.0 < sweep.next => Sweep { next: at.0, ..sweep },
+        // Also while no sweep is under way: one may just be looking, and not see this.
+        Some(sweep) if at.0 < sweep.next && at.0 > sweep.due => Sweep { next: at.0, ..sweep },
         Some(_) => return Ok(()),
     };
     index.put_sweep(bucket.id, Some(&sweep))

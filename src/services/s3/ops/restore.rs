@@ -9,6 +9,8 @@ use crate::base::{Context, Millis};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, existing};
 use crate::services::s3::model::{Encryption, Version};
+use crate::services::s3::notifications::{Event, notify};
+use serde_json::json;
 
 /// Seconds of a day.
 const DAY_SECONDS: i64 = 86_400;
@@ -49,6 +51,16 @@ impl RestoreObject {
         let midnight = until.seconds().div_euclid(DAY_SECONDS) + 1;
         found.attributes.restored = Millis(midnight * DAY_SECONDS * 1000);
         index.update_version(&found)?;
+        notify(index, context, &bucket, &Event::new("ObjectRestore:Post", &found))?;
+        let data = json!({ "restoreEventData": {
+            "lifecycleRestorationExpiryTime": found.attributes.restored.iso8601(),
+            "lifecycleRestoreStorageClass": found.storage_class(),
+        }});
+        let event = Event {
+            more: Some(("glacierEventData", data)),
+            ..Event::by_s3("ObjectRestore:Completed", &found)
+        };
+        notify(index, context, &bucket, &event)?;
         Ok((found, again))
     }
 }

@@ -359,3 +359,37 @@ fn replicas_have_the_id_the_date_and_the_bytes_of_their_source() {
     assert_eq!(index.bodies(), bodies);
     assert!(index.blob(replica.extents[0].blob).unwrap().is_some());
 }
+
+#[test]
+fn rules_delete_nothing_that_a_lock_protects() {
+    let (mut index, mut script) = (Memory::default(), Script::at(0));
+    let bucket = script.bucket(&mut index);
+    script.versioning(&mut index, Versioning::Enabled);
+    let noncurrent = "<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration>";
+    script.rules(&mut index, &rule("<Prefix></Prefix>", noncurrent));
+    let mut held = script.put(&mut index, "k", "held");
+    held.attributes.legal_hold = Some(true);
+    index.update_version(&held).unwrap();
+    script.put(&mut index, "k", "new");
+    script.sweep(&mut index, 9, 10);
+    assert_eq!(shown(&index), ["k", "k"]);
+    held.attributes.legal_hold = Some(false);
+    index.update_version(&held).unwrap();
+    script.sweep(&mut index, 11, 10);
+    assert_eq!(shown(&index), ["k"]);
+    assert_ne!(index.newest(bucket.id, "k").unwrap().unwrap().id, held.id);
+}
+
+#[test]
+fn what_is_written_while_a_sweep_looks_is_not_forgotten() {
+    let (mut index, mut script) = (Memory::default(), Script::at(0));
+    script.bucket(&mut index);
+    script.rules(&mut index, &rule("", EXPIRE_3));
+    let (name, sweep) = index.next_sweep().unwrap().unwrap();
+    let bucket = index.bucket(&name).unwrap().unwrap();
+    let found = lifecycle::look(&index, &bucket, &sweep, 2, 10).unwrap();
+    script.put(&mut index, "late", "x");
+    lifecycle::carry_out(&found, &mut index, &mut script.context()).unwrap();
+    script.sweep(&mut index, 4, 10);
+    assert!(shown(&index).is_empty());
+}
