@@ -91,7 +91,9 @@ impl Outbox {
     async fn deliver(&self) -> Result<usize, Problem> {
         let (waiting, batch) =
             self.storage.read(oldest).map_err(|e| unreadable(&e.for_people()))?;
-        self.full.store(waiting > WAITING_MAX, Ordering::Relaxed);
+        // Ids have gaps: that few are left is seen by a batch that is not full.
+        let many = batch.len() == BATCH_MAX && waiting > WAITING_MAX;
+        self.full.store(many, Ordering::Relaxed);
         // Each call is carried out in memory when its future is first polled, so they keep their
         // order; their commits are waited for together.
         let outcomes = join_all(batch.iter().map(|(_, call)| self.make(call))).await;

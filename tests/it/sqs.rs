@@ -7,7 +7,9 @@ mod http;
 mod random;
 mod script;
 
-use crate::support::{Project, Run, kill_9, node, node_modules, python, python_packages, script as file};
+use crate::support::{
+    Project, Run, kill_9, node, node_modules, python, python_packages, script as file,
+};
 use devenv::edge::{Gateway, GatewayConfig};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -118,7 +120,10 @@ fn real_workers_and_the_boto3_of_the_query_protocol_find_their_way() {
     run("sqs/workers.py", &gateway, &[]);
     let endpoint = format!("http://{}", gateway.address());
     let mut command = Command::new(python());
-    command.arg(file("sqs/old_boto3.py")).arg(&endpoint).env("PYTHONPATH", python_packages("boto3-1.26"));
+    command
+        .arg(file("sqs/old_boto3.py"))
+        .arg(&endpoint)
+        .env("PYTHONPATH", python_packages("boto3-1.26"));
     Run::of(command.env("AWS_EC2_METADATA_DISABLED", "true")).success();
     let mut consumer = Command::new(node());
     consumer.arg(file("sqs/consumer.mjs")).arg(&endpoint);
