@@ -164,8 +164,26 @@ async fn mail(
     caller: &Caller,
     notes: &mut Vec<Note>,
 ) -> Result<(), Problem> {
-    let mode = if profile.ses.strict { ses::Mode::Strict } else { ses::Mode::Lenient };
-    services.ses.set_mode(mode);
+    services.ses.set_mode(match (profile.ses.strict, profile.ses.sandbox) {
+        (_, true) => ses::Mode::Sandbox,
+        (true, false) => ses::Mode::Strict,
+        _ => ses::Mode::Lenient,
+    });
+    let templates = profile.ses.settings.get("templates").and_then(|t| t.as_object());
+    let part =
+        |template: &serde_json::Value, name: &str| template[name].as_str().map(str::to_owned);
+    let templates = templates.into_iter().flatten().map(|(name, template)| {
+        let (subject, text, html) =
+            (part(template, "subject"), part(template, "text"), part(template, "html"));
+        (name.clone(), ses::render::Parts { subject, text, html })
+    });
+    let declared_mail = ses::calls::Declare {
+        templates: templates.collect(),
+        outcomes: profile.ses.outcomes.clone(),
+        subscriptions: profile.ses.subscriptions.clone(),
+    };
+    let done = services.ses.declare(caller, declared_mail).await;
+    done.map_err(|f| declared("ses.templates", &f))?;
     for identity in &profile.ses.identities {
         let verified = services.ses.verify_identity(caller, identity).await;
         verified.map_err(|f| declared(&format!("ses.identities \"{identity}\""), &f))?;
@@ -173,7 +191,9 @@ async fn mail(
     let settings = &profile.ses.settings;
     services.ses.forwarder().set(settings.get("forward").map(forward)).await?;
     services.ses.pruner().set(settings.get("keep").map(keep).unwrap_or_default());
-    for key in settings.keys().filter(|key| !["forward", "keep"].contains(&key.as_str())) {
+    for key in
+        settings.keys().filter(|key| !["forward", "keep", "templates"].contains(&key.as_str()))
+    {
         let text = format!("ses.{key} is kept in the profile and not carried out yet");
         notes.push(Note::new("ses", text));
     }

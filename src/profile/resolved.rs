@@ -181,6 +181,12 @@ pub struct Ses {
     pub identities: Vec<String>,
     /// `true` when unverified senders are refused.
     pub strict: bool,
+    /// `true` when unverified recipients are refused too.
+    pub sandbox: bool,
+    /// What becomes of mail, by address or domain.
+    pub outcomes: BTreeMap<String, String>,
+    /// Queues by the names of SNS topics.
+    pub subscriptions: BTreeMap<String, String>,
     /// `templates`, `forward` and `keep` as typed.
     pub settings: BTreeMap<String, Value>,
 }

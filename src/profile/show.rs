@@ -82,7 +82,14 @@ fn typed(profile: &Profile) -> Value {
     }
     put("sqs", sqs);
     let mut ses = Map::from_iter([("identities".to_owned(), json!(profile.ses.identities))]);
-    ses.insert("mode".into(), if profile.ses.strict { "strict" } else { "lenient" }.into());
+    ses.insert("mode".into(), mode_of(&profile.ses).into());
+    for (key, of) in
+        [("outcomes", &profile.ses.outcomes), ("subscriptions", &profile.ses.subscriptions)]
+    {
+        if !of.is_empty() {
+            ses.insert(key.to_owned(), json!(of));
+        }
+    }
     ses.extend(profile.ses.settings.clone());
     put("ses", Value::Object(ses));
     put("secrets", profile.secrets.iter().map(|(name, s)| (name.clone(), secret(s))).collect());
@@ -170,6 +177,15 @@ fn without_nulls(mut value: Value) -> Value {
         object.retain(|_, v| !v.is_null());
     }
     value
+}
+
+/// The mode as a profile spells it.
+fn mode_of(ses: &super::resolved::Ses) -> &'static str {
+    match (ses.strict, ses.sandbox) {
+        (_, true) => "sandbox",
+        (true, false) => "strict",
+        _ => "lenient",
+    }
 }
 
 #[cfg(test)]

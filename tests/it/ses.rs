@@ -126,6 +126,67 @@ fn every_operation_of_the_models_is_served_or_says_that_it_is_not() {
 }
 
 #[test]
+fn the_tables_of_shapes_are_botocores() {
+    Run::of(Command::new(python()).arg(script("ses/models.py"))).success();
+}
+
+#[track_caller]
+fn script_of(file: &str, functions: &str) {
+    let state = tempfile::tempdir().unwrap();
+    Mailroom::open(state.path()).python(file, functions);
+}
+
+#[test]
+fn templates_bulk_mails_lists_and_mails_of_ses_itself() {
+    script_of("ses/sending.py", "templates,bulk,lists,own_mails");
+}
+
+#[test]
+fn what_an_account_has_can_be_made_read_listed_altered_and_deleted() {
+    script_of("ses/account.py", "identities,config_sets,receipt,records");
+}
+
+#[test]
+fn mails_bounce_complain_and_are_suppressed_and_queues_hear_of_it() {
+    script_of("ses/events.py", "published,notifications,suppression");
+}
+
+#[test]
+fn the_profile_says_what_becomes_of_mail() {
+    use devenv::services::ses::calls::Declare;
+    use devenv::services::ses::render::Parts;
+    let state = tempfile::tempdir().unwrap();
+    let mailroom = Mailroom::open(state.path());
+    let ses = &mailroom.gateway().services().ses;
+    let caller = devenv::base::Caller::internal("000000000000", "us-east-1", "");
+    let pairs =
+        |of: &[(&str, &str)]| of.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    let welcome = Parts { subject: Some("Welcome {{name}}".into()), ..Parts::default() };
+    let declared = Declare {
+        templates: [("welcome".to_owned(), welcome)].into(),
+        outcomes: pairs(&[
+            ("bounce.example.com", "bounce"),
+            ("reject.example.com", "reject"),
+            ("reader@x.org", "open"),
+        ]),
+        subscriptions: pairs(&[("ses-feedback", "feedback")]),
+    };
+    for _ in 0..2 {
+        mailroom.runtime.block_on(ses.declare(&caller, declared.clone())).unwrap();
+    }
+    mailroom.python("ses/events.py", "declared");
+    ses.set_mode(Mode::Sandbox);
+    mailroom.python("ses/events.py", "sandbox");
+}
+
+#[test]
+fn what_an_account_has_outlives_the_process() {
+    let state = tempfile::tempdir().unwrap();
+    Mailroom::open(state.path()).python("ses/account.py", "before_restart");
+    Mailroom::open(state.path()).python("ses/account.py", "after_restart");
+}
+
+#[test]
 fn mails_are_listed_in_pages_and_thrown_away() {
     api("pages");
 }

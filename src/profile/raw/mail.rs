@@ -11,11 +11,15 @@ use std::collections::BTreeMap;
 pub(crate) struct Ses {
     /// Verified addresses and domains.
     pub(crate) identities: Option<Vec<String>>,
-    /// Templates by name. Stored and shown.
+    /// Templates by name.
     #[schemars(with = "Option<BTreeMap<String, Part<Template>>>")]
     pub(crate) templates: Option<BTreeMap<String, Template>>,
     /// Whether unverified senders are refused, as AWS does. Default: `lenient`.
     pub(crate) mode: Option<SesMode>,
+    /// What becomes of mail to an address or a domain; by default it is delivered.
+    pub(crate) outcomes: Option<BTreeMap<String, SesOutcome>>,
+    /// SQS queues by the names of the SNS topics that they are subscribed to.
+    pub(crate) subscriptions: Option<BTreeMap<String, String>>,
     /// A real mail server that captured mail is passed on to. Default: nothing leaves the machine.
     #[schemars(with = "Option<Part<Forward>>")]
     pub(crate) forward: Option<Forward>,
@@ -43,6 +47,46 @@ pub(crate) enum SesMode {
     Lenient,
     /// Unverified senders are refused.
     Strict,
+    /// Unverified senders and recipients are refused, as in SES's sandbox.
+    Sandbox,
+}
+
+/// What becomes of a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SesOutcome {
+    /// Delivered.
+    Delivery,
+    /// Refused for good; the address is suppressed from then on.
+    Bounce,
+    /// Refused for now, and given up.
+    TransientBounce,
+    /// Delivered and reported as spam; the address is suppressed from then on.
+    Complaint,
+    /// Refused by SES itself.
+    Reject,
+    /// Delivered late.
+    Delay,
+    /// Delivered and opened.
+    Open,
+    /// Delivered, opened, and a link followed.
+    Click,
+}
+
+impl SesOutcome {
+    /// As the profile spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            SesOutcome::Delivery => "delivery",
+            SesOutcome::Bounce => "bounce",
+            SesOutcome::TransientBounce => "transient-bounce",
+            SesOutcome::Complaint => "complaint",
+            SesOutcome::Reject => "reject",
+            SesOutcome::Delay => "delay",
+            SesOutcome::Open => "open",
+            SesOutcome::Click => "click",
+        }
+    }
 }
 
 /// An e-mail template; `{{name}}` is replaced.

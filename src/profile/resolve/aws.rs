@@ -92,6 +92,13 @@ pub(super) fn ses(raw: &RawProfile, checks: &mut Checks<'_>) -> Ses {
             checks.value(&path, format!("names `{identity}` a second time"));
         }
     }
+    for key in ses.outcomes.iter().flat_map(|outcomes| outcomes.keys()) {
+        if let Some(why) = wrong_identity(key) {
+            let shown = key.escape_debug();
+            let text = format!("`{shown}` is neither an address nor a domain: {why}");
+            checks.key(&["ses", "outcomes", key], text);
+        }
+    }
     for (name, template) in ses.templates.iter().flatten() {
         let path = ["ses", "templates", name.as_str()];
         if name.is_empty()
@@ -119,7 +126,15 @@ pub(super) fn ses(raw: &RawProfile, checks: &mut Checks<'_>) -> Ses {
         |key: &str| checks.document.get(&["ses", key]).map(|node| (key.to_owned(), node.to_json()));
     Ses {
         identities,
-        strict: ses.mode == Some(SesMode::Strict),
+        strict: ses.mode.is_some_and(|mode| mode != SesMode::Lenient),
+        sandbox: ses.mode == Some(SesMode::Sandbox),
+        outcomes: ses
+            .outcomes
+            .iter()
+            .flatten()
+            .map(|(key, outcome)| (key.clone(), outcome.name().to_owned()))
+            .collect(),
+        subscriptions: ses.subscriptions.clone().unwrap_or_default(),
         settings: ["templates", "forward", "keep"].into_iter().filter_map(kept).collect(),
     }
 }

@@ -102,8 +102,6 @@ pub enum Error {
     },
     /// The message tag's value is too long.
     TagValueTooLong,
-    /// Templates are not served yet.
-    TemplatesNotServed,
     /// The mail is too big.
     TooLong {
         /// Its bytes.
@@ -176,7 +174,6 @@ impl ServiceError for Error {
         match self {
             Error::AlreadyExists { .. } => "AlreadyExistsException",
             Error::IdentityUnknown { .. } => "NotFoundException",
-            Error::TemplatesNotServed => "NotImplemented",
             Error::Unverified { .. } => "MessageRejected",
             Error::Refused { code, .. } => code,
             _ => "BadRequestException",
@@ -185,7 +182,7 @@ impl ServiceError for Error {
 
     fn query_code(&self) -> Option<&'static str> {
         match self {
-            Error::TemplatesNotServed | Error::Unverified { .. } => None,
+            Error::Unverified { .. } => None,
             Error::Refused { query, .. } => Some(query),
             Error::Invalid { .. } | Error::MemberMissing { .. } => Some("ValidationError"),
             _ => Some("InvalidParameterValue"),
@@ -195,7 +192,6 @@ impl ServiceError for Error {
     fn status(&self) -> u16 {
         match self {
             Error::IdentityUnknown { .. } => 404,
-            Error::TemplatesNotServed => 501,
             Error::Refused { status, .. } => *status,
             _ => 400,
         }
@@ -238,9 +234,6 @@ impl ServiceError for Error {
             ),
             Error::TagValueTooLong => {
                 format!("Tag value cannot exceed {TAG_CHARS_MAX} characters.")
-            }
-            Error::TemplatesNotServed => {
-                "devenv does not serve ses templates yet; see docs/ses.md".into()
             }
             Error::TooLong { bytes, max } => {
                 format!("Message length is more than {max} bytes long: '{bytes}'.")

@@ -48,3 +48,7 @@ pub const READING_MAX: usize = 4;
 
 /// Bytes of a template's parts together at the most.
 pub const TEMPLATE_BYTES_MAX: usize = 500 * 1024;
+/// Destinations of one bulk mail at the most.
+pub const DESTINATIONS_MAX: usize = 50;
+/// Events in one answer of devenv's page (ours).
+pub const EVENTS_SHOWN_MAX: usize = 1000;

@@ -1,6 +1,7 @@
 //! What SES keeps in memory: identities and how much was sent. Mails live on disk alone.
 
 use super::address::normal;
+use super::events::Event;
 use super::limits::{DAY_MS, SLOT_MS, STATISTICS_MS};
 use super::mail::{Body, Mail};
 use super::records::{Name, Record, Records};
@@ -14,8 +15,18 @@ pub enum Mode {
     /// Whoever sends may send.
     #[default]
     Lenient,
-    /// As in SES's sandbox: only verified identities may send.
+    /// Only verified identities may send.
     Strict,
+    /// As in SES's sandbox: and only verified identities may receive.
+    Sandbox,
+}
+
+impl Mode {
+    /// For mails whose recipients need no verification.
+    #[must_use]
+    pub fn without_recipients(self) -> Mode {
+        if self == Mode::Sandbox { Mode::Strict } else { self }
+    }
 }
 
 /// Account and region.
@@ -92,6 +103,13 @@ pub enum Change {
         /// Kind and key.
         name: Name,
     },
+    /// Something happened to a mail.
+    EventPut {
+        /// Account and region.
+        home: Home,
+        /// What happened.
+        event: Box<Event>,
+    },
     /// A mail was thrown away, or all of them.
     MailsDelete {
         /// The message id.
@@ -134,18 +152,19 @@ impl State {
     /// <https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html>
     pub fn is_verified(&self, caller: &Caller, address: &str) -> bool {
         let Some(known) = self.identities.get(&home(caller)) else { return false };
+        let verified = |name: &str| known.get(name).is_some_and(|i| !i.settings.pending);
         let address = normal(address);
-        if known.contains_key(&address) {
+        if verified(&address) {
             return true;
         }
         let Some((local, mut domain)) = address.rsplit_once('@') else { return false };
         if let Some((base, _label)) = local.split_once('+')
-            && known.contains_key(&format!("{base}@{domain}"))
+            && verified(&format!("{base}@{domain}"))
         {
             return true;
         }
         loop {
-            if known.contains_key(domain) {
+            if verified(domain) {
                 return true;
             }
             match domain.split_once('.') {

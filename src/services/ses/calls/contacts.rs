@@ -4,9 +4,12 @@
 use super::kinds::{CONTACT, CONTACT_LIST};
 use super::rows::dated;
 use super::{Row, Work};
+use crate::base::Context;
+use crate::services::Operation;
 use crate::services::ses::address::{check, normal};
 use crate::services::ses::error::Error;
 use crate::services::ses::records::{PART, Record};
+use crate::services::ses::state::{Change, State, home};
 use serde_json::{Value, json};
 
 const LIST: &str = "ContactListName";
@@ -176,4 +179,56 @@ fn list(work: &mut Work<'_>) -> Result<Value, Error> {
     let all = work.all(&CONTACT, &format!("{name}{PART}"));
     let found = all.into_iter().filter(|(_, contact)| matches(contact));
     work.page("Contacts", found.map(|(key, contact)| (key, shown(list, contact))))
+}
+
+/// A recipient leaves a list, or one of its topics.
+#[derive(Debug, Clone)]
+pub struct Leave {
+    /// The list.
+    pub list: String,
+    /// The contact, which need not be there yet.
+    pub address: String,
+    /// The topic; without one it leaves all.
+    pub topic: Option<String>,
+}
+
+impl Operation for Leave {
+    type State = State;
+    type Output = ();
+    type Change = Change;
+    type Error = Error;
+    const NAME: &'static str = "UpdateContact";
+
+    fn apply(
+        self,
+        state: &mut State,
+        context: &mut Context<'_>,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Error> {
+        let home = home(context.caller);
+        let now = json!(context.now.as_seconds_f64());
+        if state.records.get(&home, CONTACT_LIST.name, &self.list).is_none() {
+            return Err(CONTACT_LIST.missing(&self.list));
+        }
+        let name = (CONTACT.name.to_owned(), key_of(&self.list, &self.address));
+        let known = state.records.get(&home, CONTACT.name, &name.1).cloned();
+        let fresh = json!({LIST: self.list, "EmailAddress": self.address, "CreatedTimestamp": now,
+            "UnsubscribeAll": false, "TopicPreferences": []});
+        let mut record = known.unwrap_or_else(|| fresh.as_object().cloned().unwrap_or_default());
+        match self.topic {
+            None => drop(record.insert("UnsubscribeAll".into(), true.into())),
+            Some(topic) => {
+                let choices = record.get("TopicPreferences").and_then(Value::as_array);
+                let mut choices: Vec<Value> = choices.cloned().unwrap_or_default();
+                choices.retain(|choice| choice["TopicName"] != topic.as_str());
+                choices.push(json!({"TopicName": topic, "SubscriptionStatus": "OPT_OUT"}));
+                record.insert("TopicPreferences".into(), choices.into());
+            }
+        }
+        record.insert("LastUpdatedTimestamp".into(), now);
+        let change = Change::RecordPut { home, name, record };
+        state.absorb(&change);
+        changes.push(change);
+        Ok(())
+    }
 }

@@ -84,7 +84,18 @@ fn create(work: &mut Work<'_>) -> Result<Value, Error> {
         return Err(Error::limit("A configuration set may have 10 event destinations."));
     }
     let record = definition(work, &name)?;
-    work.create(&EVENT_DESTINATION, &key_of(&set, &name), record).map(|()| json!({}))
+    make(work, &key_of(&set, &name), record)
+}
+
+/// Makes a destination; its topic hears of it.
+pub(super) fn make(work: &mut Work<'_>, key: &str, record: Record) -> Result<Value, Error> {
+    let topic = record.get("SnsDestination").and_then(|d| d["TopicArn"].as_str());
+    let topic = topic.map(str::to_owned);
+    work.create(&EVENT_DESTINATION, key, record)?;
+    if let Some(topic) = topic {
+        work.tell(&topic, "Successfully validated SNS topic for Amazon SES event publishing.");
+    }
+    Ok(json!({}))
 }
 
 fn get(work: &mut Work<'_>) -> Result<Value, Error> {

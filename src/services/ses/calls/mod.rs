@@ -8,6 +8,7 @@
 mod account;
 mod config_sets;
 mod contacts;
+mod declare;
 mod deliverability;
 mod destinations;
 mod dkim;
@@ -25,7 +26,8 @@ mod tenants;
 mod v1_config_sets;
 mod work;
 
-pub use contacts::{key_of as contact_key, subscribed};
+pub use contacts::{Leave, key_of as contact_key, subscribed};
+pub use declare::Declare;
 pub use kinds::Kind;
 pub use rows::Row;
 pub use suppression::key_of as suppression_key;

@@ -148,7 +148,7 @@ fn create_destination(work: &mut Work<'_>) -> Result<Value, Error> {
     let name = record["Name"].as_str().unwrap_or_default().to_owned();
     EVENT_DESTINATION.check_name(&name)?;
     destinations::check(&record)?;
-    work.create(&EVENT_DESTINATION, &key_of(&set, &name), record).map(|()| json!({}))
+    destinations::make(work, &key_of(&set, &name), record)
 }
 
 fn update_destination(work: &mut Work<'_>) -> Result<Value, Error> {

@@ -4,6 +4,7 @@
 use super::Kind;
 use crate::base::{Caller, Context, Ids, Millis};
 use crate::services::ses::error::Error;
+use crate::services::ses::events::{Event, queue_of, sns_envelope};
 use crate::services::ses::model::Version;
 use crate::services::ses::records::Record;
 use crate::services::ses::state::{Change, Home, Identity, Mode, State, home};
@@ -131,6 +132,23 @@ impl<'a> Work<'a> {
     pub fn delete_all(&mut self, kind: &Kind, prefix: &str) {
         for (key, _) in self.all(kind, prefix) {
             self.delete(kind, &key);
+        }
+    }
+
+    /// Has a topic told something, where a queue stands behind it.
+    pub fn tell(&mut self, topic: &str, text: &str) {
+        if let Some(queue) = queue_of(self.state, &self.home, topic) {
+            let body = sns_envelope(topic, None, text, self.now, &self.ids.uuid());
+            let event = Event {
+                mail: String::new(),
+                at: self.now,
+                kind: "Validation",
+                document: json!({"eventType": "Validation", "message": text}).to_string(),
+                messages: vec![(queue, body)],
+                targets: vec![topic.to_owned()],
+            };
+            let (home, event) = (self.home.clone(), Box::new(event));
+            self.changes.push(Change::EventPut { home, event });
         }
     }
 

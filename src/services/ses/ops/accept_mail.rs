@@ -2,13 +2,18 @@
 //!
 //! The id and the fields that SES adds: <https://docs.aws.amazon.com/ses/latest/dg/header-fields.html>.
 
-use crate::base::{Context, Millis};
+use crate::base::{Caller, Context, Millis};
 use crate::services::Operation;
+use crate::services::ses::address::normal;
+use crate::services::ses::calls::kinds::{ACCOUNT, CONFIG_SET};
 use crate::services::ses::draft::Draft;
 use crate::services::ses::error::Error;
+use crate::services::ses::events::{Fate, Happening, Occasion};
 use crate::services::ses::mail::{Mail, Via};
+use crate::services::ses::records::Record;
 use crate::services::ses::state::{Change, Mode, State, home, slot_of};
 use serde::Serialize;
+use serde_json::json;
 
 /// A mail to accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +28,25 @@ pub struct AcceptMail {
     pub tags: Vec<(String, String)>,
     /// Configuration set.
     pub config_set: Option<String>,
+    /// What only some ways of sending say.
+    pub options: SendOptions,
+}
+
+/// What only some ways of sending say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendOptions {
+    /// The operation, as events name it.
+    pub operation: &'static str,
+    /// The template that could not be filled in, and why: SES finds out after it has accepted the mail.
+    pub unrendered: Option<(String, String)>,
+    /// The recipient left the contact list: the mail is accepted and goes nowhere.
+    pub unsubscribed: bool,
+}
+
+impl Default for SendOptions {
+    fn default() -> Self {
+        SendOptions { operation: "SendEmail", unrendered: None, unsubscribed: false }
+    }
 }
 
 /// What the sender hears.
@@ -31,6 +55,16 @@ pub struct AcceptMail {
 pub struct Accepted {
     /// SES's message id.
     pub message_id: String,
+    /// Whether events were posted to queues.
+    #[serde(skip)]
+    pub posted: bool,
+}
+
+/// Whether any of these events goes to a queue.
+fn posts(changes: &[Change]) -> bool {
+    changes
+        .iter()
+        .any(|c| matches!(c, Change::EventPut { event, .. } if !event.messages.is_empty()))
 }
 
 impl Operation for AcceptMail {
@@ -47,23 +81,17 @@ impl Operation for AcceptMail {
         changes: &mut Vec<Change>,
     ) -> Result<Accepted, Error> {
         let region = &context.caller.region;
-        if self.mode == Mode::Strict {
-            let unverified = |a: &&String| !state.is_verified(context.caller, a);
-            let identities: Vec<_> =
-                self.draft.senders.iter().filter(unverified).cloned().collect();
-            if !identities.is_empty() {
-                return Err(Error::Unverified { identities, region: region.clone() });
-            }
-        }
+        let config_set = self.config_set.clone().filter(|set| !set.is_empty());
+        let config_set = config_set.or_else(|| default_set(state, context.caller, &self.draft));
+        check_sender(state, context.caller, &self, config_set.as_deref())?;
         let draft = self.draft;
         let id = message_id(region, context.now, &context.ids.uuid());
         let head = finished_head(&draft, region, context.now, &id);
         let home = home(context.caller);
         let recipients = draft.recipients() as u64;
         let slot = slot_of(context.now);
-        state.last_mail += 1;
         let mail = Mail {
-            seq: state.last_mail,
+            seq: state.last_mail + 1,
             id: id.clone(),
             received: context.now,
             account: home.0.clone(),
@@ -75,13 +103,88 @@ impl Operation for AcceptMail {
             cc: draft.cc,
             bcc: draft.bcc,
             subject: draft.subject,
-            config_set: self.config_set,
+            config_set,
             tags: self.tags,
         };
+        let operation = self.options.operation;
+        let (caller, now) = (context.caller, context.now);
+        let occasion =
+            Occasion { state, home: &home, caller, mail: &mail, head: &head, operation, now };
+        if let Some((template, why)) = self.options.unrendered {
+            let detail = json!({"templateName": template, "errorMessage": why});
+            let failed = Happening::plain("Rendering Failure", "failure", detail);
+            let events = occasion.happened(vec![failed], context.ids);
+            events.iter().for_each(|change| state.absorb(change));
+            let posted = posts(&events);
+            changes.extend(events);
+            return Ok(Accepted { message_id: id, posted });
+        }
+        let fate = self.options.unsubscribed.then_some(Fate::Unsubscribed);
+        let events = occasion.accepted(fate, context.ids);
+        state.last_mail += 1;
+        events.iter().for_each(|change| state.absorb(change));
         changes.push(Change::MailPut { mail: Box::new(mail), head, body: draft.body });
         changes.push(state.count_sent(home, slot, recipients));
-        Ok(Accepted { message_id: id })
+        let posted = posts(&events);
+        changes.extend(events);
+        Ok(Accepted { message_id: id, posted })
     }
+}
+
+/// The configuration set of the identity that sends.
+fn default_set(state: &State, caller: &Caller, draft: &Draft) -> Option<String> {
+    let known = state.identities.get(&home(caller))?;
+    let source = normal(draft.senders.first().unwrap_or(&draft.source));
+    let domain = source.rsplit('@').next().unwrap_or_default();
+    known.get(&source).or_else(|| known.get(domain))?.config_set.clone()
+}
+
+/// Whether the account, its sandbox and the configuration set let this mail pass.
+fn check_sender(
+    state: &State,
+    caller: &Caller,
+    mail: &AcceptMail,
+    set: Option<&str>,
+) -> Result<(), Error> {
+    let home = home(caller);
+    let paused = |record: Option<&Record>, member: &str| {
+        record.and_then(|r| r.get(member)).is_some_and(|o| o["SendingEnabled"] == json!(false))
+    };
+    let refused = |query, text: String| Error::Refused {
+        code: "SendingPausedException",
+        query,
+        status: 400,
+        text,
+    };
+    if paused(state.records.get(&home, ACCOUNT.name, ""), "Sending") {
+        let text = "Email sending is disabled for your account.".to_owned();
+        return Err(refused("AccountSendingPausedException", text));
+    }
+    if let Some(set) = set {
+        let record = state.records.get(&home, CONFIG_SET.name, set);
+        if record.is_none() && mail.mode != Mode::Lenient {
+            return Err(CONFIG_SET.missing(set));
+        }
+        if paused(record, "SendingOptions") {
+            let text = format!("Sending is disabled for configuration set <{set}>.");
+            return Err(refused("ConfigurationSetSendingPausedException", text));
+        }
+    }
+    if mail.mode == Mode::Lenient {
+        return Ok(());
+    }
+    let draft = &mail.draft;
+    let mut checked: Vec<&String> = draft.senders.iter().collect();
+    if mail.mode == Mode::Sandbox {
+        let simulated = |a: &&String| !a.to_lowercase().ends_with("@simulator.amazonses.com");
+        checked.extend(draft.to.iter().chain(&draft.cc).chain(&draft.bcc).filter(simulated));
+    }
+    let unverified = checked.into_iter().filter(|a| !state.is_verified(caller, a));
+    let identities: Vec<String> = unverified.cloned().collect();
+    if identities.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Unverified { identities, region: caller.region.clone() })
 }
 
 /// The header as it is delivered, with the empty line.
@@ -111,7 +214,7 @@ fn finished_head(draft: &Draft, region: &str, now: Millis, id: &str) -> Vec<u8> 
 }
 
 /// `0100018c8a0f5d3a-6a4c7c5c-…-000000`: four digits for the region, twelve for the instant, a UUID.
-fn message_id(region: &str, now: Millis, uuid: &str) -> String {
+pub fn message_id(region: &str, now: Millis, uuid: &str) -> String {
     let prefix = match region {
         "us-west-2" => "0101",
         "eu-west-1" => "0102",
@@ -132,7 +235,7 @@ fn message_id(region: &str, now: Millis, uuid: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Caller, Ids};
+    use crate::base::Ids;
     use bytes::Bytes;
 
     fn accept(mode: Mode, raw: &'static str) -> (State, Result<Accepted, Error>, Vec<Change>) {
@@ -141,7 +244,14 @@ mod tests {
         let now = Millis(1_693_000_803_000);
         let mut context = Context { now, ids: &mut ids, caller: &caller };
         let draft = Draft::of_raw(Bytes::from_static(raw.as_bytes()), None, &[]).unwrap();
-        let mail = AcceptMail { draft, via: Via::Ses, mode, tags: vec![], config_set: None };
+        let mail = AcceptMail {
+            draft,
+            via: Via::Ses,
+            mode,
+            tags: vec![],
+            config_set: None,
+            options: SendOptions::default(),
+        };
         let (mut state, mut changes) = (State::default(), Vec::new());
         let result = mail.apply(&mut state, &mut context, &mut changes);
         (state, result, changes)

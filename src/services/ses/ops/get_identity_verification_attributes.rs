@@ -59,8 +59,10 @@ impl Operation for GetIdentityVerificationAttributes {
             return Err(Error::TooManyIdentities);
         }
         let known = self.identities.into_iter().filter_map(|key| {
-            let verification_token = state.identity(context.caller, &key)?.token.clone();
-            let value = Verification { verification_status: "Success", verification_token };
+            let identity = state.identity(context.caller, &key)?;
+            let verification_status = if identity.settings.pending { "Pending" } else { "Success" };
+            let verification_token = identity.token.clone();
+            let value = Verification { verification_status, verification_token };
             Some(Entry { key, value })
         });
         Ok(Attributes { verification_attributes: Entries { entry: known.collect() } })

@@ -20,7 +20,7 @@ impl GetSendQuota {
     /// The caller's quota at `now`.
     pub fn of(state: &State, caller: &Caller, now: Millis, mode: Mode) -> Self {
         let (max24_hour_send, max_send_rate) =
-            if mode == Mode::Strict { QUOTA_SANDBOX } else { QUOTA_PRODUCTION };
+            if mode == Mode::Lenient { QUOTA_PRODUCTION } else { QUOTA_SANDBOX };
         let sent_last24_hours = state.sent_in_day(caller, now) as f64;
         GetSendQuota { max24_hour_send, max_send_rate, sent_last24_hours }
     }

@@ -1,9 +1,8 @@
 //! <https://docs.aws.amazon.com/ses/latest/APIReference/API_GetSendStatistics.html>
-//!
-//! Everything is delivered: nothing bounces, complains or is rejected.
 
 use crate::base::{Context, Millis};
 use crate::services::Operation;
+use crate::services::ses::calls::kinds::STATISTICS;
 use crate::services::ses::error::Error;
 use crate::services::ses::limits::STATISTICS_MS;
 use crate::services::ses::state::{Change, State, home};
@@ -46,12 +45,17 @@ impl Operation for GetSendStatistics {
     ) -> Result<Statistics, Error> {
         let slots = state.sent.get(&home(context.caller));
         let recent = slots.into_iter().flat_map(|s| s.range(context.now.0 - STATISTICS_MS..));
-        let points = recent.map(|(slot, count)| DataPoint {
-            timestamp: Millis(*slot).iso8601(),
-            delivery_attempts: *count,
-            bounces: 0,
-            complaints: 0,
-            rejects: 0,
+        let home = home(context.caller);
+        let points = recent.map(|(slot, count)| {
+            let counts = state.records.get(&home, STATISTICS.name, &slot.to_string());
+            let of = |kind: &str| counts.and_then(|c| c.get(kind)?.as_u64()).unwrap_or_default();
+            DataPoint {
+                timestamp: Millis(*slot).iso8601(),
+                delivery_attempts: *count,
+                bounces: of("Bounce"),
+                complaints: of("Complaint"),
+                rejects: of("Reject"),
+            }
         });
         Ok(Statistics { send_data_points: points.collect() })
     }

@@ -13,7 +13,7 @@ mod send_email_v2;
 mod send_raw_email;
 mod verify_identity;
 
-pub use accept_mail::{AcceptMail, Accepted};
+pub use accept_mail::{AcceptMail, Accepted, SendOptions, message_id};
 pub use clear_mails::ClearMails;
 pub use delete_identity::DeleteIdentity;
 pub use get_identity_verification_attributes::GetIdentityVerificationAttributes;
@@ -21,7 +21,7 @@ pub use get_send_quota::GetSendQuota;
 pub use get_send_statistics::GetSendStatistics;
 pub use list_identities::ListIdentities;
 pub use send_email::SendEmail;
-pub use send_email_v2::SendEmailV2;
+pub use send_email_v2::{SendEmailV2, files};
 pub use send_raw_email::SendRawEmail;
 pub use verify_identity::{
     VerifyDomainIdentity, VerifyEmailAddress, VerifyEmailIdentity, fresh_identity, put_identity,

@@ -1,7 +1,7 @@
 //! <https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html>
 
-use super::AcceptMail;
 use super::content::{Body, Content, Destination, MessageTag, mailboxes, tags};
+use super::{AcceptMail, SendOptions};
 use crate::services::ses::address::parse_one;
 use crate::services::ses::compose::Simple;
 use crate::services::ses::error::Error;
@@ -63,6 +63,7 @@ impl SendEmail {
             return Err(Error::TooLong { bytes: draft.size(), max: MAIL_BYTES_MAX_V1 });
         }
         let config_set = self.configuration_set_name;
-        Ok(AcceptMail { draft, via: Via::Ses, mode, tags, config_set })
+        let options = SendOptions { operation: "SendEmail", ..SendOptions::default() };
+        Ok(AcceptMail { draft, via: Via::Ses, mode, tags, config_set, options })
     }
 }

@@ -1,7 +1,7 @@
 //! <https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html>
 
-use super::AcceptMail;
 use super::content::{MessageTag, RawMessage, base64, tags};
+use super::{AcceptMail, SendOptions};
 use crate::services::ses::draft::Draft;
 use crate::services::ses::error::Error;
 use crate::services::ses::limits::MAIL_BYTES_MAX_V1;
@@ -34,6 +34,7 @@ impl SendRawEmail {
         let source = self.source.filter(|s| !s.is_empty());
         let draft = Draft::of_raw(raw, source.as_deref(), &self.destinations)?;
         let config_set = self.configuration_set_name;
-        Ok(AcceptMail { draft, via: Via::Ses, mode, tags, config_set })
+        let options = SendOptions { operation: "SendRawEmail", ..SendOptions::default() };
+        Ok(AcceptMail { draft, via: Via::Ses, mode, tags, config_set, options })
     }
 }

@@ -1,10 +1,12 @@
 //! SES's tables, and the state that is read from them. The mails are in `mails`, their index in `search`.
 
+mod events;
 pub(super) mod forward;
 mod mails;
 mod records;
 mod search;
 
+pub(super) use events::events;
 pub use forward::SCHEMA as FORWARD_SCHEMA;
 pub(super) use mails::{
     above, content, files, newest, newest_number, numbered, oldest, one, outdated, recorded,
@@ -35,7 +37,7 @@ pub const SCHEMA: Schema = Schema {
            size INTEGER NOT NULL);
          CREATE TABLE ses_mail_content(
            seq INTEGER PRIMARY KEY, head BLOB NOT NULL, body BLOB NOT NULL);",
-        mails::SECOND, records::THIRD],
+        mails::SECOND, records::THIRD, events::FOURTH],
 };
 
 impl Domain for State {
@@ -88,6 +90,7 @@ impl Domain for State {
             Change::RecordPut { home, name, record } => {
                 records::put(transaction, home, name, record)
             }
+            Change::EventPut { home, event } => events::put(transaction, home, event),
             Change::RecordDelete { home, name } => records::delete(transaction, home, name),
             Change::MailPut { mail, head, body } => mails::put(transaction, mail, head, body),
             Change::MailsDelete { id: Some(id) } => mails::delete(transaction, id),
@@ -102,6 +105,7 @@ impl Domain for State {
         transaction.execute_batch(
             "DELETE FROM ses_identity; DELETE FROM ses_sent; DELETE FROM ses_record;",
         )?;
+        events::delete_all(transaction)?;
         mails::delete_all(transaction)
     }
 }

@@ -7,7 +7,7 @@ use crate::protocol::Failure;
 use crate::services::failure;
 use crate::services::ses::draft::{Draft, header_length};
 use crate::services::ses::mail::{Body, Via};
-use crate::services::ses::ops::AcceptMail;
+use crate::services::ses::ops::{AcceptMail, SendOptions};
 use crate::storage::NewBlob;
 use bytes::Bytes;
 use std::io::Write;
@@ -62,7 +62,8 @@ impl Ses {
         };
         let draft = draft.map_err(|e| failure(&e))?;
         let (mode, tags) = (self.mode(), Vec::new());
-        let mail = AcceptMail { draft, via: Via::Smtp, mode, tags, config_set: None };
+        let options = SendOptions::default();
+        let mail = AcceptMail { draft, via: Via::Smtp, mode, tags, config_set: None, options };
         let accepted = match file {
             Some(file) => self.inbox.accept_with(mail, Some(file), caller).await,
             None => self.inbox.accept(mail, caller).await,

@@ -81,7 +81,7 @@ impl Inbox {
             file.kept();
         }
         self.news.send_modify(|_| ());
-        if self.calls.load(Ordering::Relaxed) {
+        if accepted.posted || self.calls.load(Ordering::Relaxed) {
             self.host.clock().call();
         }
         Ok(accepted)

@@ -4,16 +4,19 @@
 mod arriving;
 mod asked;
 mod forward;
+mod happenings;
 mod inbox;
 mod pages;
 mod pruning;
+mod sending;
 mod waiting;
 
 pub use arriving::Arriving;
 pub use forward::{Forward, Forwarder};
 pub use pruning::{Keep, Pruner};
 
-use super::calls::{self, Call};
+use super::calls::{self, Call, Declare};
+use super::errands::{bulk_v1, bulk_v2, send_templated};
 use super::limits::REQUEST_BYTES_MAX;
 use super::model::Version;
 use super::ops::*;
@@ -31,7 +34,7 @@ use serde_json::Value;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Maps of SES's results are wrapped in `entry`; see [`GetIdentityVerificationAttributes`].
 const NAMES: Names = Names {
@@ -52,22 +55,32 @@ pub struct Ses {
     inbox: Arc<Inbox>,
     forwarder: Arc<Forwarder>,
     pruner: Arc<Pruner>,
-    strict: Arc<AtomicBool>,
+    mode: Arc<AtomicU8>,
     v1: Endpoint,
     v2: Endpoint,
 }
+
+/// The mode behind its number.
+fn mode_of(number: u8) -> Mode {
+    [Mode::Lenient, Mode::Strict, Mode::Sandbox]
+        .into_iter()
+        .find(|m| *m as u8 == number)
+        .unwrap_or_default()
+}
+
+const VERIFICATION: &str = "SendCustomVerificationEmail";
 
 /// What the routes of both versions share.
 #[derive(Clone)]
 struct Handlers {
     host: Arc<Host<State>>,
     inbox: Arc<Inbox>,
-    strict: Arc<AtomicBool>,
+    mode: Arc<AtomicU8>,
 }
 
 impl Handlers {
     fn mode(&self) -> Mode {
-        if self.strict.load(Ordering::Relaxed) { Mode::Strict } else { Mode::Lenient }
+        mode_of(self.mode.load(Ordering::Relaxed))
     }
 
     /// An operation as it comes.
@@ -130,7 +143,12 @@ impl Handlers {
             let handlers = handlers.clone();
             Box::pin(async move {
                 let call = Call { version, name, input, mode: handlers.mode() };
-                handlers.host.run(call, &caller).await
+                let answer = handlers.host.run(call, &caller).await?;
+                if name == "CreateConfigurationSetEventDestination" {
+                    // A topic hears that it was found.
+                    handlers.host.clock().call();
+                }
+                Ok(answer)
             })
         }
     }
@@ -139,6 +157,16 @@ impl Handlers {
         let routes = QueryRoutes::new("ses", NAMES)
             .add("SendEmail", self.sending(SendEmail::mail))
             .add("SendRawEmail", self.sending(SendRawEmail::mail))
+            .add(
+                "SendTemplatedEmail",
+                self.errand(Version::V1, "SendTemplatedEmail", send_templated),
+            )
+            .add(
+                "SendBulkTemplatedEmail",
+                self.errand(Version::V1, "SendBulkTemplatedEmail", bulk_v1),
+            )
+            .add("SendBounce", self.bounce())
+            .add(VERIFICATION, self.verification(Version::V1))
             .add("GetSendQuota", self.account(GetSendQuota::of))
             .add(GetSendStatistics::NAME, self.plain::<GetSendStatistics>())
             .add(VerifyEmailIdentity::NAME, self.plain::<VerifyEmailIdentity>())
@@ -158,7 +186,10 @@ impl Handlers {
 
     fn v2(&self) -> Endpoint {
         let routes = Routes::<RestJson>::new("ses", NAMES)
-            .add("SendEmail", self.sending(SendEmailV2::mail))
+            .add("SendEmail", self.sending_v2())
+            .add("SendBulkEmail", self.errand(Version::V2, "SendBulkEmail", bulk_v2))
+            .add(VERIFICATION, self.verification(Version::V2))
+            .add("GetMessageInsights", self.insights())
             .add(LIST_BY_GET.0, self.by_model(Version::V2, "ListEmailIdentities"));
         let names = models::V2.iter().map(|(name, ..)| *name);
         let routes = names
@@ -179,12 +210,12 @@ impl Ses {
     pub fn open(storage: &Storage, clock: &Clock, state_dir: &Path) -> Result<Self, Problem> {
         let host = Host::open(storage, clock)?;
         let inbox = Inbox::open(host.clone(), storage, state_dir)?;
-        let handlers = Handlers { host, inbox, strict: Arc::default() };
+        let handlers = Handlers { host, inbox, mode: Arc::default() };
         let (v1, v2) = (handlers.v1(), handlers.v2());
-        let Handlers { host, inbox, strict } = handlers;
+        let Handlers { host, inbox, mode } = handlers;
         let forwarder = Arc::new(Forwarder::new(inbox.clone()));
         let pruner = Arc::new(Pruner::new(inbox.clone()));
-        Ok(Ses { host, inbox, forwarder, pruner, strict, v1, v2 })
+        Ok(Ses { host, inbox, forwarder, pruner, mode, v1, v2 })
     }
 
     /// Passes mail on to a real mail server, when told to.
@@ -199,12 +230,17 @@ impl Ses {
 
     /// Sets how strictly senders are checked.
     pub fn set_mode(&self, mode: Mode) {
-        self.strict.store(mode == Mode::Strict, Ordering::Relaxed);
+        self.mode.store(mode as u8, Ordering::Relaxed);
     }
 
     /// How strictly senders are checked.
     pub fn mode(&self) -> Mode {
-        if self.strict.load(Ordering::Relaxed) { Mode::Strict } else { Mode::Lenient }
+        mode_of(self.mode.load(Ordering::Relaxed))
+    }
+
+    /// Does what the profile says of templates, outcomes and topics.
+    pub async fn declare(&self, caller: &Caller, declared: Declare) -> Result<(), Failure> {
+        self.host.run(declared, caller).await
     }
 
     /// Makes an address or a domain that may send; one that is there stays as it is.
@@ -231,6 +267,9 @@ impl Service for Ses {
         Box::pin(async move {
             let request = read_whole(request).await;
             let path = request.uri().path();
+            if path.starts_with("/_devenv/ses/") {
+                return self.inbox.happenings(request).await;
+            }
             if path.starts_with("/_") {
                 return self.inbox.page(request).await;
             }
@@ -240,7 +279,7 @@ impl Service for Ses {
     }
 
     fn pages(&self) -> &'static [&'static str] {
-        &["/_aws/ses", "/_devenv/mail"]
+        &["/_aws/ses", "/_devenv/mail", "/_devenv/ses"]
     }
 
     fn stopping(&self) {
@@ -252,18 +291,6 @@ impl Service for Ses {
     }
 
     fn operations(&self) -> Vec<&'static str> {
-        vec![
-            "SendEmail",
-            "SendRawEmail",
-            "GetSendQuota",
-            GetSendStatistics::NAME,
-            VerifyEmailIdentity::NAME,
-            VerifyEmailAddress::NAME,
-            VerifyDomainIdentity::NAME,
-            ListIdentities::NAME,
-            DeleteIdentity::NAME,
-            GetIdentityVerificationAttributes::NAME,
-            "SendEmail (v2)",
-        ]
+        models::V1.iter().copied().chain(models::V2.iter().map(|(name, ..)| *name)).collect()
     }
 }

@@ -231,7 +231,7 @@ fn part_of(part: Option<Part>, disposition: Option<&str>) -> Answer {
     answer
 }
 
-fn answer(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> Answer {
+pub(super) fn answer(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> Answer {
     let mut answer = http::Response::new(body(bytes));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -241,7 +241,7 @@ fn answer(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> An
     answer
 }
 
-fn page_of(status: StatusCode, value: &Value) -> Answer {
+pub(super) fn page_of(status: StatusCode, value: &Value) -> Answer {
     answer(status, "application/json", value.to_string())
 }
 
@@ -253,6 +253,6 @@ fn bad(message: &str) -> Answer {
     problem(StatusCode::BAD_REQUEST, "mail", message)
 }
 
-fn problem(status: StatusCode, code: &str, message: &str) -> Answer {
+pub(super) fn problem(status: StatusCode, code: &str, message: &str) -> Answer {
     page_of(status, &json!({"schema": 1, "error": {"code": code, "message": message}}))
 }

@@ -1,0 +1,239 @@
+//! What becomes of a mail at one recipient.
+
+use super::{Happening, suppressed_reasons};
+use crate::base::Millis;
+use crate::services::ses::address::normal;
+use crate::services::ses::calls::kinds::{ACCOUNT, CONFIG_SET, OUTCOME, SUPPRESSED};
+use crate::services::ses::calls::suppression_key;
+use crate::services::ses::mail::Mail;
+use crate::services::ses::state::{Home, State};
+use serde_json::{Value, json};
+
+/// The domain of AWS's simulator.
+const SIMULATOR: &str = "simulator.amazonses.com";
+
+/// An outcome that the profile lays down for an address or a domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Delivered.
+    Delivery,
+    /// Refused for good.
+    Bounce,
+    /// Refused for now, until SES gives up.
+    TransientBounce,
+    /// Delivered, and reported as spam.
+    Complaint,
+    /// Refused by SES itself.
+    Reject,
+    /// Delivered later.
+    Delay,
+    /// Delivered and opened.
+    Open,
+    /// Delivered, opened, and a link followed.
+    Click,
+}
+
+impl Rule {
+    /// All of them, as profiles spell them.
+    pub const NAMES: [(&'static str, Rule); 8] = [
+        ("delivery", Rule::Delivery),
+        ("bounce", Rule::Bounce),
+        ("transient-bounce", Rule::TransientBounce),
+        ("complaint", Rule::Complaint),
+        ("reject", Rule::Reject),
+        ("delay", Rule::Delay),
+        ("open", Rule::Open),
+        ("click", Rule::Click),
+    ];
+
+    /// The rule called `name`.
+    pub fn named(name: &str) -> Option<Rule> {
+        Rule::NAMES.iter().find(|(known, _)| *known == name).map(|(_, rule)| *rule)
+    }
+}
+
+/// What becomes of a mail at one recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Fate {
+    Delivered,
+    /// Real: the address is suppressed from now on.
+    Bounced,
+    /// As the simulator does it: nothing is suppressed.
+    SimulatedBounce,
+    TransientBounce,
+    Complained,
+    SimulatedComplaint,
+    /// The simulator's address that is on everyone's suppression list.
+    OnGlobalList,
+    /// On the account's list, for this reason.
+    OnAccountListForBounce,
+    OnAccountListForComplaint,
+    /// No longer on the contact list that the mail is for.
+    Unsubscribed,
+    Rejected,
+    Delayed,
+    Opened,
+    Clicked,
+}
+
+impl Fate {
+    /// Of a mail at `address`.
+    pub fn of(state: &State, home: &Home, mail: &Mail, address: &str) -> Fate {
+        let address = normal(address).to_lowercase();
+        let (local, domain) = address.rsplit_once('@').unwrap_or((&address, ""));
+        if domain == SIMULATOR {
+            return match local.split('+').next().unwrap_or_default() {
+                "bounce" => Fate::SimulatedBounce,
+                "complaint" => Fate::SimulatedComplaint,
+                "suppressionlist" => Fate::OnGlobalList,
+                _ => Fate::Delivered,
+            };
+        }
+        let record = |kind: &str, key: &str| state.records.get(home, kind, key);
+        if let Some(listed) = record(SUPPRESSED.name, &suppression_key("", &address)) {
+            let set = mail.config_set.as_ref().and_then(|set| record(CONFIG_SET.name, set));
+            let reasons = suppressed_reasons(record(ACCOUNT.name, ""), set);
+            let reason = listed.get("Reason").and_then(Value::as_str).unwrap_or_default();
+            if reasons.iter().any(|r| r == reason) {
+                return match reason {
+                    "COMPLAINT" => Fate::OnAccountListForComplaint,
+                    _ => Fate::OnAccountListForBounce,
+                };
+            }
+        }
+        rule(state, home, &address, domain).map_or(Fate::Delivered, Fate::by)
+    }
+
+    /// What a rule of the profile, or whoever asks for it, makes of the mail.
+    pub fn by(rule: Rule) -> Fate {
+        match rule {
+            Rule::Delivery => Fate::Delivered,
+            Rule::Bounce => Fate::Bounced,
+            Rule::TransientBounce => Fate::TransientBounce,
+            Rule::Complaint => Fate::Complained,
+            Rule::Reject => Fate::Rejected,
+            Rule::Delay => Fate::Delayed,
+            Rule::Open => Fate::Opened,
+            Rule::Click => Fate::Clicked,
+        }
+    }
+
+    /// What happens, in its order. `feedback` makes ids.
+    pub fn happenings(
+        self,
+        address: &str,
+        now: Millis,
+        feedback: &mut dyn FnMut() -> String,
+    ) -> Vec<Happening> {
+        let delivered = || delivery(address, now);
+        match self {
+            Fate::Delivered => vec![delivered()],
+            Fate::Bounced | Fate::SimulatedBounce => {
+                let mut bounce = bounce(address, now, ("Permanent", "General"), feedback());
+                if self == Fate::Bounced {
+                    bounce.suppresses = Some((address.to_owned(), "BOUNCE"));
+                }
+                vec![bounce]
+            }
+            Fate::TransientBounce => {
+                vec![bounce(address, now, ("Transient", "General"), feedback())]
+            }
+            Fate::Complained | Fate::SimulatedComplaint => {
+                let mut complaint = complaint(address, now, None, feedback());
+                if self == Fate::Complained {
+                    complaint.suppresses = Some((address.to_owned(), "COMPLAINT"));
+                }
+                vec![delivered(), complaint]
+            }
+            Fate::OnGlobalList => {
+                vec![bounce(address, now, ("Permanent", "Suppressed"), feedback())]
+            }
+            Fate::OnAccountListForBounce => {
+                let kind = ("Permanent", "OnAccountSuppressionList");
+                vec![bounce(address, now, kind, feedback())]
+            }
+            Fate::Unsubscribed => {
+                let kind = ("Permanent", "UnsubscribedRecipient");
+                vec![bounce(address, now, kind, feedback())]
+            }
+            Fate::OnAccountListForComplaint => {
+                vec![complaint(address, now, Some("OnAccountSuppressionList"), feedback())]
+            }
+            Fate::Rejected => Vec::new(),
+            Fate::Delayed => vec![delay(address, now), delivered()],
+            Fate::Opened => vec![delivered(), open(now)],
+            Fate::Clicked => vec![delivered(), open(now), click(now, "http://localhost/")],
+        }
+    }
+}
+
+/// The rule for an address: its own, its domain's, or that of a domain above.
+fn rule(state: &State, home: &Home, address: &str, domain: &str) -> Option<Rule> {
+    let of = |key: &str| {
+        let record = state.records.get(home, OUTCOME.name, key)?;
+        Rule::named(record.get("Outcome")?.as_str()?)
+    };
+    let above = std::iter::successors(Some(domain), |d| d.split_once('.').map(|(_, above)| above));
+    std::iter::once(address).chain(above).find_map(of)
+}
+
+/// A delivery.
+fn delivery(address: &str, now: Millis) -> Happening {
+    let detail = json!({
+        "timestamp": now.iso8601(), "processingTimeMillis": 0, "recipients": [address],
+        "smtpResponse": "250 2.0.0 OK", "remoteMtaIp": "127.0.0.1",
+        "reportingMTA": "a8-1.smtp-out.amazonses.com"});
+    Happening::plain("Delivery", "delivery", detail)
+}
+
+fn bounce(address: &str, now: Millis, kind: (&str, &str), feedback: String) -> Happening {
+    let (status, diagnostic) = match kind {
+        (_, "General") if kind.0 == "Transient" => ("4.4.7", "smtp; 421 4.4.7 message expired"),
+        (_, "General") => ("5.1.1", "smtp; 550 5.1.1 user unknown"),
+        _ => (
+            "5.1.1",
+            "Amazon SES did not send the message to this address because it is on the suppression list",
+        ),
+    };
+    let detail = json!({
+        "feedbackId": feedback, "bounceType": kind.0, "bounceSubType": kind.1,
+        "bouncedRecipients": [{"emailAddress": address, "action": "failed", "status": status,
+                               "diagnosticCode": diagnostic}],
+        "timestamp": now.iso8601(), "remoteMtaIp": "127.0.0.1",
+        "reportingMTA": "dns; a8-1.smtp-out.amazonses.com"});
+    let counted = if kind.0 == "Transient" { "TransientBounce" } else { "PermanentBounce" };
+    Happening { counted: Some(counted), ..Happening::plain("Bounce", "bounce", detail) }
+}
+
+fn complaint(address: &str, now: Millis, sub: Option<&str>, feedback: String) -> Happening {
+    let detail = json!({
+        "feedbackId": feedback, "complaintSubType": sub,
+        "complainedRecipients": [{"emailAddress": address}],
+        "timestamp": now.iso8601(), "userAgent": "Amazon SES Mailbox Simulator",
+        "complaintFeedbackType": "abuse", "arrivalDate": now.iso8601()});
+    Happening::plain("Complaint", "complaint", detail)
+}
+
+fn delay(address: &str, now: Millis) -> Happening {
+    let detail = json!({
+        "timestamp": now.iso8601(), "delayType": "TransientCommunicationFailure",
+        "expirationTime": now.plus_seconds(14 * 3600).iso8601(),
+        "delayedRecipients": [{"emailAddress": address, "status": "4.4.1",
+                               "diagnosticCode": "smtp; 421 4.4.1 unable to connect"}]});
+    Happening::plain("DeliveryDelay", "deliveryDelay", detail)
+}
+
+const BROWSER: &str = "Mozilla/5.0 (devenv)";
+
+fn open(now: Millis) -> Happening {
+    let detail =
+        json!({"ipAddress": "127.0.0.1", "timestamp": now.iso8601(), "userAgent": BROWSER});
+    Happening::plain("Open", "open", detail)
+}
+
+fn click(now: Millis, link: &str) -> Happening {
+    let detail = json!({"ipAddress": "127.0.0.1", "timestamp": now.iso8601(),
+        "userAgent": BROWSER, "link": link, "linkTags": null});
+    Happening::plain("Click", "click", detail)
+}
