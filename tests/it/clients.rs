@@ -97,6 +97,13 @@ fn the_sdk_for_javascript_needs_no_more_than_the_variables() {
 }
 
 #[test]
+fn the_mailers_of_node_and_django_send_by_ses() {
+    let desk = Desk::open();
+    desk.run(node(), "nodemailer.mjs", &[]);
+    desk.run(python(), "django_mail.py", &[]);
+}
+
+#[test]
 fn many_streams_share_one_http2_connection() {
     Desk::open().run(node(), "http2.mjs", &[]);
 }

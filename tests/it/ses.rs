@@ -148,7 +148,7 @@ fn what_an_account_has_can_be_made_read_listed_altered_and_deleted() {
 
 #[test]
 fn mails_bounce_complain_and_are_suppressed_and_queues_hear_of_it() {
-    script_of("ses/events.py", "published,notifications,suppression");
+    script_of("ses/events.py", "published,notifications,suppression,receipt");
 }
 
 #[test]

@@ -197,6 +197,14 @@ def mail():
     third = aws("ses send-raw-email --raw-message", json.dumps({"Data": raw}))
     assert len({first["MessageId"], second["MessageId"], third["MessageId"]}) == 3
     assert float(aws("ses get-send-quota")["SentLast24Hours"]) == 3.0
+    template = {"TemplateName": "hello", "SubjectPart": "Hi {{name}}", "TextPart": "Dear {{name}}"}
+    aws("ses create-template --template", json.dumps(template))
+    fourth = aws("ses send-templated-email --source desk@example.com --destination ToAddresses=ann@example.com"
+                 " --template hello --template-data", json.dumps({"name": "Ann"}))
+    assert fourth["MessageId"]
+    assert aws("sesv2 get-email-template --template-name hello")["TemplateContent"]["Text"] == "Dear {{name}}"
+    aws("sesv2 create-contact-list --contact-list-name news")
+    assert aws("sesv2 list-contact-lists")["ContactLists"][0]["ContactListName"] == "news"
 
 
 def secrets():

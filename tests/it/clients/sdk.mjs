@@ -165,6 +165,29 @@ async function mail() {
     FromEmailAddress: "desk@example.com", Destination, Content: { Simple },
   }));
   assert.equal(new Set([first.MessageId, second.MessageId, third.MessageId]).size, 3);
+  await client.send(new sesv2.CreateEmailTemplateCommand({
+    TemplateName: "hello", TemplateContent: { Subject: "Hi {{name}}", Text: "Dear {{name}}" },
+  }));
+  const { RenderedTemplate } = await client.send(new sesv2.TestRenderEmailTemplateCommand({
+    TemplateName: "hello", TemplateData: JSON.stringify({ name: "Ann" }),
+  }));
+  assert.match(RenderedTemplate, /Dear Ann/);
+  await assert.rejects(
+    old.send(new ses.TestRenderTemplateCommand({ TemplateName: "hello", TemplateData: "{}" })),
+    (error) => error instanceof ses.MissingRenderingAttributeException);
+  const bulk = await old.send(new ses.SendBulkTemplatedEmailCommand({
+    Source: "desk@example.com", Template: "hello", DefaultTemplateData: JSON.stringify({ name: "all" }),
+    Destinations: [{ Destination }, { Destination, ReplacementTemplateData: JSON.stringify({ name: "one" }) }],
+  }));
+  assert.deepEqual(bulk.Status.map((one) => one.Status), ["Success", "Success"]);
+  await client.send(new sesv2.CreateConfigurationSetCommand({ ConfigurationSetName: "set" }));
+  const described = await old.send(new ses.DescribeConfigurationSetCommand({
+    ConfigurationSetName: "set", ConfigurationSetAttributeNames: ["reputationOptions"],
+  }));
+  assert.equal(described.ReputationOptions.SendingEnabled, true);
+  await assert.rejects(
+    old.send(new ses.CreateConfigurationSetCommand({ ConfigurationSet: { Name: "set" } })),
+    (error) => error instanceof ses.ConfigurationSetAlreadyExistsException);
   const absent = new sesv2.GetEmailIdentityCommand({ EmailIdentity: "absent.example" });
   await assert.rejects(client.send(absent), (error) => error instanceof sesv2.NotFoundException);
 }

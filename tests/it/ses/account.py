@@ -141,7 +141,8 @@ def receipt():
     refused(lambda: ses.create_receipt_rule(RuleSetName="set", Rule=rule("one")), "AlreadyExists")
     refused(lambda: ses.describe_receipt_rule(RuleSetName="set", RuleName="x"), "RuleDoesNotExist")
     refused(lambda: ses.describe_receipt_rule_set(RuleSetName="x"), "RuleSetDoesNotExist")
-    refused(lambda: ses.create_receipt_rule(RuleSetName="set", Rule=rule("bad", {})), "InvalidParameterValue")
+    refused(lambda: ses.create_receipt_rule(RuleSetName="set", Rule=rule(
+        "bad", {**header, "StopAction": {"Scope": "RuleSet"}})), "InvalidParameterValue")
     assert "Metadata" not in ses.describe_active_receipt_rule_set()
     ses.set_active_receipt_rule_set(RuleSetName="set")
     assert ses.describe_active_receipt_rule_set()["Metadata"]["Name"] == "set"

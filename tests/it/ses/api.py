@@ -248,7 +248,7 @@ def v2_refusals():
     refused(send({"Raw": {"Data": b"Subject: x\r\n\r\n"}}), bad, "Missing required header 'From'.")
     refused(
         send({"Template": {"TemplateName": "t", "TemplateData": "{}"}}, FromEmailAddress="a@x.org"),
-        "NotImplemented", "devenv does not serve ses templates yet; see docs/ses.md", 501,
+        "NotFoundException", "Template t does not exist.", 404,
     )
     refused(lambda: ses.get_email_identity(EmailIdentity="x@y.z"), "NotFoundException",
             "Email identity x@y.z does not exist.", 404)

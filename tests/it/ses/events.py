@@ -1,6 +1,8 @@
 """What becomes of mails: the simulator's addresses, suppression, events at queues; argv[1] names the function."""
 
 import json
+import os
+import smtplib
 import sys
 import time
 
@@ -121,6 +123,27 @@ def suppression():
     refused(lambda: send(v2, "b@x.org"), "SendingPausedException")
     refused(lambda: client("ses").send_email(Source="a@x.org", Destination={"ToAddresses": ["b@x.org"]}, Message=BODY),
             "AccountSendingPausedException")
+
+
+def receipt():
+    """An active receipt rule set, and a mail that comes by SMTP."""
+    ses, sqs = client("ses"), client("sqs")
+    url = sqs.create_queue(QueueName="inbound")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    ses.create_receipt_rule_set(RuleSetName="in")
+    rule = {"Name": "tell", "Enabled": True, "Recipients": ["support@x.org", ".y.org"], "Actions": [
+        {"SNSAction": {"TopicArn": arn, "Encoding": "UTF-8"}}, {"StopAction": {"Scope": "RuleSet"}}]}
+    ses.create_receipt_rule(RuleSetName="in", Rule=rule)
+    late = {"Name": "late", "Enabled": True, "Actions": [{"SNSAction": {"TopicArn": arn}}]}
+    ses.create_receipt_rule(RuleSetName="in", Rule=late, After="tell")
+    ses.set_active_receipt_rule_set(RuleSetName="in")
+    with smtplib.SMTP("127.0.0.1", int(os.environ["SMTP_PORT"])) as smtp:
+        smtp.sendmail("ann@z.org", ["support@x.org"], "Subject: Help\r\n\r\nPlease.\r\n")
+        smtp.sendmail("ann@z.org", ["me@mail.y.org"], "Subject: Help\r\n\r\nToo.\r\n")
+    notes = [json.loads(m["Message"]) for m in received(sqs, url, 2)]
+    assert [n["notificationType"] for n in notes] == ["Received"] * 2
+    assert "Please." in notes[0]["content"] and notes[0]["receipt"]["recipients"] == ["support@x.org"]
+    assert notes[0]["mail"]["commonHeaders"]["subject"] == "Help" and notes[0]["receipt"]["action"]["type"] == "SNS"
 
 
 def declared():

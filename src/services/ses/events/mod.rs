@@ -10,6 +10,7 @@
 mod fate;
 mod json;
 mod raise;
+mod receipt;
 mod watchers;
 
 pub use fate::{Fate, Rule};
@@ -100,6 +101,11 @@ impl Occasion<'_> {
             }
         }
         self.changes(&watchers, happenings, ids)
+    }
+
+    /// The changes that follow from the receipt rules, for a mail that came by SMTP.
+    pub fn received(&self, body: Option<&[u8]>, ids: &mut Ids) -> Vec<Change> {
+        receipt::received(self, body, ids)
     }
 
     /// The changes that follow from something that happened to the mail.

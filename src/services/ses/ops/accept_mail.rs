@@ -120,7 +120,11 @@ impl Operation for AcceptMail {
             return Ok(Accepted { message_id: id, posted });
         }
         let fate = self.options.unsubscribed.then_some(Fate::Unsubscribed);
-        let events = occasion.accepted(fate, context.ids);
+        let mut events = occasion.accepted(fate, context.ids);
+        if self.via == Via::Smtp {
+            let body = draft.body.held().map(|body| &body[..]);
+            events.extend(occasion.received(body, context.ids));
+        }
         state.last_mail += 1;
         events.iter().for_each(|change| state.absorb(change));
         changes.push(Change::MailPut { mail: Box::new(mail), head, body: draft.body });
