@@ -182,9 +182,9 @@ fn update_status(work: &mut Work<'_>) -> Result<Value, Error> {
     let (status, now) = (work.text("SendingStatus").to_owned(), work.timestamp());
     let arn = work.text("ReputationEntityReference").to_owned();
     let tenants = work.all(&TENANT, "").into_iter();
-    let tenant =
+    let mut tenant =
         tenants.filter(|(_, t)| t["TenantArn"] == arn.as_str()).map(|(k, t)| (k, t.clone()));
-    if let Some((name, mut tenant)) = tenant.last() {
+    if let Some((name, mut tenant)) = tenant.next_back() {
         tenant.insert("SendingStatus".into(), status.clone().into());
         work.put(&TENANT, &name, tenant);
     }
