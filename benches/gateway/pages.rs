@@ -37,12 +37,12 @@ pub(crate) fn report(runtime: &Runtime) {
     table.set_header(["page of 1000", "of 1 million keys", "of 10 thousand", "ratio"]);
     for (name, query) in [
         ("ListObjectsV2", "list-type=2&start-after="),
-        ("ListObjectsV2, delimiter (100 keys a prefix)", "list-type=2&delimiter=/&start-after="),
+        ("ListObjectsV2, common prefixes of 5 keys each", "list-type=2&delimiter=/&start-after="),
         ("ListObjectVersions", "versions&key-marker="),
     ] {
         let of = |bucket: &str, keys: u64| {
             let times = (0..TIMES).map(|n| {
-                // Anywhere in the first half, so that a page is full, with prefixes too where it can be.
+                // Anywhere in the first half, so that a page is full: of prefixes too, 2000 in the small bucket.
                 let start = keys / 2 * n / TIMES;
                 let path = format!("/{bucket}?{query}{}", key(start).replace('/', "%2F"));
                 let request = object("GET", &path, Bytes::new());
@@ -66,7 +66,7 @@ pub(crate) fn report(runtime: &Runtime) {
 }
 
 fn key(n: u64) -> String {
-    format!("folder-{:06}/key-{n:09}", n / 100)
+    format!("folder-{:06}/key-{n:09}", n / 5)
 }
 
 /// Fills the buckets behind the gateway's back: what `PutObject` would have stored, a thousand times
