@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 /// Bytes read at once.
 const READ_BYTES: usize = 256 * 1024;
 /// Reads that wait for the client.
-const READS_WAITING: usize = 3;
+const READS_WAITING: usize = 2;
 /// Bytes up to which a body is read before the answer, without a thread.
 const DIRECT_BYTES: u64 = 128 * 1024;
 /// Files opened before the answer; with more parts the rest are held, and opened as they are reached.
