@@ -3,7 +3,7 @@
 
 use super::error::{Error, Result};
 use super::index::{Index, Look, Place, UploadPlace};
-use super::known::{Changing, Known, Noted};
+use super::known::{ByHeart, Changes, Noted};
 use super::lifecycle::Sweep;
 use super::model::{Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
 use crate::base::Millis;
@@ -67,9 +67,9 @@ macro_rules! columns {
 /// The metadata as one connection sees it.
 pub(super) struct Store<'a> {
     connection: &'a Connection,
-    known: Option<&'a Arc<Known>>,
+    known: Option<&'a ByHeart>,
     noted: Noted,
-    changing: RefCell<Option<Changing>>,
+    changes: RefCell<Changes>,
     failed: Cell<Option<rusqlite::Error>>,
     freed: RefCell<Vec<String>>,
     calls: Cell<bool>,
@@ -82,7 +82,7 @@ impl<'a> Store<'a> {
             connection,
             known: None,
             noted: Noted::default(),
-            changing: RefCell::default(),
+            changes: RefCell::default(),
             failed: Cell::new(None),
             freed: RefCell::default(),
             calls: Cell::new(false),
@@ -94,19 +94,26 @@ impl<'a> Store<'a> {
         self.calls.get()
     }
 
-    /// The same, with buckets known by heart. The connection has read nothing yet.
-    pub(super) fn knowing(connection: &'a Connection, known: &'a Arc<Known>) -> Self {
-        Store { known: Some(known), noted: known.note(), ..Store::over(connection) }
+    /// The same, with what is known by heart. The connection has read nothing yet.
+    pub(super) fn knowing(connection: &'a Connection, known: &'a ByHeart) -> Self {
+        Store { known: Some(known), noted: known.buckets.note(), ..Store::over(connection) }
     }
 
-    /// What to hold on to until the commit is over, if buckets changed.
-    pub(super) fn changing(&self) -> Option<Changing> {
-        self.changing.take()
+    /// What to hold on to until the commit is over.
+    pub(super) fn changes(&self) -> Changes {
+        self.changes.take()
     }
 
     fn buckets_change(&self) {
         if let Some(known) = self.known {
-            self.changing.borrow_mut().get_or_insert_with(|| known.changing());
+            self.changes.borrow_mut().buckets.get_or_insert_with(|| known.buckets.changing());
+        }
+    }
+
+    fn object_changes(&self, version: &Version) {
+        if let Some(known) = self.known {
+            let like = known.objects(version.bucket, &version.key);
+            self.changes.borrow_mut().objects.push(like.changing());
         }
     }
 
@@ -297,7 +304,7 @@ impl Store<'_> {
 
 impl Look for Store<'_> {
     fn bucket(&self, name: &str) -> Result<Option<Bucket>> {
-        if let Some(bucket) = self.known.and_then(|known| known.get(name)) {
+        if let Some(bucket) = self.known.and_then(|known| known.buckets.get(name)) {
             return Ok(Some(Bucket::clone(&bucket)));
         }
         let found = self.one(
@@ -306,7 +313,7 @@ impl Look for Store<'_> {
             bucket,
         )?;
         if let (Some(known), Some(found)) = (self.known, &found) {
-            known.learn(self.noted, &Arc::new(found.clone()));
+            known.buckets.learn(self.noted, name, &Arc::new(found.clone()), 1);
         }
         Ok(found)
     }
@@ -450,6 +457,7 @@ impl Index for Store<'_> {
     }
 
     fn put_version(&mut self, version: &Version) -> Result<()> {
+        self.object_changes(version);
         self.run(
             concat!(
                 "INSERT INTO s3_versions(",
@@ -473,6 +481,7 @@ impl Index for Store<'_> {
     }
 
     fn update_version(&mut self, version: &Version) -> Result<()> {
+        self.object_changes(version);
         self.run(
             "UPDATE s3_versions SET attributes=?4 WHERE bucket=?1 AND key=?2 AND ord=?3",
             params![version.bucket, version.key, version.order, json(&version.attributes)],
@@ -481,6 +490,7 @@ impl Index for Store<'_> {
     }
 
     fn delete_version(&mut self, version: &Version) -> Result<()> {
+        self.object_changes(version);
         self.run(
             "DELETE FROM s3_versions WHERE bucket=?1 AND key=?2 AND ord=?3",
             params![version.bucket, version.key, version.order],

@@ -35,7 +35,7 @@ pub use workers::{Lifecycle, Replication};
 
 use super::error::{Error, Result};
 use super::index::{Look, existing};
-use super::known::Known;
+use super::known::{ByHeart, Changes};
 use super::model::Bucket;
 use super::store::{Store, WIPE};
 use crate::base::{Caller, Context, Ids, Problem};
@@ -57,7 +57,7 @@ pub struct S3 {
     ids: Mutex<Ids>,
     sqs: Arc<Sqs>,
     outbox: Arc<Outbox>,
-    known: Arc<Known>,
+    known: Arc<ByHeart>,
 }
 
 impl S3 {
@@ -105,7 +105,7 @@ impl S3 {
 
     /// The bucket called `name`, or `NoSuchBucket`.
     fn bucket(&self, name: &str) -> Result<Arc<Bucket>> {
-        match self.known.get(name) {
+        match self.known.buckets.get(name) {
             Some(bucket) => Ok(bucket),
             None => self.glance(|index| existing(index, name)).map(Arc::new),
         }
@@ -125,7 +125,7 @@ impl S3 {
             Ids::seeded(ids.next_u64())
         };
         let (caller, blobs, now) = (caller.clone(), self.blobs.clone(), self.clock.now());
-        let (known, held) = (self.known.clone(), RefCell::new(None));
+        let (known, held) = (self.known.clone(), RefCell::new(Changes::default()));
         let mut change = Some(change);
         let done = self.storage.transact(move |transaction| {
             let change = change.take().ok_or(rusqlite::Error::InvalidQuery)?;
@@ -134,7 +134,7 @@ impl S3 {
             let outcome = change(&mut store, &mut context);
             let calls = store.calls();
             // Held until this job is dropped, which is after its commit.
-            held.replace(store.changing());
+            held.replace(store.changes());
             // The reaper deletes a file only behind this commit, and only if it holds.
             store.finish()?.into_iter().for_each(|file| blobs.discard(file));
             Ok((outcome, calls))
@@ -255,7 +255,7 @@ impl Service for S3 {
         Box::pin(async {
             let (blobs, known, mut changing) = (self.blobs.clone(), self.known.clone(), None);
             let done = self.storage.transact(move |transaction| {
-                changing.get_or_insert_with(|| known.changing());
+                changing.get_or_insert_with(|| known.everything_changes());
                 let files = {
                     let sql = "SELECT file FROM s3_blobs WHERE file IS NOT NULL";
                     let mut files = transaction.prepare(sql)?;

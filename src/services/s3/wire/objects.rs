@@ -12,8 +12,9 @@ use crate::services::s3::access::denied;
 use crate::services::s3::checksum::Checksum;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, existing, slice};
+use crate::services::s3::known::Found;
 use crate::services::s3::lifecycle::expiration;
-use crate::services::s3::limits::{DELETE_KEYS_MAX, OBJECT_TAGS_MAX};
+use crate::services::s3::limits::{DELETE_KEYS_MAX, INLINE_BYTES_MAX, OBJECT_TAGS_MAX};
 use crate::services::s3::model::{Attributes, Bucket, Version, Versioning};
 use crate::services::s3::names::check_key;
 use crate::services::s3::ops::delete::{DeleteObject, DeleteObjects};
@@ -24,6 +25,7 @@ use crate::services::s3::range;
 use crate::services::s3::xml::{Element, Xml};
 use http::{HeaderMap, Method, StatusCode};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Response headers that a query may override, and how.
 const OVERRIDES: &[(&str, &str)] = &[
@@ -139,28 +141,45 @@ impl S3 {
     }
 
     /// The version that a read means, and the bodies that it is made of.
-    fn find_with_body(&self, head: &Head, bucket: &Bucket) -> Result<(Version, Bodies)> {
+    fn find_with_body(&self, head: &Head, bucket: &Bucket) -> Result<(Arc<Version>, Bodies)> {
         let id = head.param("versionId");
         if id.is_none() {
-            let found = self.glance(|index| index.newest_with_body(bucket.id, &head.key))?;
-            let (newest, body) = found.map_or((None, None), |(v, body)| (Some(v), body));
-            let version = visible(newest, &head.key)?;
-            if let ([whole], Some(body)) = (version.extents.as_slice(), body) {
-                let bodies = Bodies::from([(whole.blob, body)]);
-                return Ok((version, bodies));
-            }
-            if version.extents.is_empty() {
-                return Ok((version, Bodies::default()));
+            let like = self.known.objects(bucket.id, &head.key);
+            let known = like.get(&head.key).filter(|found| found.version.bucket == bucket.id);
+            let found = match known {
+                Some(found) => found,
+                None => {
+                    let noted = like.note();
+                    let found = self.newest_with_body(head, bucket)?;
+                    if found.version.size <= INLINE_BYTES_MAX as u64 {
+                        like.learn(noted, &head.key, &found, found.weight());
+                    }
+                    found
+                }
+            };
+            match (found.version.extents.as_slice(), &found.body) {
+                ([], _) => return Ok((found.version.clone(), Bodies::default())),
+                ([whole], Some(body)) => {
+                    let bodies = Bodies::from([(whole.blob, body.clone())]);
+                    return Ok((found.version.clone(), bodies));
+                }
+                _ => {}
             }
         }
         self.look(|index| {
             let version = find(index, bucket, &head.key, id, head.method.as_str())?;
             let bodies = bodies(index, &version.extents)?;
-            Ok((
-                version,
-                bodies.ok_or_else(|| Error::internal("the object's bytes are not recorded"))?,
-            ))
+            let bodies =
+                bodies.ok_or_else(|| Error::internal("the object's bytes are not recorded"))?;
+            Ok((Arc::new(version), bodies))
         })
+    }
+
+    fn newest_with_body(&self, head: &Head, bucket: &Bucket) -> Result<Arc<Found>> {
+        let found = self.glance(|index| index.newest_with_body(bucket.id, &head.key))?;
+        let (newest, body) = found.map_or((None, None), |(newest, body)| (Some(newest), body));
+        let version = Arc::new(visible(newest, &head.key)?);
+        Ok(Arc::new(Found { version, body }))
     }
 
     pub(super) async fn delete_object(&self, head: &Head) -> Result<Answer> {

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 /// Pieces of at least so many bytes go to the writing thread as they came; smaller ones are gathered.
 const BATCH_BYTES: usize = 64 * 1024;
 /// Batches that may wait for the writing thread: one, so that it never idles. The connection's own
-/// buffer, of up to 400 KiB, is what a batch keeps alive; sixteen uploads must fit into 60 MB.
+/// buffer is what a batch keeps alive; sixteen uploads must fit into 60 MB.
 const BATCHES_WAITING: usize = 1;
 
 /// What the head says of the body.
