@@ -39,6 +39,20 @@ const TARGETS: &[Target] = &[
             b"content-md5: 1B2M2Y8AsgTpgAmY7PhCfg==\nx-amz-trailer: x-amz-checksum-crc32\nx-amz-meta-a: \xff",
         ],
     ),
+    (
+        devenv::edge::smtp::fuzz::dialogue,
+        &[
+            b"\x04EHLO me\r\nMAIL FROM:<a@x.org> SIZE=9\r\nRCPT TO:<b@x.org>\r\nDATA\r\n..a\r\n\n.\r\n.\r\nQUIT\r\n",
+            b"\x00EHLO me\r\nAUTH LOGIN\r\ndGVzdA==\r\ndGVzdA==\r\nRSET\r\nSTARTTLS\r\n",
+        ],
+    ),
+    (
+        devenv::services::ses::fuzz::mail,
+        &[
+            b"From: a@x.org\r\nBcc: c@x.org,\r\n\td@x.org\r\nSubject: =?utf-8?Q?=C3=A4?=\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\naGk=\r\n--b--\r\n",
+            b"X-SES-MESSAGE-TAGS: a=1, b=2\nContent-Type: text/html; charset=latin1\n\n<a href=\"http://x.org/?a&amp;b\">",
+        ],
+    ),
 ];
 
 /// Bytes that stand in a good input's place.

@@ -374,7 +374,7 @@ fn smtp_refuses_what_is_too_big_and_goes_on() {
 
 #[test]
 fn smtp_speaks_tls_and_the_words_of_ses() {
-    smtp("starttls replies");
+    smtp("starttls replies by_curl");
 }
 
 #[test]

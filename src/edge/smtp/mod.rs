@@ -3,6 +3,7 @@
 //! sockets, and `talk` carries one connection.
 
 mod content;
+pub mod fuzz;
 mod login;
 mod session;
 mod talk;

@@ -14,6 +14,7 @@ pub mod draft;
 pub mod errands;
 pub mod error;
 pub mod events;
+pub mod fuzz;
 pub mod limits;
 pub mod mail;
 pub mod model;

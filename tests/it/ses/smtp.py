@@ -9,6 +9,7 @@ import os
 import smtplib
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -211,6 +212,18 @@ def starttls():
     raw.send(b"EHLO me in the clear\r\n")
     while raw.socket.recv(1000):
         pass
+
+
+def by_curl():
+    """curl's own SMTP, which wants TLS, checks the certificate and logs in by SASL."""
+    mail = b"From: a@x.org\r\nTo: b@x.org\r\nSubject: by curl\r\n\r\n.dot\r\n"
+    subprocess.run(
+        ["curl", "-sS", "--ssl-reqd", "--cacert", os.environ["SMTP_CERTIFICATE"], "--user", "123456789012:any",
+         "--mail-from", "a@x.org", "--mail-rcpt", "b@x.org", "--mail-rcpt", "c@x.org", "--upload-file", "-",
+         f"smtp://localhost:{PORT}"], input=mail, check=True, timeout=60)
+    [line] = mails()
+    assert (line["subject"], line["account"], line["bcc"]) == ("by curl", "123456789012", ["c@x.org"]), line
+    assert raw_of(line["id"]).endswith(b"\r\n\r\n.dot\r\n")
 
 
 def strict_login():

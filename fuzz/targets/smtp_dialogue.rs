@@ -1,0 +1,5 @@
+//! SMTP dialogues.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| devenv::edge::smtp::fuzz::dialogue(data));
