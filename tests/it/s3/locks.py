@@ -3,8 +3,12 @@
 import base64
 import datetime
 import hashlib
+import json
+import time
 
-from common import client, refused, s3, same
+import boto3
+
+from common import ENDPOINT, client, refused, s3, same
 
 B = "locked"
 at = {"Bucket": B}
@@ -142,8 +146,20 @@ cold = {"Bucket": "plain", "Key": "cold"}
 s3.put_object(**cold, Body=b"cold", StorageClass="GLACIER")
 refused("InvalidObjectState", 403, s3.get_object, **cold)
 refused("InvalidObjectState", 403, s3.copy_object, Bucket="plain", Key="warm", CopySource="plain/cold")
+sqs = boto3.client("sqs", endpoint_url=ENDPOINT, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+queue = sqs.create_queue(QueueName="restored")["QueueUrl"]
+told = {"QueueArn": "arn:aws:sqs:us-east-1:000000000000:restored", "Events": ["s3:ObjectRestore:*"]}
+s3.put_bucket_notification_configuration(Bucket="plain", NotificationConfiguration={"QueueConfigurations": [told]})
 for status in [202, 200]:
     same(s3.restore_object(**cold, RestoreRequest={"Days": 1})["ResponseMetadata"]["HTTPStatusCode"], status)
+records, deadline = [], time.monotonic() + 10
+while len(records) < 4 and time.monotonic() < deadline:
+    for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
+        records += json.loads(message["Body"]).get("Records", [])
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+told = {record["eventName"]: record for record in records}
+same(sorted(told), ["ObjectRestore:Completed", "ObjectRestore:Post"])
+same(told["ObjectRestore:Completed"]["glacierEventData"]["restoreEventData"]["lifecycleRestoreStorageClass"], "GLACIER")
 assert s3.head_object(**cold)["Restore"].startswith('ongoing-request="false", expiry-date="')
 same(s3.get_object(**cold)["Body"].read(), b"cold")
 refused("InvalidObjectState", 403, s3.restore_object, **plain, RestoreRequest={"Days": 1})
