@@ -28,6 +28,11 @@ impl Records {
         self.all.get(home)?.get(&(kind.to_owned(), key.to_owned()))
     }
 
+    /// Whether there is none at all.
+    pub fn none(&self, home: &Home) -> bool {
+        self.all.get(home).is_none_or(BTreeMap::is_empty)
+    }
+
     /// Puts a record in its place.
     pub fn put(&mut self, home: &Home, name: Name, record: Record) {
         self.all.entry(home.clone()).or_default().insert(name, record);

@@ -90,6 +90,9 @@ impl Fate {
                 _ => Fate::Delivered,
             };
         }
+        if state.records.none(home) {
+            return Fate::Delivered;
+        }
         let record = |kind: &str, key: &str| state.records.get(home, kind, key);
         if let Some(listed) = record(SUPPRESSED.name, &suppression_key("", &address)) {
             let set = mail.config_set.as_ref().and_then(|set| record(CONFIG_SET.name, set));
