@@ -123,7 +123,7 @@ fn request(first: &str, service: &str, headers: &str, body: Bytes) -> Request {
     Request { head, body }
 }
 
-fn json(service: &str, target: &str, version: &str, body: &str) -> Request {
+pub(crate) fn json(service: &str, target: &str, version: &str, body: &str) -> Request {
     let headers =
         format!("content-type: application/x-amz-json-{version}\r\nx-amz-target: {target}\r\n");
     request("POST /", service, &headers, Bytes::copy_from_slice(body.as_bytes()))

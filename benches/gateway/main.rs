@@ -17,6 +17,7 @@ mod client;
 mod disk;
 mod mail;
 mod pages;
+mod queues;
 mod server;
 
 use cases::{Baseline, Case};
@@ -55,6 +56,9 @@ fn main() {
     }
     if is_wanted("inbox") {
         mail::pages(&runtime);
+    }
+    if is_wanted("SQS queues") {
+        queues::report(&runtime);
     }
     if is_wanted("up") || is_wanted("start") {
         boot::report();

@@ -140,9 +140,6 @@ impl ServiceError for Error {
                     "One or more parameters {verb}. Reason: Message must be shorter than {bytes_max} bytes."
                 )
             }
-            Error::PermissionOverLimit { what, max } => {
-                format!("{max} {what} are allowed at the most.")
-            }
             Error::PurgeInProgress { queue } => format!(
                 "Only one PurgeQueue operation on {queue} is allowed every {} seconds.",
                 limits::COOLDOWN_SECONDS
@@ -153,14 +150,10 @@ impl ServiceError for Error {
             Error::ReceiptHandleInvalid { handle } => {
                 format!("The input receipt handle \"{handle}\" is not a valid receipt handle.")
             }
-            Error::ResourceNotFound { name } => {
-                format!("The resource that you specified for the {name} parameter doesn't exist.")
-            }
             Error::TooManyTags => {
                 format!("Too many tags. A queue has {} at the most.", limits::TAGS_MAX)
             }
-            Error::UnknownAttribute { name } => format!("Unknown Attribute {name}."),
-            other => other.batch_message().unwrap_or_else(|| other.fixed_message().into()),
+            other => other.batch_message().unwrap_or_else(|| other.short_message()),
         }
     }
 }
@@ -188,6 +181,19 @@ impl Error {
             ),
             _ => return None,
         })
+    }
+
+    fn short_message(&self) -> String {
+        match self {
+            Error::PermissionOverLimit { what, max } => {
+                format!("{max} {what} are allowed at the most.")
+            }
+            Error::ResourceNotFound { name } => {
+                format!("The resource that you specified for the {name} parameter doesn't exist.")
+            }
+            Error::UnknownAttribute { name } => format!("Unknown Attribute {name}."),
+            fixed => fixed.fixed_message().into(),
+        }
     }
 
     fn fixed_message(&self) -> &'static str {
