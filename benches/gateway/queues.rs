@@ -206,7 +206,7 @@ pub(crate) fn report(runtime: &Runtime) {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["queues", "devenv", "held against", "ratio"]);
-    rows.into_iter().for_each(|row| drop(table.add_row(row)));
+    table.add_rows(rows);
     table.column_iter_mut().skip(1).for_each(|c| c.set_cell_alignment(CellAlignment::Right));
     println!("{table}");
 }

@@ -31,6 +31,14 @@ const TARGETS: &[Target] = &[
             b"b.s3.localhost:4566 k?Signature=a&Expires=1795256131&AWSAccessKeyId=k",
         ],
     ),
+    (
+        devenv::services::sqs::fuzz::query,
+        &[
+            b"Action=SendMessageBatch&QueueUrl=q&SendMessageBatchRequestEntry.1.Id=a&SendMessageBatchRequestEntry.1.MessageBody=%C3%A4&SendMessageBatchRequestEntry.1.MessageAttribute.1.Name=n&SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.DataType=Number&SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.StringValue=1",
+            b"QueueUrl=q.fifo&MessageBody=x&MessageGroupId=g&MessageDeduplicationId=e&MaxNumberOfMessages=3&AttributeName.1=All",
+            b"QueueUrl=q&QueueName=new&Attribute.1.Name=RedrivePolicy&Attribute.1.Value=%7B%22deadLetterTargetArn%22%3A%22arn%3Aaws%3Asqs%3Aus-east-1%3A000000000000%3Aq%22%2C%22maxReceiveCount%22%3A1%7D&Tag.1.Key=k&Tag.1.Value=v",
+        ],
+    ),
     (fuzz::ranges, &[b"\x0a\0\0\0\0\0\0\0bytes=0-9", b"\xff\xff\xff\xff\xff\xff\xff\xffbytes=-5"]),
     (
         fuzz::headers,

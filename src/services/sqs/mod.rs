@@ -28,4 +28,4 @@ pub use queue::{Counts, Queue, QueueRecord};
 pub use redrive::{QueueArn, Redrive, RedriveAllow};
 pub use settings::{RawAttributes, Settings};
 pub use state::{Change, State};
-pub use wire::Sqs;
+pub use wire::{Sqs, fuzz};

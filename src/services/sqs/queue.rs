@@ -200,10 +200,15 @@ impl Queue {
         let position = self.next;
         self.next += 1;
         if self.next > self.reserved {
-            self.reserved = self.next + limits::SEQUENCES_RESERVED;
-            changes.push(Change::Reserved { queue: self.record.id, positions: self.reserved });
+            self.set_aside(changes);
         }
         position
+    }
+
+    /// Sets positions aside on disk. A new queue does so at once, lest its first message pay for it.
+    pub fn set_aside(&mut self, changes: &mut Vec<Change>) {
+        self.reserved = self.next + limits::SEQUENCES_RESERVED;
+        changes.push(Change::Reserved { queue: self.record.id, positions: self.reserved });
     }
 
     /// Takes up counting where the disk says.

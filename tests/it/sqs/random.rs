@@ -1,5 +1,6 @@
 //! Random operations with steps of time against a model that scans a list: what is received, when and in
-//! which order; that nothing is lost or doubled; and that a restart changes nothing of it.
+//! which order; delays, retention, deduplication and dead letters; that nothing is lost or doubled; and that
+//! a restart changes nothing of it.
 
 use super::script::Core;
 use devenv::base::Millis;
@@ -46,6 +47,10 @@ struct Sent {
 
 struct Model {
     fifo: bool,
+    /// Receives after which a message goes to the dead-letter queue, where there is one.
+    receives_max: Option<u32>,
+    /// Ids of those that went.
+    dead: Vec<String>,
     alive: Vec<Sent>,
     remembered: HashMap<u8, (Millis, String)>,
 }
@@ -61,7 +66,12 @@ impl Model {
         while taken.len() < max {
             let next = if self.fifo { self.next_fifo(&taken, now) } else { self.next(&taken, now) };
             let Some(next) = next else { break };
-            taken.push(next);
+            if self.receives_max.is_some_and(|max| self.alive[next].receives >= max) {
+                self.dead.push(self.alive.remove(next).id);
+                taken.iter_mut().filter(|at| **at > next).for_each(|at| *at -= 1);
+            } else {
+                taken.push(next);
+            }
         }
         taken
     }
@@ -86,16 +96,32 @@ impl Model {
 
 const RETENTION_S: i64 = 120;
 
-fn play(fifo: bool, steps: Vec<Step>) {
+fn play(fifo: bool, receives_max: Option<u32>, steps: Vec<Step>) {
     let mut core = Core::new();
+    let dead = if fifo { "dead.fifo" } else { "dead" };
     let name = if fifo { "q.fifo" } else { "q" };
     let mut attributes = vec![("MessageRetentionPeriod".to_owned(), RETENTION_S.to_string())];
     if fifo {
         attributes.push(("FifoQueue".to_owned(), "true".to_owned()));
     }
+    let fifo_attribute = attributes[1..].iter().cloned().collect();
+    let create =
+        CreateQueue { queue_name: dead.into(), attributes: fifo_attribute, ..Default::default() };
+    core.apply(create).unwrap();
+    if let Some(max) = receives_max {
+        let arn = format!("arn:aws:sqs:us-east-1:000000000000:{dead}");
+        let policy = format!("{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":{max}}}");
+        attributes.push(("RedrivePolicy".to_owned(), policy));
+    }
     let attributes = attributes.into_iter().collect();
     core.apply(CreateQueue { queue_name: name.into(), attributes, ..Default::default() }).unwrap();
-    let mut model = Model { fifo, alive: Vec::new(), remembered: HashMap::new() };
+    let mut model = Model {
+        fifo,
+        receives_max,
+        dead: Vec::new(),
+        alive: Vec::new(),
+        remembered: HashMap::new(),
+    };
     let mut handles: Vec<String> = Vec::new();
     for step in steps {
         let now = core.now;
@@ -124,6 +150,30 @@ fn play(fifo: bool, steps: Vec<Step>) {
             Step::Delete { .. } | Step::Hide { .. } => {}
         }
     }
+    let mut buried = Vec::new();
+    loop {
+        let receive = ReceiveMessage {
+            queue_url: dead.into(),
+            max_number_of_messages: Some(10),
+            ..Default::default()
+        };
+        let some = core.apply(receive).unwrap().messages;
+        // A group of a FIFO queue goes on when its first messages are gone.
+        for message in &some {
+            let delete = DeleteMessage {
+                queue_url: dead.into(),
+                receipt_handle: message.receipt_handle.clone(),
+            };
+            core.apply(delete).unwrap();
+        }
+        if some.is_empty() {
+            break;
+        }
+        buried.extend(some.into_iter().map(|m| m.message_id));
+    }
+    buried.sort();
+    model.dead.sort();
+    assert_eq!(buried, model.dead, "dead letters");
     let names = vec!["All".to_owned()];
     let now = core.now;
     model.alive.retain(|m| m.expires > now);
@@ -255,11 +305,25 @@ proptest! {
 
     #[test]
     fn a_standard_queue_does_what_a_plain_list_would(steps in prop::collection::vec(step(), 1..120)) {
-        play(false, steps);
+        play(false, None, steps);
     }
 
     #[test]
     fn a_fifo_queue_does_what_a_plain_list_would(steps in prop::collection::vec(step(), 1..120)) {
-        play(true, steps);
+        play(true, None, steps);
+    }
+
+    #[test]
+    fn dead_letters_of_a_standard_queue_are_all_in_one_place(
+        max in 1..4u32, steps in prop::collection::vec(step(), 1..120)
+    ) {
+        play(false, Some(max), steps);
+    }
+
+    #[test]
+    fn dead_letters_of_a_fifo_queue_are_all_in_one_place(
+        max in 1..4u32, steps in prop::collection::vec(step(), 1..120)
+    ) {
+        play(true, Some(max), steps);
     }
 }

@@ -84,7 +84,9 @@ impl Operation for CreateQueue {
         check_redrive(state, &record)?;
         record.id = state.next_queue_id();
         changes.push(Change::QueuePut { record: Box::new(record.clone()) });
-        state.insert(Queue::new(record));
+        let mut queue = Queue::new(record);
+        queue.set_aside(changes);
+        state.insert(queue);
         Ok(url)
     }
 }

@@ -2,6 +2,7 @@
 //! worker that carries move tasks on.
 
 mod bells;
+pub mod fuzz;
 mod pages;
 mod receive;
 
