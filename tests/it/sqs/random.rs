@@ -96,8 +96,8 @@ impl Model {
 
 const RETENTION_S: i64 = 120;
 
-fn play(fifo: bool, receives_max: Option<u32>, steps: Vec<Step>) {
-    let mut core = Core::new();
+/// A queue, and beside it one for its dead letters.
+fn queues(core: &mut Core, fifo: bool, receives_max: Option<u32>) -> (&'static str, &'static str) {
     let dead = if fifo { "dead.fifo" } else { "dead" };
     let name = if fifo { "q.fifo" } else { "q" };
     let mut attributes = vec![("MessageRetentionPeriod".to_owned(), RETENTION_S.to_string())];
@@ -115,6 +115,12 @@ fn play(fifo: bool, receives_max: Option<u32>, steps: Vec<Step>) {
     }
     let attributes = attributes.into_iter().collect();
     core.apply(CreateQueue { queue_name: name.into(), attributes, ..Default::default() }).unwrap();
+    (name, dead)
+}
+
+fn play(fifo: bool, receives_max: Option<u32>, steps: Vec<Step>) {
+    let mut core = Core::new();
+    let (name, dead) = queues(&mut core, fifo, receives_max);
     let mut model = Model {
         fifo,
         receives_max,
@@ -150,6 +156,12 @@ fn play(fifo: bool, receives_max: Option<u32>, steps: Vec<Step>) {
             Step::Delete { .. } | Step::Hide { .. } => {}
         }
     }
+    dead_letters(&mut core, &mut model, dead);
+    counts(&mut core, &mut model, name);
+}
+
+/// What went to the dead-letter queue is there, each once.
+fn dead_letters(core: &mut Core, model: &mut Model, dead: &str) {
     let mut buried = Vec::new();
     loop {
         let receive = ReceiveMessage {
@@ -174,6 +186,10 @@ fn play(fifo: bool, receives_max: Option<u32>, steps: Vec<Step>) {
     buried.sort();
     model.dead.sort();
     assert_eq!(buried, model.dead, "dead letters");
+}
+
+/// What is left is where the model has it.
+fn counts(core: &mut Core, model: &mut Model, name: &str) {
     let names = vec!["All".to_owned()];
     let now = core.now;
     model.alive.retain(|m| m.expires > now);
