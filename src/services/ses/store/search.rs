@@ -210,7 +210,7 @@ mod tests {
         let left: BTreeSet<i64> = found(&storage, &filter).await.into_iter().collect();
         assert_eq!(left, (1..20).collect());
         assert_eq!(storage.read(mails::last).unwrap(), 20, "its number is not used again");
-        storage.transact(|t| mails::delete_all(t)).await.unwrap();
+        storage.transact(mails::delete_all).await.unwrap();
         assert!(found(&storage, &filter).await.is_empty());
         storage
             .transact(|t| mails::put(t, &mail(1), b"\r\n", &Body::Held("x".into())))
