@@ -18,8 +18,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
-/// Bytes read at once.
-const READ_BYTES: usize = 256 * 1024;
+/// Bytes read at once; sixteen downloads must fit into 60 MB.
+const READ_BYTES: usize = 192 * 1024;
 /// Reads that wait for the client.
 const READS_WAITING: usize = 2;
 /// Bytes up to which a body is read before the answer, without a thread.
