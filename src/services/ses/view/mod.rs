@@ -154,14 +154,21 @@ fn kind(part: &MessagePart<'_>) -> Option<String> {
 
 /// The plain text, if the mail has one of its own (the parser would make one from HTML).
 fn text(mail: Option<&Message<'_>>) -> Option<String> {
-    let is_text = |part: &MessagePart<'_>| part.is_text() && !part.is_text_html();
+    let is_text = |part: &MessagePart<'_>| {
+        part.is_text()
+            && !part.is_text_html()
+            && kind(part).is_none_or(|kind| kind.eq_ignore_ascii_case("text/plain"))
+    };
     let found = mail?.text_bodies().find(|part| is_text(part));
     let text = found.and_then(|part| part.text_contents()).map(normal_lines);
     text.or_else(|| stray(mail?, is_text))
 }
 
 fn html(mail: Option<&Message<'_>>) -> Option<String> {
-    let is_html = |part: &MessagePart<'_>| part.is_text_html();
+    // A part without an end is read as a plain file, whatever it says of itself.
+    let is_html = |part: &MessagePart<'_>| {
+        part.is_text_html() || kind(part).is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"))
+    };
     let found = mail?.html_bodies().find(|part| is_html(part));
     let html = found.and_then(|part| part.text_contents()).map(normal_lines);
     html.or_else(|| stray(mail?, is_html))
