@@ -58,7 +58,7 @@ async fn show_clock(State(dispatch): State<Arc<Dispatch>>) -> Answer {
 }
 
 /// `{"set": "2027-01-31T09:00:00Z"}`, `{"advance": "15m"}`, `{"freeze": true}`, `{"resume": true}`;
-/// several at once are done in this order.
+/// of several at once the clock stands still first, then shows the instant, then goes on.
 async fn move_clock(State(dispatch): State<Arc<Dispatch>>, body: Bytes) -> Answer {
     let orders = match clock_orders(&body) {
         Ok(orders) => orders,
@@ -83,19 +83,18 @@ fn clock_orders(body: &[u8]) -> Result<Vec<ClockOrder>, Problem> {
     let asked: ClockBody = serde_json::from_slice(body)
         .map_err(|e| wrong(format!("the body is no order to the clock: {e}")))?;
     let mut orders = Vec::new();
-    match asked.set.as_deref() {
-        None => {}
-        Some("now") => orders.push(ClockOrder::Reset),
-        Some(text) => {
-            let to_ms = parse_instant(text).map_err(wrong)?.0;
-            orders.push(ClockOrder::Set { to_ms });
-        }
+    let to_now = asked.set.as_deref() == Some("now");
+    orders.extend(to_now.then_some(ClockOrder::Reset));
+    // Before the instant is set: a clock that stands still shows exactly the instant asked for.
+    orders.extend(asked.freeze.then_some(ClockOrder::Freeze));
+    if let Some(text) = asked.set.filter(|_| !to_now) {
+        let to_ms = parse_instant(&text).map_err(wrong)?.0;
+        orders.push(ClockOrder::Set { to_ms });
     }
     if let Some(text) = asked.advance {
         let by = duration::parse(&text).map_err(wrong)?;
         orders.push(ClockOrder::Advance { by_ms: by.as_millis() as i64 });
     }
-    orders.extend(asked.freeze.then_some(ClockOrder::Freeze));
     orders.extend(asked.resume.then_some(ClockOrder::Resume));
     match orders.is_empty() {
         true => Err(wrong("the body orders nothing".to_owned())),
