@@ -57,6 +57,7 @@ impl Services {
         vec![
             self.outbox.clone(),
             self.sqs.worker(),
+            self.secretsmanager.worker(),
             Arc::new(s3::Lifecycle(self.s3.clone())),
             Arc::new(s3::Replication(self.s3.clone())),
             self.ses.forwarder(),

@@ -95,6 +95,27 @@ pub enum Error {
     MalformedPolicy(String),
     /// A resource policy that would let everybody in.
     PublicPolicy,
+    /// The secret is a copy: only its primary can be changed.
+    ReplicaReadOnly,
+    /// The secret is no copy.
+    NotAReplica,
+    /// A secret with copies cannot be deleted.
+    StillReplicated {
+        /// The secret.
+        arn: String,
+        /// Where its copies are.
+        regions: Vec<String>,
+    },
+    /// It has a copy in another account already.
+    TooManyReplicas,
+    /// `RotateSecret` without a token.
+    RotationTokenMissing,
+    /// No rotation function is known of the secret.
+    NoFunction,
+    /// The rotation function that was named is none of this environment.
+    FunctionUnknown,
+    /// A rotation before this one has not come to its end.
+    RotationUnfinished,
     /// AWS has it, devenv does not serve it.
     NotServed(&'static str),
     /// The machine gave no randomness.
@@ -112,8 +133,14 @@ impl ServiceError for Error {
             | TokenMissing
             | MarkedForDeletion
             | NameScheduledForDeletion
+            | NotAReplica
+            | NoFunction
+            | RotationUnfinished
             | NoValue => "InvalidRequestException",
-            TooManyStages | TooManyVersions | TooManySecrets => "LimitExceededException",
+            FunctionUnknown => "AccessDeniedException",
+            TooManyReplicas | TooManyStages | TooManyVersions | TooManySecrets => {
+                "LimitExceededException"
+            }
             TwoValues
             | ValueTooLong
             | ForceWithWindow
@@ -127,6 +154,9 @@ impl ServiceError for Error {
             | ReservedTag(_)
             | DuplicateTag(_)
             | InvalidTag(_)
+            | ReplicaReadOnly
+            | StillReplicated { .. }
+            | RotationTokenMissing
             | InvalidParameter(_) => "InvalidParameterException",
             InvalidNextToken => "InvalidNextTokenException",
             MalformedPolicy(_) => "MalformedPolicyDocumentException",
@@ -172,7 +202,7 @@ impl ServiceError for Error {
             TokenInUse { token, arn } => format!(
                 "You can't use ClientRequestToken {token} because that value is already in use for a version of secret {arn}."
             ),
-            TokenMissing => {
+            TokenMissing | RotationTokenMissing => {
                 "You must provide a ClientRequestToken value. We recommend a UUID-type value.".into()
             }
             MarkedForDeletion => "You can't perform this operation on the secret because it was marked for deletion.".into(),
@@ -218,8 +248,20 @@ impl Error {
             InvalidTag(key) => format!("The tag {key} contains characters that aren't allowed."),
             InvalidNextToken => "The NextToken value is invalid.".into(),
             InvalidParameter(text) => text.clone(),
-            MalformedPolicy(what) => format!("This resource policy contains invalid Json: {what}"),
+            MalformedPolicy(what) => what.clone(),
             PublicPolicy => "This resource policy grants broad access to your secret, and BlockPublicPolicy is set.".into(),
+            ReplicaReadOnly => "Operation not permitted on a replica secret. Call must be made in primary secret's region.".into(),
+            NotAReplica => "The secret isn't a replica secret.".into(),
+            StillReplicated { arn, regions } => format!(
+                "You can't delete secret {arn} that still has replica regions [{}].",
+                regions.join(", ")
+            ),
+            TooManyReplicas => "A secret can have at most one cross-account replica.".into(),
+            NoFunction => "No Lambda rotation function ARN is associated with this secret.".into(),
+            FunctionUnknown => "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.".into(),
+            RotationUnfinished => {
+                "A previous rotation isn't complete. That rotation will be reattempted.".into()
+            }
             NotServed(what) => {
                 format!("devenv does not serve {what} yet; see docs/secretsmanager.md")
             }

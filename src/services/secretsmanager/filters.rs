@@ -5,6 +5,7 @@
 
 use super::error::Error;
 use super::limits::FILTERS_MAX;
+use super::ops::primary_region;
 use super::state::Secret;
 use serde::Deserialize;
 
@@ -71,7 +72,8 @@ fn matches(key: &str, value: &str, name: &str, secret: &Secret) -> bool {
             let texts = tags.iter().flat_map(|(key, text)| [key.as_str(), text.as_str()]);
             texts.chain([name, description]).any(|text| lower(text).contains(&lower(word)))
         }),
-        // No secret here has a primary in another region, and none belongs to another service.
+        "primary-region" => primary_region(secret).is_some_and(|region| region.starts_with(value)),
+        // No secret here belongs to another service.
         _ => false,
     }
 }

@@ -51,6 +51,22 @@ pub const FILTERS_MAX: usize = 10;
 pub const PASSWORD_CHARS_MAX: i64 = 4096;
 /// Characters of a random password unless asked otherwise.
 pub const PASSWORD_CHARS_DEFAULT: i64 = 32;
+/// Attempts of a rotation before it is given up. AWS says "multiple times".
+pub const ROTATION_ATTEMPTS_MAX: u32 = 5;
+/// Seconds between a failed attempt and the next; each further failure doubles them.
+pub const ROTATION_PAUSE_SECONDS: i64 = 5;
+/// Characters of the ARN of a rotation function at the most.
+pub const FUNCTION_CHARS_MAX: usize = 2048;
+/// Regions of one request, and replicas of a secret, at the most: devenv's own bound.
+pub const REPLICAS_MAX: usize = 64;
+/// Characters of an ARN of a secret at the least.
+pub const ARN_CHARS_MIN: usize = 20;
+/// Characters of the kind of a managed external secret at the most.
+pub const KIND_CHARS_MAX: usize = 256;
+/// Items of the metadata of a managed external secret at the most: devenv's own bound.
+pub const EXTERNAL_ITEMS_MAX: usize = 50;
+/// Characters of a policy's name at the most.
+pub const POLICY_NAME_CHARS_MAX: usize = 64;
 /// Bytes of a request at the most: a value of full size in base64 or with every character escaped
 /// as `\u0000`, and a policy beside it.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;

@@ -11,9 +11,11 @@ pub mod limits;
 pub mod ops;
 pub mod password;
 pub mod policy;
+pub mod replication;
+pub mod rotation;
 pub mod sealed;
 pub mod state;
-mod store;
+pub(super) mod store;
 #[cfg(test)]
 mod tests;
 pub mod validate;
@@ -21,4 +23,5 @@ pub mod versions;
 mod wire;
 
 pub use ops::Provisioned;
-pub use wire::SecretsManager;
+pub use ops::{Event, function_name};
+pub use wire::{Called, RotationFunctions, SecretsManager};

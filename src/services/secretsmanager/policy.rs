@@ -1,67 +1,31 @@
-//! Resource policies: whether one can be read, and whether it would let everybody in.
+//! Resource policies of secrets: what Secrets Manager asks of one beyond the grammar all services share.
 //!
-//! Stored and shown, not yet enforced. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>
+//! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html>
 
 use super::error::Error;
-use serde_json::Value;
+use crate::policy::{Decision, Grammar, Keys, Mistake, Policy, Request, Who};
 
-/// Reads a policy and checks its form: statements with an effect, a principal, actions and resources.
-pub fn read(text: &str) -> Result<Value, Error> {
-    let malformed = |what: &str| Error::MalformedPolicy(what.to_owned());
-    let policy: Value = serde_json::from_str(text).map_err(|e| malformed(&e.to_string()))?;
-    let members = policy.as_object().ok_or_else(|| malformed("the policy is not an object"))?;
-    let known = |version: &Value| matches!(version.as_str(), Some("2012-10-17" | "2008-10-17"));
-    if !members.get("Version").is_none_or(known) {
-        return Err(malformed("Version must be 2012-10-17 or 2008-10-17"));
-    }
-    let statements = statements(&policy);
-    if statements.is_empty() {
-        return Err(malformed("the policy has no Statement"));
-    }
-    for statement in statements {
-        let members = statement.as_object().ok_or_else(|| malformed("a Statement is no object"))?;
-        if !matches!(members.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny")) {
-            return Err(malformed("the Effect of a Statement must be Allow or Deny"));
-        }
-        for pair in
-            [["Principal", "NotPrincipal"], ["Action", "NotAction"], ["Resource", "NotResource"]]
-        {
-            if pair.iter().filter(|name| members.contains_key(**name)).count() != 1 {
-                return Err(malformed(&format!(
-                    "a Statement must have exactly one of {} and {}",
-                    pair[0], pair[1]
-                )));
+/// Reads a policy.
+pub fn read(text: &str) -> Result<Policy, Error> {
+    Policy::parse(text, Grammar::Resource).map_err(|mistake| {
+        Error::MalformedPolicy(match mistake {
+            Mistake::InvalidJson | Mistake::NotAnObject => {
+                "This resource policy contains invalid Json".into()
             }
-        }
-    }
-    Ok(policy)
-}
-
-/// Whether a statement allows any principal without a condition.
-pub fn is_public(policy: &Value) -> bool {
-    statements(policy).into_iter().any(|statement| {
-        statement.get("Effect").and_then(Value::as_str) == Some("Allow")
-            && statement.get("Condition").is_none()
-            && (statement.get("NotPrincipal").is_some()
-                || statement.get("Principal").is_some_and(is_anyone))
+            Mistake::Principal(..) => {
+                "This resource policy contains an unsupported principal".into()
+            }
+            other => format!("This resource policy contains a syntax error: {other}"),
+        })
     })
 }
 
-fn statements(policy: &Value) -> Vec<&Value> {
-    match policy.get("Statement") {
-        Some(Value::Array(many)) => many.iter().collect(),
-        Some(one) => vec![one],
-        None => Vec::new(),
-    }
-}
-
-fn is_anyone(principal: &Value) -> bool {
-    match principal {
-        Value::String(text) => text == "*",
-        Value::Array(many) => many.iter().any(is_anyone),
-        Value::Object(by_kind) => by_kind.get("AWS").is_some_and(is_anyone),
-        _ => false,
-    }
+/// Whether it takes from `account` itself the means of changing it.
+pub fn locks_out(policy: &Policy, account: &str, resource: &str) -> bool {
+    let (who, keys) = (Who::account(account), Keys::new());
+    let request =
+        Request { who: &who, action: "secretsmanager:PutResourcePolicy", resource, keys: &keys };
+    policy.decide(&request) == Decision::Deny
 }
 
 #[cfg(test)]
@@ -72,14 +36,14 @@ mod tests {
 
     #[test]
     fn a_wildcard_principal_is_public_unless_a_condition_narrows_it() {
-        assert!(is_public(&read(OPEN).unwrap()));
+        assert!(read(OPEN).unwrap().is_public());
         let narrowed = OPEN.replace(
             "\"Resource\"",
             "\"Condition\":{\"StringEquals\":{\"aws:PrincipalOrgID\":\"o-1\"}},\"Resource\"",
         );
-        assert!(!is_public(&read(&narrowed).unwrap()));
+        assert!(!read(&narrowed).unwrap().is_public());
         let named = OPEN.replace("[\"*\"]", "\"arn:aws:iam::123456789012:root\"");
-        assert!(!is_public(&read(&named).unwrap()));
+        assert!(!read(&named).unwrap().is_public());
     }
 
     #[test]
@@ -94,5 +58,12 @@ mod tests {
         ] {
             assert!(matches!(read(text), Err(Error::MalformedPolicy(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn a_policy_that_denies_its_own_account_everything_is_told() {
+        let deny = OPEN.replace("Allow", "Deny").replace("secretsmanager:GetSecretValue", "*");
+        assert!(locks_out(&read(&deny).unwrap(), "000000000000", "*"));
+        assert!(!locks_out(&read(OPEN).unwrap(), "000000000000", "*"));
     }
 }

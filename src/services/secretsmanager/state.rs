@@ -1,9 +1,11 @@
 //! The secrets of every account and region, and how a `SecretId` finds one.
 //!
 //! Invariants: a staging label sits on at most one version of a secret; exactly one version bears
-//! `AWSCURRENT` as soon as there is a version.
+//! `AWSCURRENT` as soon as a version has a value.
 
 use super::error::Error;
+use super::replication::{Primary, Replica};
+use super::rotation::Rotation;
 use super::sealed::Value;
 use super::validate;
 use crate::base::{Caller, Millis};
@@ -25,6 +27,19 @@ pub struct Key {
     pub region: String,
     /// The friendly name.
     pub name: String,
+}
+
+impl Key {
+    /// The place of the secret with this whole ARN.
+    pub fn of_arn(arn: &str) -> Option<Key> {
+        let parts: Vec<&str> = arn.splitn(7, ':').collect();
+        let &["arn", _, "secretsmanager", region, account, "secret", rest] = parts.as_slice()
+        else {
+            return None;
+        };
+        let name = rest.len().checked_sub(7).and_then(|at| rest.get(..at))?;
+        Some(Key { account: account.into(), region: region.into(), name: name.into() })
+    }
 }
 
 /// All that is known of a secret but its versions.
@@ -50,6 +65,43 @@ pub struct Meta {
     pub deletion: Option<Deletion>,
     /// SHA-256 of what the profile last put here, in hex.
     pub provisioned: Option<String>,
+    /// The partner of a managed external secret.
+    pub kind: Option<String>,
+    /// Rotation, once it was configured.
+    pub rotation: Option<Box<Rotation>>,
+    /// Its copies elsewhere.
+    pub replicas: Vec<Replica>,
+    /// The secret of which it is a copy.
+    pub primary: Option<Primary>,
+}
+
+impl Meta {
+    /// The data of a secret that is made at `now`.
+    pub fn new(arn: String, now: Millis) -> Meta {
+        Meta {
+            arn,
+            description: None,
+            kms_key_id: None,
+            tags: None,
+            policy: None,
+            created: now,
+            changed: now,
+            accessed: None,
+            deletion: None,
+            provisioned: None,
+            kind: None,
+            rotation: None,
+            replicas: Vec::new(),
+            primary: None,
+        }
+    }
+
+    /// A new current value was put at `now`.
+    pub fn renewed(&mut self, now: Millis) {
+        if let Some(rotation) = &mut self.rotation {
+            rotation.renewed(now);
+        }
+    }
 }
 
 /// A deletion to come.
@@ -68,8 +120,8 @@ pub struct Version {
     pub id: String,
     /// The order in which versions came.
     pub seq: i64,
-    /// The value.
-    pub value: Value,
+    /// The value; `None` while a rotation has not made it.
+    pub value: Option<Value>,
     /// When it was made.
     pub created: Millis,
     /// The day on which it was last read.
@@ -111,6 +163,19 @@ pub enum Change {
     SecretGone(Key),
 }
 
+impl Change {
+    /// The secret that it is about.
+    pub fn key(&self) -> &Key {
+        match self {
+            Change::Meta(key, _)
+            | Change::Version(key, _)
+            | Change::Marks { key, .. }
+            | Change::VersionGone(key, _)
+            | Change::SecretGone(key) => key,
+        }
+    }
+}
+
 /// The secrets of one account and region, by name.
 pub type Shelf = BTreeMap<String, Secret>;
 
@@ -120,6 +185,32 @@ pub struct State {
     shelves: HashMap<String, HashMap<String, Shelf>>,
     /// Deletions to come, soonest first.
     due: BTreeSet<(Millis, Key)>,
+    /// Rotations to come or under way, soonest first.
+    rotations: Rotations,
+    /// The rotation functions that this environment has; `None` until somebody says.
+    pub functions: Option<BTreeSet<String>>,
+}
+
+/// When there is something to do for the rotation of which secret.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Rotations {
+    by_instant: BTreeSet<(Millis, Key)>,
+    by_key: HashMap<Key, Millis>,
+}
+
+impl Rotations {
+    fn set(&mut self, key: &Key, due: Option<Millis>) {
+        if self.by_key.get(key).copied() == due {
+            return;
+        }
+        if let Some(old) = self.by_key.remove(key) {
+            self.by_instant.remove(&(old, key.clone()));
+        }
+        if let Some(due) = due {
+            self.by_key.insert(key.clone(), due);
+            self.by_instant.insert((due, key.clone()));
+        }
+    }
 }
 
 impl Secret {
@@ -136,6 +227,12 @@ impl Secret {
     /// `Err` while the secret waits for its deletion.
     pub fn alive(&self) -> Result<(), Error> {
         if self.meta.deletion.is_some() { Err(Error::MarkedForDeletion) } else { Ok(()) }
+    }
+
+    /// `Err` unless it may be changed.
+    pub fn writable(&self) -> Result<(), Error> {
+        self.alive()?;
+        if self.meta.primary.is_some() { Err(Error::ReplicaReadOnly) } else { Ok(()) }
     }
 
     /// Version ids and their labels, for those that have any.
@@ -174,14 +271,42 @@ impl State {
         if let Some(deletion) = secret.meta.deletion {
             self.due.insert((deletion.due, key.clone()));
         }
+        self.rotations.set(&key, rotation_due(&secret));
         let regions = self.shelves.entry(key.account).or_default();
         regions.entry(key.region).or_default().insert(key.name, secret);
+    }
+
+    /// The secret at `key`.
+    pub fn at(&self, key: &Key) -> Option<&Secret> {
+        self.shelves.get(&key.account)?.get(&key.region)?.get(&key.name)
+    }
+
+    /// The same, to be changed.
+    pub fn at_mut(&mut self, key: &Key) -> Option<&mut Secret> {
+        self.shelves.get_mut(&key.account)?.get_mut(&key.region)?.get_mut(&key.name)
+    }
+
+    /// Takes note of when the rotation of the secret at `key` is due, after an operation on it.
+    pub fn note_rotation(&mut self, key: &Key) {
+        let due = self.at(key).and_then(rotation_due);
+        self.rotations.set(key, due);
+    }
+
+    /// Secrets whose rotation has something to do, soonest first.
+    pub fn rotations(&self) -> impl Iterator<Item = &(Millis, Key)> {
+        self.rotations.by_instant.iter()
+    }
+
+    /// When a secret is to be deleted next.
+    pub fn next_deletion(&self) -> Option<Millis> {
+        self.due.first().map(|(due, _)| *due)
     }
 
     /// Takes a secret away.
     pub fn remove(&mut self, key: &Key) -> Option<Secret> {
         let shelf = self.shelves.get_mut(&key.account)?.get_mut(&key.region)?;
         let secret = shelf.remove(&key.name)?;
+        self.rotations.set(key, None);
         if let Some(deletion) = secret.meta.deletion {
             self.due.remove(&(deletion.due, key.clone()));
         }
@@ -209,6 +334,11 @@ impl State {
     pub fn next_due(&self, now: Millis) -> Option<Key> {
         self.due.first().filter(|(due, _)| *due <= now).map(|(_, key)| key.clone())
     }
+}
+
+fn rotation_due(secret: &Secret) -> Option<Millis> {
+    let rotation = secret.meta.rotation.as_ref().filter(|_| secret.meta.deletion.is_none());
+    rotation.and_then(|rotation| rotation.due())
 }
 
 /// The place of `name` for `caller`.

@@ -1,11 +1,14 @@
 //! The secrets' tables. Values lie in the state file in clear, guarded by its mode 0600.
 
+use super::replication::{Primary, Replica};
+use super::rotation::Rotation;
 use super::sealed::Value;
 use super::state::{Change, Deletion, Key, Meta, Secret, State, Version};
 use crate::base::Millis;
 use crate::services::Domain;
 use crate::storage::Schema;
 use crate::storage::rusqlite::{self, Connection, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 const TABLES: &str = "
@@ -21,9 +24,38 @@ CREATE TABLE secretsmanager_version(
   stages TEXT NOT NULL,
   PRIMARY KEY(account, region, name, id));";
 
+/// Rotation and replication, as JSON of [`More`].
+const MORE: &str = "ALTER TABLE secretsmanager_secret ADD COLUMN more TEXT;";
+
+/// What few secrets have.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct More {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotation: Option<Box<Rotation>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replicas: Vec<Replica>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primary: Option<Primary>,
+}
+
+impl More {
+    fn of(meta: &Meta) -> Option<More> {
+        let more = More {
+            kind: meta.kind.clone(),
+            rotation: meta.rotation.clone(),
+            replicas: meta.replicas.clone(),
+            primary: meta.primary.clone(),
+        };
+        (more != More::default()).then_some(more)
+    }
+}
+
 impl Domain for State {
     type Change = Change;
-    const SCHEMA: Schema = Schema { name: "secretsmanager", scripts: &[TABLES] };
+    const SCHEMA: Schema = Schema { name: "secretsmanager", scripts: &[TABLES, MORE] };
 
     fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let mut versions: HashMap<Key, Vec<Version>> = HashMap::new();
@@ -38,7 +70,7 @@ impl Domain for State {
         let mut state = State::default();
         let mut rows = connection.prepare(
             "SELECT account, region, name, arn, description, kms_key_id, tags, policy, created,
-                    changed, accessed, deletion_requested, deletion_due, provisioned
+                    changed, accessed, deletion_requested, deletion_due, provisioned, more
              FROM secretsmanager_secret",
         )?;
         for row in rows.query_map([], |row| Ok((key(row)?, meta(row)?)))? {
@@ -86,6 +118,10 @@ impl Domain for State {
         }
     }
 
+    fn carry_over(&self, next: &mut Self) {
+        next.functions.clone_from(&self.functions);
+    }
+
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction
             .execute_batch("DELETE FROM secretsmanager_version; DELETE FROM secretsmanager_secret;")
@@ -96,7 +132,7 @@ fn write_meta(key: &Key, meta: &Meta, transaction: &Transaction<'_>) -> rusqlite
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO secretsmanager_secret
-             VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+             VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
         )?
         .execute(params![
             key.account,
@@ -112,7 +148,8 @@ fn write_meta(key: &Key, meta: &Meta, transaction: &Transaction<'_>) -> rusqlite
             meta.accessed.map(|at| at.0),
             meta.deletion.map(|d| d.requested.0),
             meta.deletion.map(|d| d.due.0),
-            meta.provisioned
+            meta.provisioned,
+            More::of(meta).as_ref().map(json)
         ])
         .map(drop)
 }
@@ -123,8 +160,9 @@ fn write_version(
     transaction: &Transaction<'_>,
 ) -> rusqlite::Result<()> {
     let (text, bytes) = match &version.value {
-        Value::Text(text) => (Some(text.as_ref()), None),
-        Value::Bytes(bytes) => (None, Some(bytes.as_ref())),
+        Some(Value::Text(text)) => (Some(text.as_ref()), None),
+        Some(Value::Bytes(bytes)) => (None, Some(bytes.as_ref())),
+        None => (None, None),
     };
     transaction
         .prepare_cached(
@@ -151,8 +189,8 @@ fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
 
 fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
     let value = match row.get::<_, Option<String>>("text")? {
-        Some(text) => Value::Text(text.into()),
-        None => Value::Bytes(row.get::<_, Vec<u8>>("bytes")?.into()),
+        Some(text) => Some(Value::Text(text.into())),
+        None => row.get::<_, Option<Vec<u8>>>("bytes")?.map(|bytes| Value::Bytes(bytes.into())),
     };
     Ok(Version {
         id: row.get("id")?,
@@ -170,6 +208,7 @@ fn meta(row: &Row<'_>) -> rusqlite::Result<Meta> {
     let deletion = requested
         .zip(due)
         .map(|(requested, due)| Deletion { requested: Millis(requested), due: Millis(due) });
+    let more: More = read_json(row, "more")?.unwrap_or_default();
     Ok(Meta {
         arn: row.get("arn")?,
         description: row.get("description")?,
@@ -181,6 +220,10 @@ fn meta(row: &Row<'_>) -> rusqlite::Result<Meta> {
         accessed: row.get::<_, Option<i64>>("accessed")?.map(Millis),
         deletion,
         provisioned: row.get("provisioned")?,
+        kind: more.kind,
+        rotation: more.rotation,
+        replicas: more.replicas,
+        primary: more.primary,
     })
 }
 
@@ -207,7 +250,7 @@ pub(super) mod tests {
     /// What was recorded makes, on disk, the state that is in memory.
     pub(crate) fn disk_agrees(world: &World) {
         let mut connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(TABLES).unwrap();
+        connection.execute_batch(&State::SCHEMA.scripts.concat()).unwrap();
         let transaction = connection.transaction().unwrap();
         for change in &world.changes {
             State::write(change, &transaction).unwrap();

@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+mod rotation;
+
 const DAY: i64 = 86_400;
 
 /// A state, a clock and a caller.
@@ -48,7 +50,7 @@ impl World {
     {
         let mut context = Context { now: self.now, ids: &mut self.ids, caller: &self.caller };
         let mut changes = Vec::new();
-        let output = operation.apply(&mut self.state, &mut context, &mut changes)?;
+        let output = Tended(operation).apply(&mut self.state, &mut context, &mut changes)?;
         self.changes.append(&mut changes);
         Ok(output)
     }

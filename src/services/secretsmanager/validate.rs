@@ -56,6 +56,30 @@ pub fn number(
     Err(Error::Constraint { at, value: Some(number.to_string()), rule })
 }
 
+/// One of `words`.
+pub fn one_of(word: &str, at: &'static str, words: &[&str]) -> Result<(), Error> {
+    if words.contains(&word) {
+        return Ok(());
+    }
+    let rule = format!("Member must satisfy enum value set: [{}]", words.join(", "));
+    Err(Error::Constraint { at, value: Some(word.to_owned()), rule })
+}
+
+/// A region's name: words with hyphens, and a number at the end.
+pub fn region(text: &str, at: &'static str) -> Result<(), Error> {
+    let mut parts = text.split('-').rev();
+    let number = parts.next().unwrap_or_default();
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let mut words = parts.peekable();
+    let named = words.peek().is_some()
+        && words.all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase()));
+    if digits && named && text.len() <= 128 {
+        return Ok(());
+    }
+    let rule = "Member must satisfy regular expression pattern: ^([a-z]+-)+\\d+$".to_owned();
+    Err(Error::Constraint { at, value: Some(text.chars().take(128).collect()), rule })
+}
+
 /// A secret's name.
 pub fn name(text: &str) -> Result<(), Error> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-/_+=.@!".contains(c);

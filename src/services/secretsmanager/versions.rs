@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 pub struct Draft {
     /// Its id.
     pub id: String,
-    /// Its value.
-    pub value: Value,
+    /// Its value; `None` for a rotation that has yet to make it.
+    pub value: Option<Value>,
     /// The labels that it takes over.
     pub stages: BTreeSet<String>,
 }
@@ -38,19 +38,29 @@ pub fn add(
     now: Millis,
     changes: &mut Vec<Change>,
 ) {
-    if secret.versions.is_empty() {
+    if draft.value.is_some() && secret.at_stage(CURRENT).is_none() {
         draft.stages.insert(CURRENT.to_owned());
     }
-    let seq = secret.versions.last().map_or(0, |v| v.seq + 1);
-    let version = Version {
-        id: draft.id.clone(),
-        seq,
-        value: draft.value,
-        created: now,
-        accessed: None,
-        stages: BTreeSet::new(),
+    let version = match secret.versions.iter_mut().find(|v| v.id == draft.id) {
+        // A rotation has made room for it.
+        Some(empty) => {
+            empty.value = draft.value;
+            empty.clone()
+        }
+        None => {
+            let seq = secret.versions.last().map_or(0, |v| v.seq + 1);
+            let version = Version {
+                id: draft.id.clone(),
+                seq,
+                value: draft.value,
+                created: now,
+                accessed: None,
+                stages: BTreeSet::new(),
+            };
+            secret.versions.push(version.clone());
+            version
+        }
     };
-    secret.versions.push(version.clone());
     changes.push(Change::Version(key.clone(), version));
     // A new current value ends what was pending on the version that it replaces.
     if draft.stages.contains(CURRENT) {

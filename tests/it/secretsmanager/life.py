@@ -197,10 +197,18 @@ for other in [client(region="eu-west-1"), client(account="123456789012")]:
     assert other.list_secrets()["SecretList"] == []
     refused("ResourceNotFoundException", "", other.get_secret_value, SecretId="app/db")
 
-# What is not served says so.
-try:
-    sm.rotate_secret(SecretId="app/db")
-    raise AssertionError("RotateSecret is not served")
-except ClientError as error:
-    assert error.response["Error"]["Code"] == "NotImplemented", error.response
-    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 501, error.response
+# A secret without a rotation function, and one whose function nobody has.
+refused(
+    "InvalidRequestException",
+    "No Lambda rotation function ARN is associated with this secret.",
+    sm.rotate_secret,
+    SecretId="app/db",
+)
+refused(
+    "AccessDeniedException",
+    "Secrets Manager cannot invoke the specified Lambda function.",
+    sm.rotate_secret,
+    SecretId="app/db",
+    RotationLambdaARN="arn:aws:lambda:us-east-1:000000000000:function:nowhere",
+    RotationRules={"AutomaticallyAfterDays": 30},
+)

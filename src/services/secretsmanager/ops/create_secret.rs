@@ -3,12 +3,14 @@
 //! A token that already names a version with the same content makes the call a repetition; any
 //! other call for a name that exists is refused.
 
-use crate::base::{Context, Millis};
+use super::replicate::{self, ReplicaRegion, ReplicationStatus};
+use crate::base::Context;
 use crate::services::Operation;
 use crate::services::secretsmanager::error::Error;
 use crate::services::secretsmanager::limits::*;
+use crate::services::secretsmanager::replication::{PENDING, Primary};
 use crate::services::secretsmanager::sealed::{Blob, Text, Value};
-use crate::services::secretsmanager::state::{CURRENT, Change, Meta, Secret, State, key};
+use crate::services::secretsmanager::state::{CURRENT, Change, Key, Meta, Secret, State, key};
 use crate::services::secretsmanager::validate::{self, Tag};
 use crate::services::secretsmanager::versions::{self, Draft};
 use serde::{Deserialize, Serialize};
@@ -32,17 +34,19 @@ pub struct CreateSecret {
     pub secret_binary: Option<Blob>,
     /// Tags.
     pub tags: Option<Vec<Tag>>,
-    /// Replicas: not served.
-    pub add_replica_regions: Option<Vec<serde_json::Value>>,
-    /// Kind of an external secret: not served.
+    /// Regions to copy it to.
+    pub add_replica_regions: Option<Vec<ReplicaRegion>>,
+    /// Whether secrets of the same name are overwritten there.
+    pub force_overwrite_replica_secret: bool,
+    /// The partner of a managed external secret: kept and shown.
     pub r#type: Option<String>,
-    /// Replica of another account: not served.
+    /// The secret of another account of which it becomes a copy.
     #[serde(rename = "CrossAccountPrimaryARN")]
     pub cross_account_primary_arn: Option<String>,
 }
 
 /// What it answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Created {
     /// The whole ARN.
@@ -53,17 +57,45 @@ pub struct Created {
     /// The first version, if a value came along.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
+    /// Its copies, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication_status: Option<Vec<ReplicationStatus>>,
 }
 
 impl CreateSecret {
-    fn refuse_what_is_not_served(&self) -> Result<(), Error> {
-        if self.add_replica_regions.is_some() || self.cross_account_primary_arn.is_some() {
-            return Err(Error::NotServed("replicas of secrets"));
+    /// Checks what says where copies are or come from.
+    fn primary(&self, context: &Context<'_>) -> Result<Option<Primary>, Error> {
+        if let Some(regions) = &self.add_replica_regions {
+            replicate::check_regions(regions, &context.caller.region)?;
         }
-        if self.r#type.is_some() {
-            return Err(Error::NotServed("managed external secrets"));
+        if let Some(kind) = &self.r#type {
+            validate::length(kind, "type", 0, KIND_CHARS_MAX)?;
         }
-        Ok(())
+        let Some(arn) = self.cross_account_primary_arn.clone() else { return Ok(None) };
+        validate::length(&arn, "crossAccountPrimaryARN", ARN_CHARS_MIN, SECRET_ID_CHARS_MAX)?;
+        let wrong = |text: &str| Err(Error::InvalidParameter(text.to_owned()));
+        let more = self.secret_string.is_some()
+            || self.secret_binary.is_some()
+            || self.description.is_some()
+            || self.add_replica_regions.is_some()
+            || self.r#type.is_some();
+        if more {
+            return wrong(
+                "You can't include SecretString, SecretBinary, Description, AddReplicaRegions, or Type with CrossAccountPrimaryARN.",
+            );
+        }
+        if self.kms_key_id.as_deref().unwrap_or_default().is_empty() {
+            return wrong("A cross-account replica needs a customer managed KMS key in KmsKeyId.");
+        }
+        let place = Key::of_arn(&arn).filter(|place| {
+            place.region == context.caller.region && place.account != context.caller.account
+        });
+        let Some(place) = place else {
+            return wrong(
+                "CrossAccountPrimaryARN must be a secret of another account in the same Region.",
+            );
+        };
+        Ok(Some(Primary { region: place.region, arn, across: Some(PENDING.to_owned()) }))
     }
 }
 
@@ -80,7 +112,7 @@ impl Operation for CreateSecret {
         context: &mut Context<'_>,
         changes: &mut Vec<Change>,
     ) -> Result<Created, Error> {
-        self.refuse_what_is_not_served()?;
+        let primary = self.primary(context)?;
         let name = validate::required(self.name, "name")?;
         validate::name(&name)?;
         let token = validate::token(self.client_request_token)?;
@@ -100,15 +132,17 @@ impl Operation for CreateSecret {
             return Err(Error::TooManySecrets);
         }
         let suffix = context.ids.alphanumeric(6);
+        let arn = context.arn("secretsmanager", &format!("secret:{name}-{suffix}"));
         let meta = Meta {
-            arn: context.arn("secretsmanager", &format!("secret:{name}-{suffix}")),
             description: description.filter(|d| !d.is_empty()),
             kms_key_id: self.kms_key_id.filter(|k| !k.is_empty()),
             tags: self
                 .tags
                 .filter(|t| !t.is_empty())
                 .map(|tags| tags.into_iter().map(|t| (t.key, t.value)).collect()),
-            ..new_meta(context.now)
+            kind: self.r#type.filter(|kind| !kind.is_empty()),
+            primary,
+            ..Meta::new(arn.clone(), context.now)
         };
         let key = key(context.caller, &name);
         let mut secret = Secret { meta, versions: Vec::new() };
@@ -116,28 +150,17 @@ impl Operation for CreateSecret {
         let version_id = value.is_some().then(|| token.clone());
         if let Some(value) = value {
             let stages = BTreeSet::from([CURRENT.to_owned()]);
-            let draft = Draft { id: token, value, stages };
+            let draft = Draft { id: token, value: Some(value), stages };
             versions::add(&key, &mut secret, draft, context.now, changes);
         }
-        let arn = secret.meta.arn.clone();
-        state.insert(key, secret);
-        Ok(Created { arn, name, version_id })
-    }
-}
-
-/// The data of a secret that was just made.
-fn new_meta(now: Millis) -> Meta {
-    Meta {
-        arn: String::new(),
-        description: None,
-        kms_key_id: None,
-        tags: None,
-        policy: None,
-        created: now,
-        changed: now,
-        accessed: None,
-        deletion: None,
-        provisioned: None,
+        state.insert(key.clone(), secret);
+        let mut replication_status = None;
+        if let Some(regions) = self.add_replica_regions {
+            let force = self.force_overwrite_replica_secret;
+            replicate::replicate(state, &key, regions, force, context, changes);
+            replication_status = state.at(&key).map(|s| replicate::statuses(state, &key, s));
+        }
+        Ok(Created { arn, name, version_id, replication_status })
     }
 }
 
@@ -151,10 +174,11 @@ fn repeated(
         return Err(Error::NameScheduledForDeletion);
     }
     match existing.version(&token) {
-        Some(version) if Some(&version.value) == value => Ok(Created {
+        Some(version) if version.value.as_ref() == value => Ok(Created {
             arn: existing.meta.arn.clone(),
             name: name.to_owned(),
             version_id: Some(token),
+            ..Created::default()
         }),
         Some(_) => Err(Error::TokenInUse { token, arn: existing.meta.arn.clone() }),
         None => Err(Error::SecretExists(name.to_owned())),

@@ -7,7 +7,8 @@ use crate::base::Context;
 use crate::services::Operation;
 use crate::services::secretsmanager::error::Error;
 use crate::services::secretsmanager::limits::{WINDOW_DAYS_MAX, WINDOW_DAYS_MIN};
-use crate::services::secretsmanager::state::{Change, Deletion, State};
+use crate::services::secretsmanager::replication::DETACHED;
+use crate::services::secretsmanager::state::{Change, Deletion, Key, Secret, State};
 use crate::services::secretsmanager::validate;
 use serde::{Deserialize, Serialize};
 
@@ -62,10 +63,10 @@ impl Operation for DeleteSecret {
             Err(Error::SecretNotFound) if force => return Ok(never_was(&id, context)),
             found => found?,
         };
+        deletable(secret)?;
         let (arn, name) = (secret.meta.arn.clone(), key.name.clone());
         if force {
-            state.remove(&key);
-            changes.push(Change::SecretGone(key));
+            take_away(state, &key, changes);
             return Ok(Deleted { arn, name, deletion_date: context.now.as_seconds_f64() });
         }
         secret.alive()?;
@@ -76,6 +77,27 @@ impl Operation for DeleteSecret {
         state.schedule(&key, deletion);
         changes.push(Change::Meta(key, meta));
         Ok(Deleted { arn, name, deletion_date: due.as_seconds_f64() })
+    }
+}
+
+/// Copies go by way of their primary, which goes when it has none.
+fn deletable(secret: &Secret) -> Result<(), Error> {
+    let region_copy = secret.meta.primary.as_ref().is_some_and(|p| p.across.is_none());
+    if region_copy {
+        return Err(Error::ReplicaReadOnly);
+    }
+    let copies = secret.meta.replicas.iter().filter(|replica| replica.status != DETACHED);
+    let regions: Vec<String> = copies.map(|replica| replica.region.clone()).collect();
+    match regions.is_empty() {
+        true => Ok(()),
+        false => Err(Error::StillReplicated { arn: secret.meta.arn.clone(), regions }),
+    }
+}
+
+/// Takes the secret at `key` away for good.
+pub(super) fn take_away(state: &mut State, key: &Key, changes: &mut Vec<Change>) {
+    if state.remove(key).is_some() {
+        changes.push(Change::SecretGone(key.clone()));
     }
 }
 

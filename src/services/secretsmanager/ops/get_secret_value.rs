@@ -70,7 +70,8 @@ impl Operation for GetSecretValue {
         let (name, secret) = state.find(context.caller, &id)?;
         secret.alive()?;
         let version = pick(secret, self.version_id.as_deref(), self.version_stage.as_deref())?;
-        let answer = SecretValue::of(name, secret, version);
+        let answer = SecretValue::of(name, secret, version)
+            .ok_or_else(|| no_value(version, self.version_stage.as_deref()))?;
         let day = day_of(context.now);
         if version.accessed != Some(day) || secret.meta.accessed != Some(day) {
             mark(state, context.caller, &id, &answer.version_id, day, changes)?;
@@ -80,12 +81,12 @@ impl Operation for GetSecretValue {
 }
 
 impl SecretValue {
-    fn of(name: &str, secret: &Secret, version: &Version) -> Self {
-        let (secret_string, secret_binary) = match &version.value {
+    fn of(name: &str, secret: &Secret, version: &Version) -> Option<Self> {
+        let (secret_string, secret_binary) = match version.value.as_ref()? {
             Value::Text(text) => (Some(Text(text.clone())), None),
             Value::Bytes(bytes) => (None, Some(Blob(bytes.clone()))),
         };
-        SecretValue {
+        Some(SecretValue {
             arn: secret.meta.arn.clone(),
             name: name.to_owned(),
             version_id: version.id.clone(),
@@ -93,7 +94,15 @@ impl SecretValue {
             secret_binary,
             version_stages: version.stages.clone(),
             created_date: version.created.as_seconds_f64(),
-        }
+        })
+    }
+}
+
+/// A rotation has made room for the version and not made its value yet.
+fn no_value(version: &Version, stage: Option<&str>) -> Error {
+    match stage {
+        Some(stage) => Error::StageNotFound(stage.to_owned()),
+        None => Error::VersionNotFound(version.id.clone()),
     }
 }
 

@@ -70,7 +70,7 @@ impl Operation for Provision {
         if secret.meta.deletion.is_some() {
             return Ok(Provisioned::KeptDeleted);
         }
-        let held = secret.at_stage(CURRENT).map(|v| digest(&v.value));
+        let held = secret.at_stage(CURRENT).and_then(|v| v.value.as_ref()).map(digest);
         if held.as_ref() == Some(&wanted) {
             return Ok(Provisioned::Unchanged);
         }

@@ -23,6 +23,8 @@ pub struct PutSecretValue {
     pub secret_string: Option<Text>,
     /// Binary value.
     pub secret_binary: Option<Blob>,
+    /// What a rotation function was called with: not looked at.
+    pub rotation_token: Option<Text>,
     /// Labels to move to the new version; `AWSCURRENT` unless asked otherwise.
     pub version_stages: Option<Vec<String>>,
 }
@@ -69,18 +71,23 @@ impl Operation for PutSecretValue {
         let value = validate::value(self.secret_string, self.secret_binary)?;
         let value = value.ok_or(Error::NoValue)?;
         let (key, secret) = state.find_mut(context.caller, &id)?;
-        secret.alive()?;
+        secret.writable()?;
         let arn = secret.meta.arn.clone();
-        if let Some(version) = secret.version(&token) {
-            if version.value != value {
+        // What a rotation has made room for takes its value now.
+        if let Some(version) = secret.version(&token).filter(|v| v.value.is_some()) {
+            if version.value.as_ref() != Some(&value) {
                 return Err(Error::TokenInUse { token, arn });
             }
             let version_stages = version.stages.clone();
             return Ok(Put { arn, name: key.name, version_id: token, version_stages });
         }
-        let draft = Draft { id: token.clone(), value, stages: stages.into_iter().collect() };
+        let stages = stages.into_iter().collect();
+        let draft = Draft { id: token.clone(), value: Some(value), stages };
         versions::check(secret, &draft, context.now)?;
         secret.meta.changed = context.now;
+        if draft.stages.contains(CURRENT) {
+            secret.meta.renewed(context.now);
+        }
         changes.push(Change::Meta(key.clone(), Box::new(secret.meta.clone())));
         versions::add(&key, secret, draft, context.now, changes);
         let version_stages = secret.version(&token).map(|v| v.stages.clone()).unwrap_or_default();

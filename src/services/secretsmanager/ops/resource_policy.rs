@@ -1,9 +1,9 @@
 //! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutResourcePolicy.html> and its kin:
-//! `GetResourcePolicy`, `DeleteResourcePolicy`, `ValidateResourcePolicy`.
+//! `GetResourcePolicy`, `ListResourcePolicies`, `DeleteResourcePolicy`, `ValidateResourcePolicy`.
 
 use crate::base::Context;
 use crate::services::secretsmanager::error::Error;
-use crate::services::secretsmanager::limits::POLICY_CHARS_MAX;
+use crate::services::secretsmanager::limits::{PAGE_MAX, POLICY_CHARS_MAX, POLICY_NAME_CHARS_MAX};
 use crate::services::secretsmanager::state::{Change, Key, Secret, State};
 use crate::services::secretsmanager::{policy, validate};
 use crate::services::{Operation, ServiceError};
@@ -53,6 +53,37 @@ pub struct ValidateResourcePolicy {
     pub resource_policy: Option<String>,
 }
 
+/// `ListResourcePolicies`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListResourcePolicies {
+    /// Name or ARN.
+    pub secret_id: Option<String>,
+    /// Entries of a page.
+    pub max_results: Option<i64>,
+    /// Where the page before ended.
+    pub next_token: Option<String>,
+}
+
+/// The policies of a secret, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policies {
+    /// There is one that can be attached, so it is this or none.
+    pub resource_policies: Vec<PolicyName>,
+}
+
+/// A policy's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PolicyName {
+    /// `default`.
+    pub policy_name: &'static str,
+}
+
+/// The one policy that can be attached.
+const DEFAULT: &str = "default";
+
 /// A secret and its policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -65,6 +96,8 @@ pub struct Policy {
     /// The policy, as given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_policy: Option<String>,
+    /// Its name.
+    pub policy_name: &'static str,
 }
 
 /// What a policy was found to be.
@@ -89,16 +122,23 @@ pub struct ValidationError {
 
 impl Policy {
     fn of(key: &Key, secret: &Secret, resource_policy: Option<String>) -> Self {
-        Policy { arn: secret.meta.arn.clone(), name: key.name.clone(), resource_policy }
+        Policy {
+            arn: secret.meta.arn.clone(),
+            name: key.name.clone(),
+            resource_policy,
+            policy_name: DEFAULT,
+        }
     }
 }
 
 fn only_default(name: Option<&str>) -> Result<(), Error> {
     match name {
-        None | Some("default") => Ok(()),
-        Some(other) => Err(Error::InvalidParameter(format!(
-            "The policy name {other} isn't valid: only the default policy can be attached."
-        ))),
+        None | Some(DEFAULT) => Ok(()),
+        Some(other) => validate::length(other, "policyName", 1, POLICY_NAME_CHARS_MAX).and(Err(
+            Error::InvalidParameter(format!(
+                "The policy name {other} isn't valid: only the default policy can be attached."
+            )),
+        )),
     }
 }
 
@@ -117,7 +157,7 @@ fn set(
     changes: &mut Vec<Change>,
 ) -> Result<Policy, Error> {
     let (key, secret) = state.find_mut(context.caller, id)?;
-    secret.alive()?;
+    secret.writable()?;
     secret.meta.policy = policy;
     secret.meta.changed = context.now;
     changes.push(Change::Meta(key.clone(), Box::new(secret.meta.clone())));
@@ -151,7 +191,7 @@ operation!(PutResourcePolicy -> Policy, |input, state, context, changes| {
     only_default(input.policy_name.as_deref())?;
     let text = text(input.resource_policy)?;
     let read = policy::read(&text)?;
-    if input.block_public_policy.unwrap_or(false) && policy::is_public(&read) {
+    if input.block_public_policy.unwrap_or(false) && read.is_public() {
         return Err(Error::PublicPolicy);
     }
     set(state, context, &id, Some(text), changes)
@@ -171,10 +211,25 @@ operation!(GetResourcePolicy -> Policy, |input, state, context, _changes| {
     Ok(Policy::of(&key, secret, secret.meta.policy.clone()))
 });
 
+operation!(ListResourcePolicies -> Policies, |input, state, context, _changes| {
+    let id = validate::secret_id(input.secret_id)?;
+    validate::number(input.max_results, "maxResults", (1, PAGE_MAX), PAGE_MAX)?;
+    if input.next_token.is_some() {
+        // Every list fits on its first page.
+        return Err(Error::InvalidNextToken);
+    }
+    let (_, secret) = state.find(context.caller, &id)?;
+    secret.alive()?;
+    let policy_name = PolicyName { policy_name: DEFAULT };
+    Ok(Policies { resource_policies: secret.meta.policy.iter().map(|_| policy_name.clone()).collect() })
+});
+
 operation!(ValidateResourcePolicy -> Validation, |input, state, context, _changes| {
     let text = text(input.resource_policy)?;
+    let mut resource = "*".to_owned();
     if let Some(id) = input.secret_id {
-        state.find(context.caller, &validate::secret_id(Some(id))?)?;
+        let (_, secret) = state.find(context.caller, &validate::secret_id(Some(id))?)?;
+        resource.clone_from(&secret.meta.arn);
     }
     let found = |check: &str, message: String| ValidationError {
         check_name: check.to_owned(),
@@ -182,10 +237,17 @@ operation!(ValidateResourcePolicy -> Validation, |input, state, context, _change
     };
     let validation_errors = match policy::read(&text) {
         Err(error) => vec![found("SyntaxCheck", error.message())],
-        Ok(policy) if policy::is_public(&policy) => {
-            vec![found("PublicAccessCheck", Error::PublicPolicy.message())]
+        Ok(policy) => {
+            let mut errors = Vec::new();
+            if policy.is_public() {
+                errors.push(found("PublicAccessCheck", Error::PublicPolicy.message()));
+            }
+            if policy::locks_out(&policy, &context.caller.account, &resource) {
+                let text = "This resource policy locks out the account that owns the secret.";
+                errors.push(found("LockoutCheck", text.to_owned()));
+            }
+            errors
         }
-        Ok(_) => Vec::new(),
     };
     Ok(Validation { policy_validation_passed: validation_errors.is_empty(), validation_errors })
 });

@@ -32,6 +32,9 @@ impl Operation for RestoreSecret {
         let id = validate::secret_id(self.secret_id)?;
         let (key, secret) = state.find_mut(context.caller, &id)?;
         let named = Named::of(&key, secret);
+        if secret.meta.primary.as_ref().is_some_and(|primary| primary.across.is_none()) {
+            return Err(Error::ReplicaReadOnly);
+        }
         if secret.meta.deletion.is_some() {
             secret.meta.changed = context.now;
             let meta = Box::new(Meta { deletion: None, ..secret.meta.clone() });

@@ -46,7 +46,7 @@ impl Operation for TagResource {
         let new = validate::required(self.tags, "tags")?;
         validate::tags(&new)?;
         let (key, secret) = state.find_mut(context.caller, &id)?;
-        secret.alive()?;
+        secret.writable()?;
         let mut tags = secret.meta.tags.clone().unwrap_or_default();
         for tag in new {
             match tags.iter_mut().find(|(key, _)| *key == tag.key) {
@@ -80,7 +80,7 @@ impl Operation for UntagResource {
         let id = validate::secret_id(self.secret_id)?;
         let gone = validate::required(self.tag_keys, "tagKeys")?;
         let (key, secret) = state.find_mut(context.caller, &id)?;
-        secret.alive()?;
+        secret.writable()?;
         let Some(tags) = &mut secret.meta.tags else { return Ok(()) };
         let before = tags.len();
         tags.retain(|(key, _)| !gone.contains(key));

@@ -31,7 +31,7 @@ pub struct UpdateSecret {
     pub secret_string: Option<Text>,
     /// Binary value.
     pub secret_binary: Option<Blob>,
-    /// Kind of an external secret: not served.
+    /// The partner of a managed external secret: kept and shown.
     pub r#type: Option<String>,
 }
 
@@ -48,8 +48,8 @@ impl Operation for UpdateSecret {
         context: &mut Context<'_>,
         changes: &mut Vec<Change>,
     ) -> Result<Created, Error> {
-        if self.r#type.is_some() {
-            return Err(Error::NotServed("managed external secrets"));
+        if let Some(kind) = &self.r#type {
+            validate::length(kind, "type", 0, KIND_CHARS_MAX)?;
         }
         let id = validate::secret_id(self.secret_id)?;
         let token = validate::token(self.client_request_token)?;
@@ -61,10 +61,10 @@ impl Operation for UpdateSecret {
         }
         let value = validate::value(self.secret_string, self.secret_binary)?;
         let (key, secret) = state.find_mut(context.caller, &id)?;
-        secret.alive()?;
+        secret.writable()?;
         let arn = secret.meta.arn.clone();
         let stages = BTreeSet::from([CURRENT.to_owned()]);
-        let draft = value.map(|value| Draft { id: token.clone(), value, stages });
+        let draft = value.map(|value| Draft { id: token.clone(), value: Some(value), stages });
         if let Some(draft) = &draft {
             if secret.version(&token).is_some() {
                 return Err(Error::TokenInUse { token, arn });
@@ -77,12 +77,18 @@ impl Operation for UpdateSecret {
         if let Some(text) = self.kms_key_id {
             secret.meta.kms_key_id = Some(text).filter(|t| !t.is_empty());
         }
+        if let Some(kind) = self.r#type {
+            secret.meta.kind = Some(kind).filter(|k| !k.is_empty());
+        }
         secret.meta.changed = context.now;
+        if draft.is_some() {
+            secret.meta.renewed(context.now);
+        }
         changes.push(Change::Meta(key.clone(), Box::new(secret.meta.clone())));
         let version_id = draft.is_some().then_some(token);
         if let Some(draft) = draft {
             versions::add(&key, secret, draft, context.now, changes);
         }
-        Ok(Created { arn, name: key.name, version_id })
+        Ok(Created { arn, name: key.name, version_id, ..Created::default() })
     }
 }

@@ -66,7 +66,7 @@ impl Operation for UpdateSecretVersionStage {
         let stage = validate::required(self.version_stage.clone(), "versionStage")?;
         validate::stage(&stage, "versionStage")?;
         let (key, secret) = state.find_mut(context.caller, &id)?;
-        secret.alive()?;
+        secret.writable()?;
         self.check(secret, &stage)?;
         let touched = match (&self.move_to_version_id, &self.remove_from_version_id) {
             (Some(to), _) => versions::attach(secret, &stage, to),

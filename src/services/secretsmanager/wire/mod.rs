@@ -1,14 +1,21 @@
 //! Secrets Manager over awsJson 1.1.
 
-use super::error::Error;
-use super::limits::REQUEST_BYTES_MAX;
-use super::ops::*;
-use super::password::GetRandomPassword;
-use super::sealed::Text;
-use super::state::{Change, State};
+mod rotation;
+
+pub(crate) use rotation::Rotations;
+pub use rotation::{Called, RotationFunctions};
+
 use crate::base::{Caller, Problem};
 use crate::protocol::{Answer, AwsJson11, Endpoint, Failure, JsonRoutes, Names, Request};
-use crate::services::{Clock, Host, Operation, Pending, Service, failure, read_whole};
+use crate::services::secretsmanager::error::Error;
+use crate::services::secretsmanager::limits::REQUEST_BYTES_MAX;
+use crate::services::secretsmanager::ops::*;
+use crate::services::secretsmanager::password::GetRandomPassword;
+use crate::services::secretsmanager::sealed::Text;
+use crate::services::secretsmanager::state::{Change, State};
+use crate::services::{
+    Clock, Host, Operation, Pending, Service, ServiceError, failure, read_whole,
+};
 use crate::storage::Storage;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,6 +60,7 @@ type Routes = JsonRoutes<AwsJson11>;
 /// The service.
 pub struct SecretsManager {
     host: Arc<Host<State>>,
+    rotations: Arc<Rotations>,
     endpoint: Endpoint,
     served: Vec<&'static str>,
 }
@@ -79,13 +87,33 @@ impl SecretsManager {
         let routes = add::<PutResourcePolicy>(routes, &host, &mut served);
         let routes = add::<GetResourcePolicy>(routes, &host, &mut served);
         let routes = add::<DeleteResourcePolicy>(routes, &host, &mut served);
+        let routes = add::<ListResourcePolicies>(routes, &host, &mut served);
         let routes = add::<ValidateResourcePolicy>(routes, &host, &mut served);
+        let routes = add::<ReplicateSecretToRegions>(routes, &host, &mut served);
+        let routes = add::<RemoveRegionsFromReplication>(routes, &host, &mut served);
+        let routes = add::<StopReplicationToReplica>(routes, &host, &mut served);
+        let routes = add::<AssociateCrossAccountReplica>(routes, &host, &mut served);
+        let routes = add::<DisassociateCrossAccountReplica>(routes, &host, &mut served);
+        let routes = add::<CancelRotateSecret>(routes, &host, &mut served);
+        let rotating = host.clone();
+        let routes =
+            routes.add("RotateSecret", move |operation: RotateSecret, caller: Arc<Caller>| {
+                let host = rotating.clone();
+                async move { rotate(&host, operation, &caller).await }
+            });
+        served.push("RotateSecret");
         served.push("GetRandomPassword");
         let routes = routes.add("GetRandomPassword", |input: GetRandomPassword, _| {
             ready(input.generate(&mut entropy).map_err(|error| in_capitals(failure(&error))))
         });
         served.sort_unstable();
-        Ok(SecretsManager { host, endpoint: routes.by_target("secretsmanager", MODEL), served })
+        let rotations = Rotations::new(&host);
+        Ok(SecretsManager {
+            host,
+            rotations,
+            endpoint: routes.by_target("secretsmanager", MODEL),
+            served,
+        })
     }
 
     /// Puts what a profile declares, unless somebody else has changed it since.
@@ -102,6 +130,31 @@ impl SecretsManager {
             description: description.map(str::to_owned),
         };
         run(&self.host, operation, caller).await
+    }
+
+    /// Runs an operation as a caller would, without HTTP.
+    pub async fn run<O>(&self, operation: O, caller: &Caller) -> Result<O::Output, Failure>
+    where
+        O: Operation<State = State, Change = Change, Error = Error>,
+    {
+        run(&self.host, operation, caller).await
+    }
+
+    /// The worker that deletes and rotates what is due.
+    pub fn worker(&self) -> Arc<Rotations> {
+        self.rotations.clone()
+    }
+
+    /// Has rotations call these functions from now on; before, none is called.
+    pub async fn set_functions(
+        &self,
+        functions: Arc<dyn RotationFunctions>,
+    ) -> Result<(), Failure> {
+        let caller = Caller::internal("", "", "");
+        run(&self.host, KnowFunctions(functions.names()), &caller).await?;
+        self.rotations.set(functions);
+        self.host.clock().call();
+        Ok(())
     }
 
     /// Whether a secret of this name is there, waiting for its deletion or not.
@@ -142,13 +195,30 @@ where
     O: Operation<State = State, Change = Change, Error = Error>,
 {
     purge(host, caller).await?;
-    host.run(operation, caller).await.map_err(in_capitals)
+    host.run(Tended(operation), caller).await.map_err(in_capitals)
+}
+
+/// Sets a rotation off, or has one that did not come to its end tried again.
+async fn rotate(
+    host: &Host<State>,
+    operation: RotateSecret,
+    caller: &Caller,
+) -> Result<Rotating, Failure> {
+    let secret_id = operation.secret_id.clone();
+    let answer = run(host, operation, caller).await;
+    let unfinished =
+        answer.as_ref().is_err_and(|f| f.message == Error::RotationUnfinished.message());
+    if let Some(secret_id) = secret_id.filter(|_| unfinished) {
+        run(host, ResumeRotation { secret_id }, caller).await?;
+    }
+    host.clock().call();
+    answer
 }
 
 /// Takes away what is due before an operation looks.
 async fn purge(host: &Host<State>, caller: &Caller) -> Result<(), Failure> {
     if host.look(|state, now| state.is_due(now))? {
-        host.run(Purge, caller).await?;
+        host.run(Tended(Purge), caller).await?;
     }
     Ok(())
 }
@@ -177,6 +247,10 @@ impl Service for SecretsManager {
 
     fn call(&self, request: Request) -> Pending<'_, Answer> {
         Box::pin(async move { self.endpoint.call(read_whole(request).await).await })
+    }
+
+    fn stopping(&self) {
+        self.rotations.stop();
     }
 
     fn reset(&self) -> Pending<'_, Result<(), Problem>> {
