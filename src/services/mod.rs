@@ -6,12 +6,14 @@
 mod background;
 mod clock;
 mod host;
+pub mod model;
 pub mod outbox;
 mod registry;
 pub mod s3;
 pub mod secretsmanager;
 pub mod ses;
 pub mod sqs;
+pub mod ssm;
 pub mod sts;
 
 pub use crate::protocol::Failure;

@@ -1,7 +1,7 @@
 //! The list of services: a new one is a folder and its lines here.
 
 use super::{
-    Clock, Domain, Outbox, Service, Worker, clock, outbox, s3, secretsmanager, ses, sqs, sts,
+    Clock, Domain, Outbox, Service, Worker, clock, outbox, s3, secretsmanager, ses, sqs, ssm, sts,
 };
 use crate::base::Problem;
 use crate::storage::{Schema, Storage};
@@ -22,6 +22,8 @@ pub struct Services {
     pub ses: Arc<ses::Ses>,
     /// Queues.
     pub sqs: Arc<sqs::Sqs>,
+    /// Parameters.
+    pub ssm: Arc<ssm::Ssm>,
     /// Who a caller is.
     pub sts: Arc<sts::Sts>,
     /// Calls from one of them to another.
@@ -36,9 +38,10 @@ impl Services {
         let sqs = Arc::new(sqs::Sqs::open(storage, clock)?);
         let outbox = Arc::new(Outbox::new(storage, clock, &sqs));
         let s3 = Arc::new(s3::S3::open(storage, clock, state_dir, &sqs, &outbox)?);
+        let ssm = Arc::new(ssm::Ssm::open(storage, clock, &secretsmanager, None)?);
         let sts = Arc::new(sts::Sts::open(storage, clock)?);
         let clock = clock.clone();
-        Ok(Services { clock, s3, secretsmanager, ses, sqs, sts, outbox })
+        Ok(Services { clock, s3, secretsmanager, ses, sqs, ssm, sts, outbox })
     }
 
     /// The services as the edge calls them.
@@ -48,6 +51,7 @@ impl Services {
             self.secretsmanager.clone(),
             self.ses.clone(),
             self.sqs.clone(),
+            self.ssm.clone(),
             self.sts.clone(),
         ]
     }
@@ -75,6 +79,7 @@ pub fn schemas() -> Vec<Schema> {
         ses::SCHEMA,
         ses::FORWARD_SCHEMA,
         sqs::State::SCHEMA,
+        ssm::state::State::SCHEMA,
         sts::state::State::SCHEMA,
         outbox::SCHEMA,
     ]

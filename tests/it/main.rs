@@ -5,6 +5,7 @@ mod clients;
 mod clock;
 mod edge;
 mod fuzz;
+mod identity;
 mod install;
 mod platform;
 mod profile;

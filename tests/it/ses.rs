@@ -127,7 +127,7 @@ fn every_operation_of_the_models_is_served_or_says_that_it_is_not() {
 
 #[test]
 fn the_tables_of_shapes_are_botocores() {
-    Run::of(Command::new(python()).arg(script("ses/models.py"))).success();
+    Run::of(Command::new(python()).arg(script("models.py"))).success();
 }
 
 #[track_caller]

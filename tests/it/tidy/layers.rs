@@ -94,6 +94,9 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[(
 /// Layers that the pure files of a service may name.
 const OPEN: &[&str] = &["base", "policy"];
 
+/// Pure modules of `services/` that every service may name.
+const SHARED: &[&str] = &["access", "model"];
+
 /// Files of `services/` and of a service that join the pure core to protocol and storage.
 const JOINTS: &[&str] = &["wire", "store", "clock", "host", "registry", "background", "outbox"];
 
@@ -195,7 +198,7 @@ impl Place {
         let own = self.service.as_deref()?;
         // Inside services: a pure file may name its own service's pure files and the traits.
         let other = path.get(2).filter(|next| is_module(next) && **next != own);
-        if let Some(other) = other {
+        if let Some(other) = other.filter(|other| !SHARED.contains(other)) {
             return Some(format!("the pure files of {own} may not name {other}"));
         }
         let joint = path.get(3).filter(|next| JOINTS.contains(next) && self.module.len() > 3);

@@ -1,18 +1,8 @@
-//! The shapes of both APIs as data: what each operation takes and answers, read once from the tables
-//! beside this file. One reader ([`read`]) checks every input by them, one writer ([`write`]) shapes
-//! every answer, so that the operations see nothing but what the model allows.
-//!
-//! Source: botocore's service models (see the tables' headers); the grammar is one line a shape, its
-//! members indented below it, `!` for those that are required.
+//! The shapes of both APIs of SES as data: the tables beside this file, read by [`crate::services::model`].
 
-mod read;
-mod write;
-
-pub use read::read;
-pub use write::write;
-
-use regex::Regex;
-use std::collections::HashMap;
+use super::error::Error;
+use crate::services::model::{self, Dialect, Model};
+use serde_json::{Map, Value};
 use std::sync::OnceLock;
 
 /// Which of the two APIs.
@@ -24,213 +14,117 @@ pub enum Version {
     V2,
 }
 
-/// The operations and shapes of one API.
-#[derive(Debug)]
-pub struct Model {
-    /// By name.
-    pub operations: HashMap<&'static str, Operation>,
-    shapes: HashMap<&'static str, Shape>,
-}
-
-/// An operation's shapes.
-#[derive(Debug, Clone, Copy)]
-pub struct Operation {
-    /// What it takes.
-    pub input: Option<&'static str>,
-    /// What it answers; `None` where the answer has no result at all.
-    pub output: Option<&'static str>,
-}
-
-/// What a value may be.
-#[derive(Debug)]
-struct Shape {
-    kind: Kind,
-    min: Option<i64>,
-    max: Option<i64>,
-    values: Vec<&'static str>,
-    pattern: Option<&'static str>,
-    compiled: OnceLock<Option<Regex>>,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Structure(Vec<Member>),
-    List(&'static str),
-    Map(&'static str, &'static str),
-    String,
-    Boolean,
-    Whole,
-    Real,
-    Timestamp,
-    Blob,
-}
-
-#[derive(Debug)]
-struct Member {
-    name: &'static str,
-    /// Its name on the wire.
-    sent: &'static str,
-    required: bool,
-    shape: &'static str,
-    /// Whether it travels in the path or the query, as text.
-    outside: bool,
-}
-
-impl Model {
-    /// The model of `version`.
-    pub fn of(version: Version) -> &'static Model {
-        static V1: OnceLock<Model> = OnceLock::new();
-        static V2: OnceLock<Model> = OnceLock::new();
-        match version {
-            Version::V1 => V1.get_or_init(|| Model::parse(include_str!("v1.model"))),
-            Version::V2 => V2.get_or_init(|| Model::parse(include_str!("v2.model"))),
-        }
-    }
-
-    fn parse(text: &'static str) -> Model {
-        let mut model = Model { operations: HashMap::new(), shapes: HashMap::new() };
-        for plain in ["string", "boolean", "integer", "long", "double", "timestamp", "blob"] {
-            model.shapes.insert(plain, Shape::of(kind_of(plain, &[])));
-        }
-        let mut open: Option<&'static str> = None;
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            if let Some(member) = line.strip_prefix("  ") {
-                let shape = open.and_then(|name| model.shapes.get_mut(name));
-                if let Some(Shape { kind: Kind::Structure(members), .. }) = shape {
-                    members.extend(Member::parse(member));
-                }
-                continue;
-            }
-            // A pattern stands last, for it may hold spaces.
-            let (line, pattern) = match line.split_once(" pattern=") {
-                Some((line, pattern)) => (line, Some(pattern)),
-                None => (line, None),
-            };
-            let words: Vec<&'static str> = line.split(' ').collect();
-            match words[..] {
-                ["operation", name, .., input, output] => {
-                    let named = |shape| if shape == "-" { None } else { Some(shape) };
-                    let operation = Operation { input: named(input), output: named(output) };
-                    model.operations.insert(name, operation);
-                }
-                [kind, name, ref rest @ ..] => {
-                    let shape = Shape { pattern, ..Shape::parse(kind, rest) };
-                    model.shapes.insert(name, shape);
-                    open = Some(name);
-                }
-                _ => {}
-            }
-        }
-        model
-    }
-
-    fn shape(&self, name: &str) -> Option<&Shape> {
-        self.shapes.get(name)
+/// The model of `version`.
+pub fn of(version: Version) -> &'static Model {
+    static V1: OnceLock<Model> = OnceLock::new();
+    static V2: OnceLock<Model> = OnceLock::new();
+    match version {
+        Version::V1 => V1.get_or_init(|| Model::parse(Dialect::Query, include_str!("v1.model"))),
+        Version::V2 => V2.get_or_init(|| Model::parse(Dialect::Json, include_str!("v2.model"))),
     }
 }
 
-impl Shape {
-    fn of(kind: Kind) -> Shape {
-        let compiled = OnceLock::new();
-        Shape { kind, min: None, max: None, values: Vec::new(), pattern: None, compiled }
-    }
-
-    fn parse(kind: &'static str, rest: &[&'static str]) -> Shape {
-        let mut shape = Shape::of(kind_of(kind, rest));
-        for word in rest {
-            match word.split_once('=') {
-                Some(("min", number)) => shape.min = number.parse().ok(),
-                Some(("max", number)) => shape.max = number.parse().ok(),
-                Some(("enum", values)) => shape.values = values.split('|').collect(),
-                _ => {}
-            }
-        }
-        shape
-    }
-
-    /// Whether `text` as a whole is of the shape's pattern.
-    fn matches(&self, text: &str) -> bool {
-        let Some(pattern) = self.pattern else { return true };
-        let compiled = self.compiled.get_or_init(|| {
-            // Java's `\uXXXX` is `\u{XXXX}` here.
-            let mut ours = String::new();
-            let mut rest = pattern;
-            while let Some(at) = rest.find("\\u") {
-                let digits = rest.get(at + 2..at + 6).unwrap_or_default();
-                ours.push_str(&rest[..at]);
-                ours.push_str(&format!("\\u{{{digits}}}"));
-                rest = rest.get(at + 6..).unwrap_or_default();
-            }
-            Regex::new(&format!("\\A(?:{ours}{rest})\\z")).ok()
-        });
-        compiled.as_ref().is_none_or(|regex| regex.is_match(text))
-    }
+/// Reads and checks the input of `operation`.
+pub fn read(version: Version, operation: &str, tree: &Value) -> Result<Map<String, Value>, Error> {
+    model::read(of(version), operation, tree)
+        .map_err(|faults| Error::Invalid { text: faults.text() })
 }
 
-fn kind_of(kind: &str, rest: &[&'static str]) -> Kind {
-    match (kind, rest) {
-        ("structure", _) => Kind::Structure(Vec::new()),
-        ("list", [element, ..]) => Kind::List(element),
-        ("map", [key, value, ..]) => Kind::Map(key, value),
-        ("boolean", _) => Kind::Boolean,
-        ("integer" | "long", _) => Kind::Whole,
-        ("double" | "float", _) => Kind::Real,
-        ("timestamp", _) => Kind::Timestamp,
-        ("blob", _) => Kind::Blob,
-        _ => Kind::String,
-    }
-}
-
-impl Member {
-    fn parse(line: &'static str) -> Option<Member> {
-        let mut words = line.split(' ');
-        let (name, shape) = (words.next()?, words.next()?);
-        let required = name.ends_with('!');
-        let name = name.trim_end_matches('!');
-        let mut member = Member { name, sent: name, required, shape, outside: false };
-        for word in words {
-            if let Some((place, sent)) = word.split_once('=') {
-                member.sent = sent;
-                member.outside = place == "query" || place == "path";
-            }
-        }
-        Some(member)
-    }
+/// Shapes what `operation` answers. `Null` where the operation has no result.
+pub fn write(version: Version, operation: &str, value: Value) -> Value {
+    model::write(of(version), operation, value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::services::ses::models;
+    use serde_json::json;
 
     #[test]
-    fn the_tables_name_every_operation_of_the_routes() {
-        let (v1, v2) = (Model::of(Version::V1), Model::of(Version::V2));
+    fn the_tables_name_every_operation_of_the_routes_and_hold_to_their_grammar() {
+        let (v1, v2) = (of(Version::V1), of(Version::V2));
         assert_eq!((v1.operations.len(), v2.operations.len()), (71, 116));
         assert!(models::V1.iter().all(|name| v1.operations.contains_key(name)));
         assert!(models::V2.iter().all(|(name, ..)| v2.operations.contains_key(name)));
+        assert_eq!((v1.faults(), v2.faults()), (vec![], vec![]));
+    }
+
+    fn refusal(version: Version, operation: &str, tree: Value) -> String {
+        match read(version, operation, &tree) {
+            Err(Error::Invalid { text }) => text,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
-    fn every_shape_that_is_named_is_there_and_every_pattern_compiles() {
-        for version in [Version::V1, Version::V2] {
-            let model = Model::of(version);
-            let named = model.operations.values().flat_map(|o| [o.input, o.output]).flatten();
-            named.for_each(|name| assert!(model.shape(name).is_some(), "{name}"));
-            for (name, shape) in &model.shapes {
-                let parts = match &shape.kind {
-                    Kind::Structure(members) => members.iter().map(|m| m.shape).collect(),
-                    Kind::List(element) => vec![*element],
-                    Kind::Map(key, value) => vec![*key, *value],
-                    _ => vec![],
-                };
-                parts.iter().for_each(|part| assert!(model.shape(part).is_some(), "{name} {part}"));
-                shape.matches("");
-                assert!(
-                    shape.pattern.is_none() || shape.compiled.get().unwrap().is_some(),
-                    "{name}"
-                );
+    fn a_form_becomes_what_the_shape_says() {
+        let tree = json!({"Identities": {"member": {"2": "b", "1": "a", "10": "c"}}});
+        let input = read(Version::V1, "GetIdentityDkimAttributes", &tree).unwrap();
+        assert_eq!(input["Identities"], json!(["a", "b", "c"]));
+        let tree = json!({"Identity": "x", "DkimEnabled": "true", "Stray": "y"});
+        let input = read(Version::V1, "SetIdentityDkimEnabled", &tree).unwrap();
+        assert_eq!(Value::Object(input), json!({"Identity": "x", "DkimEnabled": true}));
+    }
+
+    #[test]
+    fn what_comes_in_the_query_is_text_and_lists_may_be_single() {
+        let tree =
+            json!({"PageSize": "5", "Reason": "BOUNCE", "StartDate": "2026-01-01T00:00:00Z"});
+        let input = read(Version::V2, "ListSuppressedDestinations", &tree).unwrap();
+        assert_eq!(input["PageSize"], 5);
+        assert_eq!(input["Reasons"], json!(["BOUNCE"]));
+        assert_eq!(input["StartDate"], json!(1_767_225_600.0));
+    }
+
+    #[test]
+    fn faults_are_told_in_the_words_of_aws() {
+        assert_eq!(
+            refusal(Version::V1, "GetTemplate", json!({})),
+            "1 validation error detected: Value null at 'templateName' failed to satisfy constraint: \
+             Member must not be null"
+        );
+        let tags = json!({"ResourceArn": "a", "Tags": [{"Key": "k"}, {"Value": "v"}]});
+        let text = refusal(Version::V2, "TagResource", tags);
+        assert!(text.starts_with("2 validation errors detected: "), "{text}");
+        assert!(text.contains("'tags.1.member.value'") && text.contains("'tags.2.member.key'"));
+        let reason = json!({"EmailAddress": "a@b.c", "Reason": "RAIN"});
+        let text = refusal(Version::V2, "PutSuppressedDestination", reason);
+        assert!(text.contains("Member must satisfy enum value set: [BOUNCE, COMPLAINT]"), "{text}");
+        let name = json!({"EndpointName": "a b", "Details": {"RoutesDetails": []}});
+        assert!(refusal(Version::V2, "CreateMultiRegionEndpoint", name).contains("pattern"));
+        let max = json!({"MaxResults": "51"});
+        let text = refusal(Version::V1, "ListCustomVerificationEmailTemplates", max);
+        assert!(text.contains("value less than or equal to 50"), "{text}");
+        let list = json!({"ContactListName": 5});
+        assert!(refusal(Version::V2, "CreateContactList", list).contains("contactListName"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_tree_panics(text in "[\\[\\]{}\":,a-zA-Z0-9. ]{0,80}") {
+            let tree = serde_json::from_str(&text).unwrap_or(Value::String(text));
+            for operation in ["CreateConfigurationSet", "SendBulkEmail", "CreateExportJob"] {
+                let _ = read(Version::V2, operation, &tree);
             }
+            let _ = read(Version::V1, "CreateReceiptRule", &tree);
         }
+    }
+
+    #[test]
+    fn an_answer_has_what_its_shape_has() {
+        let record = json!({"Name": "t", "CreatedTimestamp": 0.5, "Html": "x"});
+        let v1 = write(Version::V1, "ListTemplates", json!({"TemplatesMetadata": [record]}));
+        let wanted = json!({"TemplatesMetadata": [
+            {"Name": "t", "CreatedTimestamp": "1970-01-01T00:00:00.500Z"}]});
+        assert_eq!(v1, wanted);
+        let policies = json!({"Policies": {"p": "{}"}});
+        assert_eq!(
+            write(Version::V1, "GetIdentityPolicies", policies.clone()),
+            json!({"Policies": {"entry": [{"key": "p", "value": "{}"}]}})
+        );
+        assert_eq!(write(Version::V2, "GetEmailIdentityPolicies", policies.clone()), policies);
+        assert_eq!(write(Version::V1, "VerifyEmailAddress", json!({})), Value::Null);
+        assert_eq!(write(Version::V2, "DeleteContact", json!({"x": 1})), json!({}));
     }
 }

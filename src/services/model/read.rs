@@ -4,20 +4,52 @@
 //! The texts are those of AWS's own validator: `1 validation error detected: Value null at 'template'
 //! failed to satisfy constraint: Member must not be null`.
 
-use super::{Kind, Member, Model, Shape, Version};
-use crate::services::ses::error::Error;
+use super::{Dialect, Kind, Member, Model, Shape};
 use serde_json::{Map, Number, Value};
 
 /// Faults named in one refusal at the most.
 const FAULTS_MAX: usize = 10;
 
+/// One value that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it stands (`tags.1.member.key`).
+    pub at: String,
+    /// `'value'` or `null`; nothing for what is not shown.
+    pub shown: String,
+    /// `Member must not be null`.
+    pub rule: String,
+}
+
+/// Why an input is not what the model says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl Faults {
+    /// In the words of AWS's validator.
+    pub fn text(&self) -> String {
+        let count = self.0.len();
+        let noun = if count == 1 { "error" } else { "errors" };
+        let each = self.0.iter().map(|fault| {
+            let shown = if fault.shown.is_empty() { "" } else { " " };
+            let Fault { at, shown: value, rule } = fault;
+            format!("Value{shown}{value} at '{at}' failed to satisfy constraint: {rule}")
+        });
+        let each: Vec<String> = each.collect();
+        format!("{count} validation {noun} detected: {}", each.join("; "))
+    }
+}
+
 /// Reads the input of `operation` from the tree that the protocol made of it. Timestamps become
 /// seconds since the epoch, whatever the wire has.
-pub fn read(version: Version, operation: &str, tree: &Value) -> Result<Map<String, Value>, Error> {
-    let model = Model::of(version);
+pub fn read(
+    model: &'static Model,
+    operation: &str,
+    tree: &Value,
+) -> Result<Map<String, Value>, Faults> {
     let shape = model.operations.get(operation).and_then(|o| o.input).and_then(|n| model.shape(n));
     let Some(shape) = shape else { return Ok(Map::new()) };
-    let mut reader = Reader { model, version, faults: Vec::new() };
+    let mut reader = Reader { model, faults: Vec::new() };
     let value = reader.value(shape, tree, &mut Vec::new(), false);
     if reader.faults.is_empty() {
         return Ok(match value {
@@ -25,16 +57,12 @@ pub fn read(version: Version, operation: &str, tree: &Value) -> Result<Map<Strin
             _ => Map::new(),
         });
     }
-    let count = reader.faults.len();
-    let noun = if count == 1 { "error" } else { "errors" };
-    let text = format!("{count} validation {noun} detected: {}", reader.faults.join("; "));
-    Err(Error::Invalid { text })
+    Err(Faults(reader.faults))
 }
 
 struct Reader {
     model: &'static Model,
-    version: Version,
-    faults: Vec<String>,
+    faults: Vec<Fault>,
 }
 
 type Path = Vec<String>;
@@ -94,8 +122,10 @@ impl Reader {
     ) -> Option<Value> {
         let items: Vec<&Value> = match tree {
             Value::Array(items) => items.iter().collect(),
-            Value::Object(_) if self.version == Version::V1 => numbered(tree, "member"),
-            Value::String(text) if self.version == Version::V1 && text.is_empty() => Vec::new(),
+            Value::Object(_) if self.model.dialect == Dialect::Query => numbered(tree, "member"),
+            Value::String(text) if self.model.dialect == Dialect::Query && text.is_empty() => {
+                Vec::new()
+            }
             Value::String(_) if outside => vec![tree],
             _ => return self.mistyped(at, "a list"),
         };
@@ -113,7 +143,7 @@ impl Reader {
 
     fn map(&mut self, key: &str, value: &str, tree: &Value, at: &mut Path) -> Option<Value> {
         let entries: Vec<(&str, &Value)> = match tree {
-            Value::Object(_) if self.version == Version::V1 => numbered(tree, "entry")
+            Value::Object(_) if self.model.dialect == Dialect::Query => numbered(tree, "entry")
                 .into_iter()
                 .filter_map(|entry| Some((entry["key"].as_str()?, entry.get("value")?)))
                 .collect(),
@@ -140,7 +170,7 @@ impl Reader {
         at: &mut Path,
         outside: bool,
     ) -> Option<Value> {
-        let as_text = outside || self.version == Version::V1;
+        let as_text = outside || self.model.dialect == Dialect::Query;
         match (&shape.kind, tree) {
             (Kind::String, Value::String(text)) => {
                 self.text(shape, text, at);
@@ -174,7 +204,7 @@ impl Reader {
     }
 
     fn text(&mut self, shape: &Shape, text: &str, at: &Path) {
-        let shown = || text.to_owned();
+        let shown = || if shape.sensitive { String::new() } else { text.to_owned() };
         if !shape.values.is_empty() && !shape.values.contains(&text) {
             let set = shape.values.join(", ");
             self.fault_of(at, &shown, &format!("Member must satisfy enum value set: [{set}]"));
@@ -216,14 +246,15 @@ impl Reader {
     }
 
     fn fault_of(&mut self, at: &Path, shown: &dyn Fn() -> String, rule: &str) {
-        self.fault(at, &format!("'{}'", shown()), rule);
+        let shown = shown();
+        let shown = if shown.is_empty() { shown } else { format!("'{shown}'") };
+        self.fault(at, &shown, rule);
     }
 
     fn fault(&mut self, at: &Path, shown: &str, rule: &str) {
         if self.faults.len() < FAULTS_MAX {
-            let at = at.join(".");
-            self.faults
-                .push(format!("Value {shown} at '{at}' failed to satisfy constraint: {rule}"));
+            let (at, shown, rule) = (at.join("."), shown.to_owned(), rule.to_owned());
+            self.faults.push(Fault { at, shown, rule });
         }
     }
 }
@@ -247,71 +278,4 @@ fn instant(text: &str) -> Option<f64> {
 fn lower_first(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn refusal(version: Version, operation: &str, tree: Value) -> String {
-        match read(version, operation, &tree) {
-            Err(Error::Invalid { text }) => text,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_form_becomes_what_the_shape_says() {
-        let tree = json!({"Identities": {"member": {"2": "b", "1": "a", "10": "c"}}});
-        let input = read(Version::V1, "GetIdentityDkimAttributes", &tree).unwrap();
-        assert_eq!(input["Identities"], json!(["a", "b", "c"]));
-        let tree = json!({"Identity": "x", "DkimEnabled": "true", "Stray": "y"});
-        let input = read(Version::V1, "SetIdentityDkimEnabled", &tree).unwrap();
-        assert_eq!(Value::Object(input), json!({"Identity": "x", "DkimEnabled": true}));
-    }
-
-    #[test]
-    fn what_comes_in_the_query_is_text_and_lists_may_be_single() {
-        let tree =
-            json!({"PageSize": "5", "Reason": "BOUNCE", "StartDate": "2026-01-01T00:00:00Z"});
-        let input = read(Version::V2, "ListSuppressedDestinations", &tree).unwrap();
-        assert_eq!(input["PageSize"], 5);
-        assert_eq!(input["Reasons"], json!(["BOUNCE"]));
-        assert_eq!(input["StartDate"], json!(1_767_225_600.0));
-    }
-
-    #[test]
-    fn faults_are_told_in_the_words_of_aws() {
-        assert_eq!(
-            refusal(Version::V1, "GetTemplate", json!({})),
-            "1 validation error detected: Value null at 'templateName' failed to satisfy constraint: \
-             Member must not be null"
-        );
-        let tags = json!({"ResourceArn": "a", "Tags": [{"Key": "k"}, {"Value": "v"}]});
-        let text = refusal(Version::V2, "TagResource", tags);
-        assert!(text.starts_with("2 validation errors detected: "), "{text}");
-        assert!(text.contains("'tags.1.member.value'") && text.contains("'tags.2.member.key'"));
-        let reason = json!({"EmailAddress": "a@b.c", "Reason": "RAIN"});
-        let text = refusal(Version::V2, "PutSuppressedDestination", reason);
-        assert!(text.contains("Member must satisfy enum value set: [BOUNCE, COMPLAINT]"), "{text}");
-        let name = json!({"EndpointName": "a b", "Details": {"RoutesDetails": []}});
-        assert!(refusal(Version::V2, "CreateMultiRegionEndpoint", name).contains("pattern"));
-        let max = json!({"MaxResults": "51"});
-        let text = refusal(Version::V1, "ListCustomVerificationEmailTemplates", max);
-        assert!(text.contains("value less than or equal to 50"), "{text}");
-        let list = json!({"ContactListName": 5});
-        assert!(refusal(Version::V2, "CreateContactList", list).contains("contactListName"));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_tree_panics(text in "[\\[\\]{}\":,a-zA-Z0-9. ]{0,80}") {
-            let tree = serde_json::from_str(&text).unwrap_or(Value::String(text));
-            for operation in ["CreateConfigurationSet", "SendBulkEmail", "CreateExportJob"] {
-                let _ = read(Version::V2, operation, &tree);
-            }
-            let _ = read(Version::V1, "CreateReceiptRule", &tree);
-        }
-    }
 }

@@ -1,6 +1,7 @@
-"""The tables of shapes in src/services/ses/model beside botocore's own models.
+"""The tables of shapes in src/services/*/model beside botocore's own models.
 
-Without arguments: compares. With a directory: prints the tables anew into it (`v1.model`, `v2.model`).
+Without arguments: compares. With a directory: prints the tables anew into it. `NAME OPERATION...` prints
+the table NAME for these operations (all that a service has if there are none).
 """
 
 import pathlib
@@ -9,10 +10,18 @@ import sys
 import botocore.session
 
 HEAD = """\
-# Operations and shapes of Amazon SES API {version}, without their prose: what an operation takes and answers,
+# Operations and shapes of {title}, without their prose: what an operation takes and answers,
 # which members it requires, and what a value may be. From botocore 1.44.5's model of `{service}`
-# (Apache-2.0); `tests/it/ses/models.py` compares the two and prints this file anew.
+# (Apache-2.0); `tests/it/models.py` compares the two and prints this file anew.
 """
+# File below src/services, title, botocore's name, whether paths are shown, whether all operations are.
+TABLES = {
+    "ses/model/v1.model": ("Amazon SES API v1", "ses", False, True),
+    "ses/model/v2.model": ("Amazon SES API v2", "sesv2", True, True),
+    "ssm/model/ssm.model": ("AWS Systems Manager", "ssm", False, False),
+    "iam/model/iam.model": ("AWS IAM", "iam", False, False),
+    "sts/model/sts.model": ("AWS STS", "sts", False, True),
+}
 SCALARS = ("boolean", "integer", "long", "double", "float", "timestamp", "blob", "string")
 PROSE = {
     "type", "documentation", "sensitive", "box", "deprecated", "deprecatedMessage", "deprecatedSince",
@@ -56,20 +65,25 @@ class Table:
         words = [shape["type"], name]
         words += [self.named(shape[part]["shape"]) for part in ("member", "key", "value") if part in shape]
         words += [f"{rule}={shape[rule]}" for rule in ("min", "max") if rule in shape]
+        if "sensitive" in shape:
+            words.append("sensitive")
         if "enum" in shape:
             words.append("enum=" + "|".join(shape["enum"]))
         if "pattern" in shape:
             words.append("pattern=" + shape["pattern"])
         return " ".join(words)
 
-    def text(self, version, service):
+    def text(self, title, service, paths, served):
         lines = []
         for name, operation in sorted(self.model["operations"].items()):
+            if served and name not in served:
+                lines.append(f"other {name}")
+                continue
             shapes = [operation.get(way, {}).get("shape", "-") for way in ("input", "output")]
             for shape in shapes:
                 if shape != "-":
                     self.walk(shape)
-            http = [operation["http"]["method"], operation["http"]["requestUri"]] if version == "v2" else []
+            http = [operation["http"]["method"], operation["http"]["requestUri"]] if paths else []
             lines.append(" ".join(["operation", name, *http, *shapes]))
         for name in sorted(self.used):
             if self.named(name) != name:
@@ -79,17 +93,26 @@ class Table:
             if shape["type"] == "structure":
                 required = shape.get("required", [])
                 lines += [self.member(n, m, required) for n, m in shape["members"].items()]
-        return HEAD.format(version=version, service=service) + "\n".join(lines) + "\n"
+        return HEAD.format(title=title, service=service) + "\n".join(lines) + "\n"
 
 
 def main():
-    own = pathlib.Path(__file__).resolve().parents[3] / "src/services/ses/model"
-    for version, service in (("v1", "ses"), ("v2", "sesv2")):
-        text = Table(service).text(version, service)
-        if len(sys.argv) > 1 and pathlib.Path(sys.argv[1]).is_dir():
-            (pathlib.Path(sys.argv[1]) / f"{version}.model").write_text(text)
+    own = pathlib.Path(__file__).resolve().parents[2] / "src/services"
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in TABLES:
+        title, service, paths, _ = TABLES[arguments[0]]
+        print(Table(service).text(title, service, paths, arguments[1:]), end="")
+        return
+    for path, (title, service, paths, whole) in TABLES.items():
+        if not (own / path).exists():
+            continue
+        kept = (own / path).read_text()
+        served = [] if whole else [line.split()[1] for line in kept.splitlines() if line.startswith("operation ")]
+        text = Table(service).text(title, service, paths, served)
+        if arguments:
+            (pathlib.Path(arguments[0]) / path.replace("/", "-")).write_text(text)
         else:
-            assert (own / f"{version}.model").read_text() == text, f"{version}.model is not botocore's"
+            assert kept == text, f"{path} is not botocore's"
 
 
 if __name__ == "__main__":
