@@ -16,7 +16,7 @@ pub use chunks::Chunks;
 pub use credential::Credential;
 pub use keys::Keys;
 pub use legacy::LegacyQuery;
-pub use refusal::Refusal;
+pub use refusal::{ONLY_VERSION_4, Refusal};
 pub use verify::{Body, Instants, Payload, Verified, signed_with_query, verify};
 
 use hmac::{Hmac, KeyInit, Mac};

@@ -56,7 +56,12 @@ pub enum Refusal {
     },
     /// The presigned request is not valid yet.
     NotYet,
+    /// It is signed by Signature Version 2.
+    Version2,
 }
+
+/// What S3 says to Signature Version 2.
+pub const ONLY_VERSION_4: &str = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
 
 const NO_SUCH_TOKEN: &str = "The security token included in the request is invalid.";
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
@@ -120,6 +125,7 @@ impl Refusal {
                 with(denied("Request has expired"), seconds.into_iter().chain(instants).collect())
             }
             Refusal::NotYet => denied("Request is not valid yet"),
+            Refusal::Version2 => Failure::new(400, "InvalidRequest", ONLY_VERSION_4),
         }
     }
 
@@ -177,6 +183,7 @@ impl Refusal {
             Refusal::NotYet => {
                 ("InvalidSignatureException", "Signature not yet current".to_owned())
             }
+            Refusal::Version2 => ("IncompleteSignatureException", ONLY_VERSION_4.to_owned()),
         }
     }
 }

@@ -85,6 +85,7 @@ pub fn verify(
 ) -> Result<Verified, Refusal> {
     let authorization = header(parts, http::header::AUTHORIZATION.as_str());
     let claim = match authorization {
+        Some(text) if service == "s3" && text.starts_with("AWS ") => return Err(Refusal::Version2),
         Some(text) => from_header(parts, text)?,
         None if signed_with_query(parts) => from_query(parts)?,
         None => return Err(Refusal::Anonymous),

@@ -13,8 +13,6 @@ import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
-
 import clinic
 
 SEARCH_CACHE_SECONDS = 60
@@ -41,12 +39,12 @@ def uploaded(document, asked):
 
 
 def show(document, _):
-    """A document's record and an address to read it at, signed as boto3 does by default."""
+    """A document's record and an address to read it at."""
     rows = clinic.in_database("SELECT patient, object_key FROM documents WHERE id = %s", (document,))
     if not rows:
         return 404, {"error": "no such document, or not read yet"}
     patient, key = rows[0]
-    download = boto3.client("s3").generate_presigned_url(
+    download = clinic.client("s3").generate_presigned_url(
         "get_object", Params={"Bucket": clinic.DOCUMENTS, "Key": key}, ExpiresIn=60
     )
     return 200, {"id": document, "patient": patient, "download": download}

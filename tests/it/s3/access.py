@@ -143,27 +143,19 @@ for put, of in [(s3.put_bucket_acl, at), (s3.put_object_acl, {**at, "Key": "k"})
     refused("UnexpectedContent", 400, put, **of, ACL="private", AccessControlPolicy={"Owner": owner, "Grants": [own]})
 
 # Presigned URLs of the environment's own keys must be what was signed; anybody else's are anybody's.
-for version in ["s3v4", "s3"]:
-    signer, stranger = client(signature_version=version), client(key="AKIAIOSFODNN7EXAMPLE", signature_version=version)
-    made = signer.generate_presigned_url("get_object", Params={**at, "Key": "signed"})
-    same(requests.get(made).content, b"x")
-    error = requests.get(made.replace("/signed?", "/k?"))
-    same(outcome(error), (403, "SignatureDoesNotMatch"))
-    assert "<StringToSign>" in error.text and "<SignatureProvided>" in error.text, error.text
-    same(outcome(requests.put(made, data=b"x")), (403, "SignatureDoesNotMatch"))
-    made = stranger.generate_presigned_url("get_object", Params={**at, "Key": "signed"})
-    same(requests.get(made.replace("/signed?", "/k?")).content, b"closed")
-    same(outcome(requests.get(made, headers={"Authorization": "AWS x:y"})), (400, "InvalidArgument"))
-made = client(signature_version="s3v4").generate_presigned_url("put_object", Params={**at, "Key": "typed", "ContentType": "text/plain"})
+signer, stranger = client(signature_version="s3v4"), client(key="AKIAIOSFODNN7EXAMPLE", signature_version="s3v4")
+made = signer.generate_presigned_url("get_object", Params={**at, "Key": "signed"})
+same(requests.get(made).content, b"x")
+error = requests.get(made.replace("/signed?", "/k?"))
+same(outcome(error), (403, "SignatureDoesNotMatch"))
+assert "<StringToSign>" in error.text and "<SignatureProvided>" in error.text, error.text
+same(outcome(requests.put(made, data=b"x")), (403, "SignatureDoesNotMatch"))
+made = stranger.generate_presigned_url("get_object", Params={**at, "Key": "signed"})
+same(requests.get(made.replace("/signed?", "/k?")).content, b"closed")
+same(outcome(requests.get(made, headers={"Authorization": "AWS x:y"})), (400, "InvalidArgument"))
+made = signer.generate_presigned_url("put_object", Params={**at, "Key": "typed", "ContentType": "text/plain"})
 same(outcome(requests.put(made, data=b"x", headers={"Content-Type": "text/html"})), (403, "SignatureDoesNotMatch"))
 same(requests.put(made, data=b"x", headers={"Content-Type": "text/plain"}).status_code, 200)
 error = requests.put(made, data=b"x", headers={"Content-Type": "text/plain", "x-amz-storage-class": "STANDARD_IA"})
 same(outcome(error), DENIED)
 assert "<HeadersNotSigned>x-amz-storage-class</HeadersNotSigned>" in error.text, error.text
-
-# Version 2 is for the regions that are older than Version 4.
-west = client(region="eu-central-1", signature_version="s3")
-client(region="eu-central-1").create_bucket(Bucket="newer", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-error = requests.get(west.generate_presigned_url("list_objects", Params={"Bucket": "newer"}))
-same(outcome(error), (400, "InvalidRequest"))
-assert "Please use AWS4-HMAC-SHA256." in error.text

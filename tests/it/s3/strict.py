@@ -101,18 +101,24 @@ for part in ["<AWSAccessKeyId>test</AWSAccessKeyId>", "<StringToSign>AWS4-HMAC-S
              "<CanonicalRequest>PUT\n/strict/chunked\n", "<CanonicalRequestBytes>50 55 54"]:
     assert part in answer.text, (part, answer.text)
 
-# URLs and forms.
+# URLs.
+signer, stranger = client(signature_version="s3v4"), client(key="AKIAIOSFODNN7EXAMPLE", signature_version="s3v4")
+get = signer.generate_presigned_url("get_object", Params={**at, "Key": "chunked"})
+same(requests.get(get).content, b"".join(chunks))
+same(error(requests.get(get.replace("chunked", "other"))), (403, "SignatureDoesNotMatch"))
+same(error(requests.get(stranger.generate_presigned_url("get_object", Params={**at, "Key": "k"}))), (403, "InvalidAccessKeyId"))
+for call, arguments in [("head_object", {}), ("delete_object", {})]:
+    url = signer.generate_presigned_url(call, Params={**at, "Key": "chunked"})
+    assert requests.request(call.split("_")[0].upper(), url).status_code in [200, 204]
+old = client(signature_version="s3")
+answer = requests.get(old.generate_presigned_url("get_object", Params={**at, "Key": "k"}))
+same(error(answer), (400, "InvalidRequest"))
+assert "Please use AWS4-HMAC-SHA256." in answer.text, answer.text
+refused("InvalidRequest", 400, old.list_buckets)
+
+# Forms.
 for version in ["s3v4", "s3"]:
-    signer = client(signature_version=version)
-    get = signer.generate_presigned_url("get_object", Params={**at, "Key": "chunked"})
-    same(requests.get(get).content, b"".join(chunks))
-    same(error(requests.get(get.replace("chunked", "other"))), (403, "SignatureDoesNotMatch"))
-    stranger = client(key="AKIAIOSFODNN7EXAMPLE", signature_version=version)
-    same(error(requests.get(stranger.generate_presigned_url("get_object", Params={**at, "Key": "k"}))), (403, "InvalidAccessKeyId"))
-    for call, arguments in [("head_object", {}), ("delete_object", {})]:
-        url = signer.generate_presigned_url(call, Params={**at, "Key": "chunked"})
-        assert requests.request(call.split("_")[0].upper(), url).status_code in [200, 204]
-    s3.put_object(**at, Key="chunked", Body=b"".join(chunks))
+    signer, stranger = client(signature_version=version), client(key="AKIAIOSFODNN7EXAMPLE", signature_version=version)
     form = signer.generate_presigned_post(B, "form")
     same(requests.post(form["url"], data=form["fields"], files={"file": b"x"}).status_code, 204)
     form = stranger.generate_presigned_post(B, "form")

@@ -180,26 +180,12 @@ impl S3 {
         if head.website {
             return Ok(self.website(head).await);
         }
-        presign::check(head, self.clock.now(), |signed| self.clock.now_of(signed))?;
-        self.check_mechanism(head)?;
+        presign::check(head, |signed| self.clock.now_of(signed))?;
         self.check_owner(head)?;
         let operation = routes::operation(head)?;
         self.check_access(head, operation)?;
         let answer = routes::dispatch(self, operation, head, body).await;
         answer.map_err(|error| self.veiled(head, error))
-    }
-
-    /// Signature Version 2 is for the buckets of the regions that are older than Version 4.
-    fn check_mechanism(&self, head: &Head) -> Result<()> {
-        if !presign::is_version_2(head) {
-            return Ok(());
-        }
-        let region = self.look(|index| index.bucket(&head.bucket))?.map(|b| b.region);
-        if region.is_none_or(|region| presign::KNOW_VERSION_2.contains(&region.as_str())) {
-            return Ok(());
-        }
-        let message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
-        Err(Error::invalid_request(message))
     }
 
     /// `x-amz-expected-bucket-owner`.

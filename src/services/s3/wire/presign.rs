@@ -1,37 +1,27 @@
 //! Presigned URLs: whether their query is whole, and whether they have expired.
 //!
-//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html> and, for Signature
-//! Version 2, <https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html>. Lenient:
-//! the signature itself is not verified, since any credentials will do.
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>. Lenient: the
+//! signature itself is not verified, since any credentials will do. Signature Version 2 is refused: AWS
+//! takes it no more for buckets made since June 2020
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html>).
 
 use super::head::Head;
 use crate::base::Millis;
 use crate::protocol::Credential;
+use crate::protocol::sigv4::ONLY_VERSION_4;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::limits::PRESIGNED_SECONDS_MAX;
 
-/// Regions that are older than Signature Version 4, and so still know Version 2
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html>).
-pub(super) const KNOW_VERSION_2: &[&str] = &[
-    "us-east-1",
-    "us-west-1",
-    "us-west-2",
-    "eu-west-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-northeast-1",
-    "sa-east-1",
-];
-
 /// Whether the request is signed by Signature Version 2, in its head or its query.
-pub(super) fn is_version_2(head: &Head) -> bool {
+fn is_version_2(head: &Head) -> bool {
     head.header("authorization").is_some_and(|a| a.starts_with("AWS "))
-        || head.has("Signature") && head.has("AWSAccessKeyId")
+        || head.has("Signature")
+        || head.has("AWSAccessKeyId")
 }
 
-/// Refuses a presigned request that is malformed or has expired. `now_of` gives the present as it is to
-/// who signed at an instant.
-pub(super) fn check(head: &Head, now: Millis, now_of: impl Fn(Millis) -> Millis) -> Result<()> {
+/// Refuses a presigned request that is malformed or has expired, and Signature Version 2. `now_of` gives
+/// the present as it is to who signed at an instant.
+pub(super) fn check(head: &Head, now_of: impl Fn(Millis) -> Millis) -> Result<()> {
     let presigned = head.has("X-Amz-Signature") || head.has("Signature");
     if presigned && let Some(authorization) = head.header("authorization") {
         return Err(Error::invalid_argument(
@@ -52,8 +42,8 @@ pub(super) fn check(head: &Head, now: Millis, now_of: impl Fn(Millis) -> Millis)
     if head.query.iter().any(|(name, _)| v4(name) && V4.contains(&name.as_str())) {
         return check_v4(head, now_of, &V4);
     }
-    if head.has("Signature") || head.has("AWSAccessKeyId") {
-        return check_v2(head, now);
+    if is_version_2(head) {
+        return Err(Error::invalid_request(ONLY_VERSION_4));
     }
     Ok(())
 }
@@ -100,29 +90,6 @@ fn check_v4(head: &Head, now_of: impl Fn(Millis) -> Millis, all: &[&str; 6]) -> 
             .with("X-Amz-Expires", expires)
             .with("Expires", second(end))
             .with("ServerTime", second(now)));
-    }
-    Ok(())
-}
-
-fn check_v2(head: &Head, now: Millis) -> Result<()> {
-    let whole = ["Signature", "Expires", "AWSAccessKeyId"]
-        .iter()
-        .all(|name| head.param(name).is_some_and(|v| !v.is_empty()));
-    if !whole {
-        return Err(Error::new(
-            403,
-            "AccessDenied",
-            "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters",
-        ));
-    }
-    let given = head.param("Expires").unwrap_or_default();
-    let Ok(seconds) = given.parse::<i64>() else {
-        let message = format!("Invalid date (should be seconds since epoch): {given}");
-        return Err(Error::new(403, "AccessDenied", message));
-    };
-    let end = Millis(0).plus_seconds(seconds);
-    if now > end {
-        return Err(expired().with("Expires", second(end)).with("ServerTime", second(now)));
     }
     Ok(())
 }
@@ -201,7 +168,7 @@ mod tests {
     fn verdict(query: &str, now: i64) -> std::result::Result<(), Error> {
         let uri = format!("/b/k?{query}");
         let request = http::Request::builder().uri(uri).header("host", "h").body(()).unwrap();
-        check(&Head::read(request.into_parts().0).unwrap(), Millis(now), |_| Millis(now))
+        check(&Head::read(request.into_parts().0).unwrap(), |_| Millis(now))
     }
 
     const URL: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2F20261121%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20261121T101530Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00";
@@ -232,8 +199,14 @@ mod tests {
             let error = verdict(&bad, 0).unwrap_err();
             assert_eq!(error.code, "AuthorizationQueryParametersError", "{bad}");
         }
-        assert!(verdict("Signature=a&Expires=9999999999&AWSAccessKeyId=k", 0).is_ok());
-        assert!(verdict("Signature=a&Expires=1&AWSAccessKeyId=k", 2000).is_err());
-        assert!(verdict("Signature=a&AWSAccessKeyId=k", 0).is_err());
+    }
+
+    #[test]
+    fn version_2_is_refused() {
+        for old in ["Signature=a&Expires=9999999999&AWSAccessKeyId=k", "Signature=a"] {
+            let error = verdict(old, 0).unwrap_err();
+            assert_eq!((error.status, error.code.as_ref()), (400, "InvalidRequest"));
+            assert!(error.message.ends_with("Please use AWS4-HMAC-SHA256."));
+        }
     }
 }
