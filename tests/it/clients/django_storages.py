@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
 boto3.client("s3").create_bucket(Bucket="media")
-options = {"bucket_name": "media", "querystring_expire": 60, "file_overwrite": False,
+options = {"bucket_name": "media", "querystring_expire": 60, "file_overwrite": False, "signature_version": "s3v4",
            "object_parameters": {"CacheControl": "max-age=60"}}
 settings.configure(STORAGES={"default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}}, USE_TZ=True)
 django.setup()

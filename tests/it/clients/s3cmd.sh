@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# s3cmd: buckets, files, parts, sync, metadata, signed URLs. It wants the endpoint twice: for paths and for
+# s3cmd: buckets, files, parts, sync, metadata, signed URLs (refused). It wants the endpoint twice: for paths and for
 # buckets.
 set -euo pipefail
 
@@ -32,7 +32,8 @@ s3 cp s3://s3cmd/plain "s3://s3cmd/a copy"
 s3 mv "s3://s3cmd/a copy" s3://s3cmd/moved
 s3 modify --add-header=cache-control:max-age=1 s3://s3cmd/moved
 [ "$(s3 get s3://s3cmd/moved - 2>/dev/null)" = plain ]
-[ "$(curl -sf "$(s3 signurl s3://s3cmd/plain +60)")" = plain ]
+# It signs URLs by Version 2 alone, which S3 takes no more.
+curl -s "$(s3 signurl s3://s3cmd/plain +60)" | grep -q "Please use AWS4-HMAC-SHA256."
 s3 du s3://s3cmd | grep 'objects' >/dev/null
 s3 expire s3://s3cmd --expiry-days=3 --expiry-prefix=logs/
 s3 getlifecycle s3://s3cmd | grep '<Days>3</Days>' >/dev/null
