@@ -63,6 +63,7 @@ impl Services {
             self.sqs.worker(),
             self.secretsmanager.worker(),
             Arc::new(s3::Lifecycle(self.s3.clone())),
+            Arc::new(s3::LogDelivery(self.s3.clone())),
             Arc::new(s3::Replication(self.s3.clone())),
             self.ses.forwarder(),
             self.ses.pruner(),

@@ -70,6 +70,11 @@ fn bucket_configuration_and_cors() {
 }
 
 #[test]
+fn annotations_and_metadata_configurations() {
+    boto3("s3/annotations.py");
+}
+
+#[test]
 fn access_by_policy_and_acl() {
     boto3("s3/access.py");
 }

@@ -61,7 +61,8 @@ pub enum Refusal {
 }
 
 /// What S3 says to Signature Version 2.
-pub const ONLY_VERSION_4: &str = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
+pub const ONLY_VERSION_4: &str =
+    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
 
 const NO_SUCH_TOKEN: &str = "The security token included in the request is invalid.";
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";

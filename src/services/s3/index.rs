@@ -6,7 +6,7 @@
 
 use super::error::Result;
 use super::lifecycle::Sweep;
-use super::model::{Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
+use super::model::{Annotation, Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
 use crate::services::Call;
 
 /// A place in the order of versions: keys ascending, and the newest version of a key first.
@@ -58,6 +58,17 @@ pub trait Look {
     fn uploads(&self, bucket: i64, after: &UploadPlace, limit: usize) -> Result<Vec<Upload>>;
     /// Parts of an upload with numbers above `after`, in order, `limit` at the most.
     fn parts(&self, upload: &str, after: u32, limit: usize) -> Result<Vec<Part>>;
+    /// A version's annotation of this name.
+    fn annotation(&self, of: &Version, name: &str) -> Result<Option<Annotation>>;
+    /// A version's annotations whose names begin with `prefix` and follow `after`, in order, `limit` at
+    /// the most.
+    fn annotations(
+        &self,
+        of: &Version,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Annotation>>;
     /// When the bucket is swept next by its lifecycle rules.
     fn sweep(&self, bucket: i64) -> Result<Option<Sweep>>;
     /// The name of the bucket whose sweep is due first, and that sweep.
@@ -76,12 +87,16 @@ pub trait Index: Look {
     fn put_version(&mut self, version: &Version) -> Result<()>;
     /// Changes a version's attributes.
     fn update_version(&mut self, version: &Version) -> Result<()>;
-    /// Forgets a version and releases its bodies.
+    /// Forgets a version and its annotations, and releases their bodies.
     fn delete_version(&mut self, version: &Version) -> Result<()>;
     /// Stores a body with one reference, for the version or part that will hold it.
     fn add_blob(&mut self, blob: &Blob) -> Result<BlobId>;
     /// Counts one more reference to the body of each extent of a version or part that exists.
     fn share(&mut self, extents: &[Extent]) -> Result<()>;
+    /// Stores an annotation that is not there yet; it takes over one reference to its extents.
+    fn put_annotation(&mut self, of: &Version, annotation: &Annotation) -> Result<()>;
+    /// Forgets an annotation and releases its body.
+    fn delete_annotation(&mut self, of: &Version, annotation: &Annotation) -> Result<()>;
     /// Stores an upload.
     fn put_upload(&mut self, upload: &Upload) -> Result<()>;
     /// Forgets an upload and its parts and releases their bodies.

@@ -29,6 +29,12 @@ pub const DELETE_KEYS_MAX: usize = 1000;
 pub const OBJECT_TAGS_MAX: usize = 10;
 /// Tags of a bucket at the most.
 pub const BUCKET_TAGS_MAX: usize = 50;
+/// Annotations of a version at the most.
+pub const ANNOTATIONS_MAX: u32 = 1000;
+/// Bytes of an annotation's name at the most.
+pub const ANNOTATION_NAME_BYTES_MAX: usize = 512;
+/// Bytes of an annotation at the most (1 MiB).
+pub const ANNOTATION_BYTES_MAX: u64 = 1024 * 1024;
 /// Characters of a tag's key at the most.
 pub const TAG_KEY_CHARS_MAX: usize = 128;
 /// Characters of a tag's value at the most.

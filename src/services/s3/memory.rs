@@ -3,7 +3,7 @@
 use super::error::Result;
 use super::index::{Index, Look, Place, UploadPlace};
 use super::lifecycle::Sweep;
-use super::model::{Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
+use super::model::{Annotation, Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
 use crate::services::Call;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ pub(super) struct Memory {
     buckets: BTreeMap<String, Bucket>,
     versions: BTreeMap<(i64, String, i64), Version>,
     blobs: BTreeMap<BlobId, (u64, Blob)>,
+    annotations: BTreeMap<(i64, String, i64, String), Annotation>,
     uploads: BTreeMap<(i64, UploadPlace), Upload>,
     parts: BTreeMap<(String, u32), Part>,
     sweeps: BTreeMap<i64, Sweep>,
@@ -94,6 +95,26 @@ impl Look for Memory {
         Ok(own.take(limit).map(|(_, p)| p.clone()).collect())
     }
 
+    fn annotation(&self, of: &Version, name: &str) -> Result<Option<Annotation>> {
+        let at = (of.bucket, of.key.clone(), of.order, name.to_owned());
+        Ok(self.annotations.get(&at).cloned())
+    }
+
+    fn annotations(
+        &self,
+        of: &Version,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Annotation>> {
+        let own = self.annotations.iter().filter(|((bucket, key, order, name), _)| {
+            (*bucket, key, *order) == (of.bucket, &of.key, of.order)
+                && name.starts_with(prefix)
+                && name.as_str() > after
+        });
+        Ok(own.take(limit).map(|(_, annotation)| annotation.clone()).collect())
+    }
+
     fn sweep(&self, bucket: i64) -> Result<Option<Sweep>> {
         Ok(self.sweeps.get(&bucket).cloned())
     }
@@ -145,6 +166,9 @@ impl Index for Memory {
     }
 
     fn delete_version(&mut self, version: &Version) -> Result<()> {
+        for annotation in self.annotations(version, "", "", usize::MAX)? {
+            self.delete_annotation(version, &annotation)?;
+        }
         self.versions.remove(&(version.bucket, version.key.clone(), version.order));
         self.release(&version.extents);
         Ok(())
@@ -161,6 +185,19 @@ impl Index for Memory {
             let (shares, _) = self.blobs.get_mut(&extent.blob).expect("a shared body exists");
             *shares += 1;
         }
+        Ok(())
+    }
+
+    fn put_annotation(&mut self, of: &Version, annotation: &Annotation) -> Result<()> {
+        let at = (of.bucket, of.key.clone(), of.order, annotation.name.clone());
+        self.annotations.insert(at, annotation.clone());
+        Ok(())
+    }
+
+    fn delete_annotation(&mut self, of: &Version, annotation: &Annotation) -> Result<()> {
+        let at = (of.bucket, of.key.clone(), of.order, annotation.name.clone());
+        self.annotations.remove(&at);
+        self.release(&annotation.extents);
         Ok(())
     }
 

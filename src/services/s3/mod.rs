@@ -5,6 +5,7 @@
 //! are small. Invariant: an answer leaves after the commit that it speaks of.
 
 pub mod access;
+pub mod access_log;
 pub mod checks;
 pub mod checksum;
 pub mod conditions;
@@ -18,6 +19,7 @@ pub mod limits;
 pub mod lock;
 #[cfg(test)]
 mod memory;
+pub mod metadata;
 pub mod model;
 pub mod named;
 pub mod names;
@@ -32,4 +34,4 @@ mod wire;
 pub mod xml;
 
 pub use store::SCHEMA;
-pub use wire::{BucketSpec, Lifecycle, Replication, S3, fuzz};
+pub use wire::{BucketSpec, Lifecycle, LogDelivery, Replication, S3, fuzz};

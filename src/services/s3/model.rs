@@ -150,9 +150,16 @@ pub struct Attributes {
     /// Object lock: legal hold, once it was set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub legal_hold: Option<bool>,
+    /// How many annotations it has.
+    #[serde(skip_serializing_if = "is_none")]
+    pub annotations: u32,
     /// Until when there is a copy out of the archive; 0 for none.
     #[serde(with = "super::lock::kept", skip_serializing_if = "is_epoch")]
     pub restored: Millis,
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 fn is_epoch(at: &Millis) -> bool {
@@ -200,6 +207,23 @@ impl Version {
         let class = self.attributes.storage_class.as_str();
         if class.is_empty() { "STANDARD" } else { class }
     }
+}
+
+/// A named text that goes with a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annotation {
+    /// Its name.
+    pub name: String,
+    /// When it was written.
+    pub modified: Millis,
+    /// Bytes.
+    pub size: u64,
+    /// Entity tag without quotes: the MD5 in hex.
+    pub etag: String,
+    /// Its checksum.
+    pub checksum: Checksum,
+    /// Its bytes.
+    pub extents: Vec<Extent>,
 }
 
 /// An upload in parts, under way.

@@ -50,6 +50,10 @@ const EVENTS: &[&str] = &[
     "ObjectTagging:*",
     "ObjectTagging:Put",
     "ObjectTagging:Delete",
+    "ObjectAnnotation:*",
+    "ObjectAnnotation:Put",
+    "ObjectAnnotation:Delete",
+    "ObjectRetention:Put",
 ];
 
 /// MD5 of nothing, which events show for delete markers.
@@ -86,15 +90,23 @@ impl<'a> Event<'a> {
     fn schema(&self) -> &'static str {
         match self.name.split(':').next().unwrap_or_default() {
             "Replication" => "2.2",
-            "ObjectTagging" | "ObjectAcl" | "LifecycleExpiration" | "LifecycleTransition" => "2.3",
+            "ObjectTagging"
+            | "ObjectAnnotation"
+            | "ObjectAcl"
+            | "ObjectRetention"
+            | "LifecycleExpiration"
+            | "LifecycleTransition" => "2.3",
             _ => "2.1",
         }
     }
 
     fn object(&self, now: Millis) -> Value {
         let version = self.version;
-        let removed = self.name.ends_with(":Delete") && !self.name.starts_with("ObjectTagging");
-        let described = self.name.starts_with("ObjectTagging") || self.name == "ObjectAcl:Put";
+        // What is said of an object, and not of its bytes.
+        const DESCRIBED: &[&str] =
+            &["ObjectTagging", "ObjectAnnotation", "ObjectAcl", "ObjectRetention"];
+        let described = DESCRIBED.iter().any(|group| self.name.starts_with(group));
+        let removed = self.name.ends_with(":Delete") && !described;
         let mut object = json!({ "key": url_encoded(&version.key) });
         if !removed && !described && !version.marker {
             object["size"] = version.size.into();

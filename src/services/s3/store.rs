@@ -5,7 +5,7 @@ use super::error::{Error, Result};
 use super::index::{Index, Look, Place, UploadPlace};
 use super::known::{ByHeart, Changes, Noted};
 use super::lifecycle::Sweep;
-use super::model::{Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
+use super::model::{Annotation, Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version};
 use crate::base::Millis;
 use crate::services::{Call, outbox};
 use crate::storage::Schema;
@@ -14,6 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+
+mod annotations;
 
 /// The tables. The newest version of a key is the first row at `(bucket, key)`.
 pub const SCHEMA: Schema = Schema {
@@ -50,12 +52,19 @@ pub const SCHEMA: Schema = Schema {
     ",
     // From here on `extents` may hold the number of a body that is taken whole instead of a list.
     "",
+    "
+        CREATE TABLE s3_annotations(
+          bucket INTEGER NOT NULL, key TEXT NOT NULL, ord INTEGER NOT NULL, name TEXT NOT NULL,
+          modified INTEGER NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
+          checksum TEXT NOT NULL, extents TEXT NOT NULL,
+          PRIMARY KEY(bucket, key, ord, name)) WITHOUT ROWID;
+    ",
     ],
 };
 
 /// Deletes every row.
 pub(super) const WIPE: &str =
-    "DELETE FROM s3_sweeps; DELETE FROM s3_replication; DELETE FROM s3_parts; DELETE FROM s3_uploads; DELETE FROM s3_versions;
+    "DELETE FROM s3_annotations; DELETE FROM s3_sweeps; DELETE FROM s3_replication; DELETE FROM s3_parts; DELETE FROM s3_uploads; DELETE FROM s3_versions;
     DELETE FROM s3_blobs; DELETE FROM s3_buckets;";
 
 macro_rules! columns {
@@ -400,6 +409,20 @@ impl Look for Store<'_> {
         )
     }
 
+    fn annotation(&self, of: &Version, name: &str) -> Result<Option<Annotation>> {
+        annotations::find(self, of, name)
+    }
+
+    fn annotations(
+        &self,
+        of: &Version,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Annotation>> {
+        annotations::page(self, of, prefix, after, limit)
+    }
+
     fn sweep(&self, bucket: i64) -> Result<Option<Sweep>> {
         self.one("SELECT due, next, at FROM s3_sweeps WHERE bucket=?1", [bucket], |row| {
             sweep(row, 0)
@@ -491,6 +514,7 @@ impl Index for Store<'_> {
 
     fn delete_version(&mut self, version: &Version) -> Result<()> {
         self.object_changes(version);
+        annotations::delete_all(self, version)?;
         self.run(
             "DELETE FROM s3_versions WHERE bucket=?1 AND key=?2 AND ord=?3",
             params![version.bucket, version.key, version.order],
@@ -515,6 +539,14 @@ impl Index for Store<'_> {
             self.run("UPDATE s3_blobs SET shares=shares+1 WHERE id=?1", [extent.blob])?;
         }
         Ok(())
+    }
+
+    fn put_annotation(&mut self, of: &Version, annotation: &Annotation) -> Result<()> {
+        annotations::put(self, of, annotation)
+    }
+
+    fn delete_annotation(&mut self, of: &Version, annotation: &Annotation) -> Result<()> {
+        annotations::delete(self, of, annotation)
     }
 
     fn put_upload(&mut self, upload: &Upload) -> Result<()> {

@@ -8,7 +8,8 @@ use super::lifecycle::Sweep;
 use super::limits::OBJECT_BYTES_MAX;
 use super::memory::Memory;
 use super::model::{
-    Attributes, Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version, Versioning,
+    Annotation, Attributes, Blob, BlobId, Bucket, Extent, Part, Pending, Upload, Version,
+    Versioning,
 };
 use super::ops::buckets::{CreateBucket, DeleteBucket};
 use super::ops::configuration::{Configure, Setting};
@@ -148,6 +149,8 @@ macro_rules! both {
         }
     )*};
 }
+
+mod annotations;
 
 both! {
     versions_come_and_go: versions;
@@ -481,6 +484,18 @@ impl Look for Counting<'_> {
     }
     fn blob(&self, id: BlobId) -> Result<Option<Blob>> {
         self.inner.blob(id)
+    }
+    fn annotation(&self, of: &Version, name: &str) -> Result<Option<Annotation>> {
+        self.inner.annotation(of, name)
+    }
+    fn annotations(
+        &self,
+        of: &Version,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Annotation>> {
+        self.inner.annotations(of, prefix, after, limit)
     }
     fn upload(&self, bucket: i64, key: &str, id: &str) -> Result<Option<Upload>> {
         self.inner.upload(bucket, key, id)

@@ -83,7 +83,6 @@ s3.put_bucket_notification_configuration(
 same(s3.get_bucket_notification_configuration(**at)["QueueConfigurations"], [queue])
 s3.put_bucket_acl(**at, ACL="public-read")
 same([g["Permission"] for g in s3.get_bucket_acl(**at)["Grants"]], ["FULL_CONTROL", "READ"])
-refused("NotImplemented", 501, s3.get_bucket_metadata_configuration, **at)
 refused("AccessDenied", 403, s3.get_bucket_acl, **at, ExpectedBucketOwner="111122223333")
 refused("InvalidBucketOwnerAWSAccountID", 400, s3.get_bucket_acl, **at, ExpectedBucketOwner="abcd")
 

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import time
 import urllib.request
 
@@ -24,7 +25,7 @@ def queue(name):
 def told(url, count):
     """The next `count` messages, each decoded."""
     found = []
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(found) < count and time.monotonic() < deadline:
         got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
         for message in got.get("Messages", []):
@@ -42,13 +43,13 @@ def advance(by):
 
 
 def until(what, view):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found = view()
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError(f"{what} did not come about in ten seconds")
+    raise AssertionError(f"{what} did not come about in a minute")
 
 
 def notify(bucket, *queues, **more):
@@ -257,6 +258,56 @@ def replication():
     same(body("target", "r/k", VersionId=version), large)
 
 
+def access_logs():
+    for name in ("logged", "logs"):
+        s3.create_bucket(Bucket=name)
+
+    def log_to(prefix, **more):
+        s3.put_bucket_logging(Bucket="logged", BucketLoggingStatus={
+            "LoggingEnabled": {"TargetBucket": "logs", "TargetPrefix": prefix, **more}})
+
+    def lines(prefix):
+        found = s3.list_objects_v2(Bucket="logs", Prefix=prefix).get("Contents", [])
+        return [line for o in found for line in body("logs", o["Key"]).decode().splitlines()]
+
+    log_to("plain/")
+    s3.put_object(Bucket="logged", Key="a b", Body=b"12345")
+    s3.get_object(Bucket="logged", Key="a b", Range="bytes=1-2")["Body"].read()
+    refused("NoSuchKey", 404, s3.get_object, Bucket="logged", Key="none")
+    s3.get_bucket_versioning(Bucket="logged")
+    s3.put_object(Bucket="logs", Key="unlogged", Body=b"x")
+    same(lines("plain/"), [])
+    advance("2m")
+    until("a log", lambda: len(lines("plain/")) >= 4)
+    entries = [re.findall(r'\[[^]]*\]|"[^"]*"|\S+', line) for line in lines("plain/")]
+    same({len(entry) for entry in entries}, {26})
+    by_name = {entry[6]: entry for entry in entries}
+    owner = s3.get_bucket_acl(Bucket="logged")["Owner"]["ID"]
+    put = by_name["REST.PUT.OBJECT"]
+    same((put[0], put[1], put[4], put[7], put[8]), (owner, "logged", owner, "a%2520b", '"PUT /logged/a%20b HTTP/1.1"'))
+    same((put[9], put[10], put[12], put[19], put[21]), ("200", "-", "5", "SigV4", "AuthHeader"))
+    whens = [put[2]]
+    assert re.fullmatch(r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\]", whens[0]), put
+    part, none = [e for e in entries if e[6] == "REST.GET.OBJECT"]
+    same((part[9], part[11], part[12], none[9], none[10]), ("206", "2", "5", "404", "NoSuchKey"))
+    same(by_name["REST.GET.VERSIONING"][9], "200")
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket="logs", Prefix="plain/")["Contents"]]
+    assert all(re.fullmatch(r"plain/\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9A-Z]{16}", key) for key in keys), keys
+    # By day, and no more.
+    log_to("days/", TargetObjectKeyFormat={"PartitionedPrefix": {"PartitionDateSource": "EventTime"}})
+    s3.get_bucket_location(Bucket="logged")
+    advance("2m")
+    until("a log of a day", lambda: any("REST.GET.LOCATION" in line for line in lines("days/000000000000/us-east-1/logged/")))
+    s3.put_bucket_logging(Bucket="logged", BucketLoggingStatus={})
+    advance("2m")
+    until("what is left", lambda: any("REST.PUT.LOGGING_STATUS" in line for line in lines("days/")))
+    count = len(lines(""))
+    s3.get_bucket_location(Bucket="logged")
+    advance("2m")
+    same(len(lines("")), count)
+
+
 events()
 replication()
+access_logs()
 lifecycle()

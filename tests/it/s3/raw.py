@@ -124,4 +124,4 @@ same(code_of(signed.put(f"{ENDPOINT}/{B}?tagging", data=b"no xml")), "MalformedX
 same(code_of(signed.get(f"{ENDPOINT}/{B}/%ff")), "InvalidURI")
 same(signed.patch(f"{ENDPOINT}/{B}/k").status_code, 405)
 same(code_of(signed.post(f"{ENDPOINT}/{B}", data={"key": "k"})), "PreconditionFailed")
-same(code_of(signed.put(f"{ENDPOINT}/{B}/k?annotation", data=b"x")), "NotImplemented")
+same(code_of(signed.get(f"{ENDPOINT}/{B}/k?torrent")), "NotImplemented")

@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
+use super::annotations::hold;
 use super::objects::{Cause, Content, Stored, find, write};
 use crate::base::{Context, Millis};
 use crate::services::s3::checksum::Checksum;
@@ -82,6 +83,8 @@ pub struct CopyObject {
     pub lock: (Option<Retention>, Option<bool>),
     /// `x-amz-website-redirect-location`.
     pub redirect: Option<String>,
+    /// Whether annotations come along (`x-amz-object-annotation-directive: COPY`).
+    pub annotations: bool,
     /// Conditions on the destination.
     pub conditions: WriteConditions,
 }
@@ -125,7 +128,10 @@ impl CopyObject {
             attributes,
             cause: Cause::Copy,
         };
+        // Before the write: it may be the source itself that is replaced.
+        let annotated = if self.annotations { hold(&found, index)? } else { Vec::new() };
         let version = write(index, context, &bucket, &self.key, content)?;
+        annotated.iter().try_for_each(|one| index.put_annotation(&version, one))?;
         let versioned = source_bucket.settings.versioning != Default::default();
         let source_version = versioned.then(|| found.shown_id().to_owned());
         let stored = Stored::of(&bucket, version);
@@ -170,6 +176,7 @@ impl CopyObject {
             retention: self.lock.0,
             legal_hold: self.lock.1,
             restored: Millis(0),
+            annotations: if self.annotations { own.annotations } else { 0 },
             replication: String::new(),
         }
     }

@@ -10,6 +10,7 @@ use crate::services::s3::error::Result;
 use crate::services::s3::index::{Index, Look, existing};
 use crate::services::s3::lock::{Retention, check_change, not_on_bucket};
 use crate::services::s3::model::Version;
+use crate::services::s3::notifications::{Event, notify};
 
 /// A lock to put on a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +62,11 @@ impl PutLock {
             }
         }
         index.update_version(&found)?;
-        // A rule may have waited for this.
         let bucket = existing(index, &self.bucket)?;
+        if matches!(self.lock, Lock::Retention(..)) {
+            notify(index, context, &bucket, &Event::new("ObjectRetention:Put", &found))?;
+        }
+        // A rule may have waited for this.
         lifecycle::configured(index, &bucket, context.now)?;
         Ok(found)
     }

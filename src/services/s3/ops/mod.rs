@@ -1,6 +1,7 @@
 //! The operations of S3. Each is the type of its input with an `apply` over the metadata.
 
 pub mod acl;
+pub mod annotations;
 pub mod buckets;
 pub mod configuration;
 pub mod copy;

@@ -4,8 +4,8 @@
 //! transaction that it is to be replicated; the worker makes the replica, with the version's id and
 //! date, in one transaction with the status `COMPLETED`. So after `kill -9` it is done once.
 
-use super::lifecycle;
 use super::objects::Cause;
+use super::{annotations, lifecycle};
 use crate::base::Context;
 use crate::services::s3::error::Result;
 use crate::services::s3::index::Index;
@@ -138,8 +138,11 @@ fn copy(
         let (algorithm, key) = ("aws:kms".into(), Some(key.clone()));
         attributes.encryption = Encryption { algorithm, key, ..Encryption::default() };
     }
+    let annotated = annotations::hold(version, index)?;
     if let Some(known) = index.version(target.id, &version.key, &version.id)? {
-        // Its tags or other metadata were changed since.
+        // Its tags, annotations or other metadata were changed since.
+        annotations::clear(&known, index)?;
+        annotated.iter().try_for_each(|one| index.put_annotation(&known, one))?;
         return index.update_version(&Version { attributes, ..known });
     }
     let newest = index.newest(target.id, &version.key)?;
@@ -147,6 +150,7 @@ fn copy(
     let order = newest.map_or(0, |newest| newest.order - 1);
     let replica = Version { bucket: target.id, order, attributes, ..version.clone() };
     index.put_version(&replica)?;
+    annotated.iter().try_for_each(|one| index.put_annotation(&replica, one))?;
     let cause = if version.marker { Cause::DeleteMarker } else { Cause::Put };
     notify(index, context, target, &Event::by_s3(cause.event(), &replica))?;
     lifecycle::written(index, target, context.now)

@@ -19,6 +19,9 @@ use percent_encoding::percent_decode_str;
 /// How often a copy begins anew when its source changes meanwhile.
 const ATTEMPTS_MAX: usize = 16;
 
+/// Whether annotations are copied along.
+const ANNOTATIONS: &str = "x-amz-object-annotation-directive";
+
 /// `x-amz-copy-source`: `[/]bucket/key[?versionId=…]`, percent-encoded.
 pub(super) fn source_of(head: &Head) -> Result<Source> {
     let text = head.header("x-amz-copy-source").unwrap_or_default();
@@ -73,6 +76,14 @@ impl S3 {
         let replace = replaces(head, "x-amz-metadata-directive")?;
         let tags = replaces(head, "x-amz-tagging-directive")?.then(|| given.tags.clone());
         let redirect = head.header("x-amz-website-redirect-location").map(str::to_owned);
+        let annotations = match head.header(ANNOTATIONS).or(head.param(ANNOTATIONS)) {
+            None | Some("COPY") => true,
+            Some("EXCLUDE") => false,
+            Some(other) => {
+                let message = "Unknown annotation directive.";
+                return Err(Error::invalid_argument(message, ANNOTATIONS, other));
+            }
+        };
         let algorithm = head.header("x-amz-checksum-algorithm").and_then(Algorithm::parse);
         let mut copy = CopyObject {
             source_conditions: attributes::read_conditions(head, true),
@@ -88,6 +99,7 @@ impl S3 {
             storage_class: attributes::storage_class(head)?,
             encryption: attributes::encryption(head)?,
             redirect,
+            annotations,
             conditions: attributes::write_conditions(head)?,
         };
         for _ in 0..ATTEMPTS_MAX {

@@ -9,7 +9,8 @@ use crate::protocol::sigv4::{Anonymous, Chunks, Keys, Payload, Verified};
 use crate::services::s3::checksum::Algorithm;
 use crate::services::s3::error::{Error, Result};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 
@@ -27,6 +28,9 @@ pub(super) struct Head {
     /// Decoded parameters, in their order.
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
+    /// Path and query as they came.
+    pub(super) target: PathAndQuery,
+    pub(super) version: Version,
     pub(super) caller: Arc<Caller>,
     /// Whether the host names the bucket's website.
     pub(super) website: bool,
@@ -60,9 +64,23 @@ impl Head {
             _ => None,
         });
         let keys = parts.extensions.get::<Arc<Keys>>().cloned();
-        let (method, headers) = (parts.method, parts.headers);
-        let mut head =
-            Head { method, bucket, key, query, headers, caller, website, anonymous, keys, chunks };
+        let target = parts.uri.path_and_query().cloned();
+        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let (method, headers, version) = (parts.method, parts.headers, parts.version);
+        let mut head = Head {
+            method,
+            bucket,
+            key,
+            query,
+            headers,
+            target,
+            version,
+            caller,
+            website,
+            anonymous,
+            keys,
+            chunks,
+        };
         head.headers_of_query();
         Ok(head)
     }
@@ -121,6 +139,11 @@ impl Head {
     /// `x-amz-copy-source`, in the query or not.
     pub(super) fn is_copy(&self) -> bool {
         self.headers.contains_key("x-amz-copy-source")
+    }
+
+    /// `x-amz-checksum-mode: ENABLED`.
+    pub(super) fn wants_checksum(&self) -> bool {
+        self.header("x-amz-checksum-mode").is_some_and(|m| m.eq_ignore_ascii_case("enabled"))
     }
 
     /// What an answer calls the resource.

@@ -5,6 +5,7 @@
 //! it is polled.
 
 mod access;
+mod annotations;
 mod answer;
 mod attributes;
 mod buckets;
@@ -18,6 +19,8 @@ mod head;
 mod lent;
 mod lists;
 mod locks;
+mod logging;
+mod metadata;
 mod multiform;
 mod multipart;
 mod objects;
@@ -30,9 +33,11 @@ mod stream;
 mod website;
 mod workers;
 
+pub use logging::LogDelivery;
 pub use provision::BucketSpec;
 pub use workers::{Lifecycle, Replication};
 
+use super::access_log::AccessLogs;
 use super::error::{Error, Result};
 use super::index::{Look, existing};
 use super::known::{ByHeart, Changes};
@@ -58,6 +63,7 @@ pub struct S3 {
     sqs: Arc<Sqs>,
     outbox: Arc<Outbox>,
     known: Arc<ByHeart>,
+    access_logs: Mutex<AccessLogs>,
 }
 
 impl S3 {
@@ -75,7 +81,8 @@ impl S3 {
             .map_err(|e| Problem::failed("randomness", format!("the kernel gave none: {e}")))?;
         let ids = Mutex::new(Ids::seeded(u64::from_le_bytes(seed)));
         let (storage, clock, known) = (storage.clone(), clock.clone(), Arc::default());
-        Ok(S3 { storage, clock, blobs, ids, sqs: sqs.clone(), outbox: outbox.clone(), known })
+        let (sqs, outbox, access_logs) = (sqs.clone(), outbox.clone(), Mutex::default());
+        Ok(S3 { storage, clock, blobs, ids, sqs, outbox, known, access_logs })
     }
 
     /// Reads the metadata, all of one moment.
@@ -155,6 +162,7 @@ impl S3 {
             Ok(head) => Arc::new(head),
             Err(error) => return answer::finish(answer::refusal(&error, None, &id), &id),
         };
+        let logged = self.logged(&head);
         let waits = head.headers.contains_key(http::header::EXPECT);
         let lender = lent::Lender::default();
         let outcome = self.serve(&head, lender.lend(body)).await;
@@ -164,8 +172,12 @@ impl S3 {
         if !waits && outcome.is_err() {
             lender.drain().await;
         }
+        let error = outcome.as_ref().err().filter(|e| e.status >= 400).map(|e| e.code.clone());
         let answer = outcome.unwrap_or_else(|error| answer::refusal(&error, Some(&head), &id));
         let mut answer = self.with_cors(&head, answer);
+        if let Some(logged) = logged {
+            self.log(logged, &head, error.as_deref(), &answer);
+        }
         if close {
             let close = http::HeaderValue::from_static("close");
             answer.headers_mut().insert(http::header::CONNECTION, close);
@@ -252,6 +264,7 @@ impl Service for S3 {
                 files.into_iter().for_each(|file| blobs.discard(file));
                 Ok(())
             });
+            *self.access_logs() = AccessLogs::default();
             done.await
                 .map_err(|e| Problem::failed("reset-failed", format!("s3: {}", e.for_people())))
         })

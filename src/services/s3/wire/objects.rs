@@ -370,7 +370,7 @@ fn show_wanted(headers: &mut HeaderMap, head: &Head, version: &Version, wanted: 
     if wanted.part.is_some() {
         set(headers, "x-amz-mp-parts-count", &parts.len().to_string());
     }
-    if head.header("x-amz-checksum-mode").is_none_or(|m| !m.eq_ignore_ascii_case("enabled")) {
+    if !head.wants_checksum() {
         return;
     }
     let Some(whole) = &version.attributes.checksum else { return };

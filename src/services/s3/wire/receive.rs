@@ -115,12 +115,24 @@ impl Plan {
         Ok(Plan { framed, length, payload, promised, algorithms, chunks })
     }
 
+    /// For what S3 stores of itself.
+    pub(super) fn of_own() -> Plan {
+        let (framed, length, payload, chunks) = (false, None, None, None);
+        let (promised, algorithms) = (Promised::default(), Vec::new());
+        Plan { framed, length, payload, promised, algorithms, chunks }
+    }
+
     /// For the file of a form: how long it is shows when it has ended.
     pub(super) fn of_form(put: &Head) -> Result<Plan> {
         let promised = Promised::read(put)?;
         let algorithms = promised.checksum.iter().map(|(a, _)| *a).collect();
         let (framed, length, payload, chunks) = (false, None, None, None);
         Ok(Plan { framed, length, payload, promised, algorithms, chunks })
+    }
+
+    /// Bytes of content, where the head says.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.length
     }
 
     /// The algorithm that the client chose.

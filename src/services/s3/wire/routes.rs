@@ -5,6 +5,7 @@
 use super::S3;
 use super::configuration as config;
 use super::head::Head;
+use super::metadata;
 use crate::protocol::{Answer, Incoming};
 use crate::services::s3::documents::Kind;
 use crate::services::s3::error::{Error, Result};
@@ -18,6 +19,8 @@ pub(super) const SERVED: &[&str] = &[
     "CompleteMultipartUpload",
     "CopyObject",
     "CreateBucket",
+    "CreateBucketMetadataConfiguration",
+    "CreateBucketMetadataTableConfiguration",
     "CreateMultipartUpload",
     "DeleteBucket",
     "DeleteBucketAnalyticsConfiguration",
@@ -26,6 +29,8 @@ pub(super) const SERVED: &[&str] = &[
     "DeleteBucketIntelligentTieringConfiguration",
     "DeleteBucketInventoryConfiguration",
     "DeleteBucketLifecycle",
+    "DeleteBucketMetadataConfiguration",
+    "DeleteBucketMetadataTableConfiguration",
     "DeleteBucketMetricsConfiguration",
     "DeleteBucketOwnershipControls",
     "DeleteBucketPolicy",
@@ -33,6 +38,7 @@ pub(super) const SERVED: &[&str] = &[
     "DeleteBucketTagging",
     "DeleteBucketWebsite",
     "DeleteObject",
+    "DeleteObjectAnnotation",
     "DeleteObjectTagging",
     "DeleteObjects",
     "DeletePublicAccessBlock",
@@ -48,6 +54,8 @@ pub(super) const SERVED: &[&str] = &[
     "GetBucketLifecycleConfiguration",
     "GetBucketLocation",
     "GetBucketLogging",
+    "GetBucketMetadataConfiguration",
+    "GetBucketMetadataTableConfiguration",
     "GetBucketMetricsConfiguration",
     "GetBucketNotification",
     "GetBucketNotificationConfiguration",
@@ -61,6 +69,7 @@ pub(super) const SERVED: &[&str] = &[
     "GetBucketWebsite",
     "GetObject",
     "GetObjectAcl",
+    "GetObjectAnnotation",
     "GetObjectAttributes",
     "GetObjectLegalHold",
     "GetObjectLockConfiguration",
@@ -75,6 +84,7 @@ pub(super) const SERVED: &[&str] = &[
     "ListBucketMetricsConfigurations",
     "ListBuckets",
     "ListMultipartUploads",
+    "ListObjectAnnotations",
     "ListObjectVersions",
     "ListObjects",
     "ListObjectsV2",
@@ -102,12 +112,16 @@ pub(super) const SERVED: &[&str] = &[
     "PutBucketWebsite",
     "PutObject",
     "PutObjectAcl",
+    "PutObjectAnnotation",
     "PutObjectLegalHold",
     "PutObjectLockConfiguration",
     "PutObjectRetention",
     "PutObjectTagging",
     "PutPublicAccessBlock",
     "RestoreObject",
+    "UpdateBucketMetadataAnnotationTableConfiguration",
+    "UpdateBucketMetadataInventoryTableConfiguration",
+    "UpdateBucketMetadataJournalTableConfiguration",
     "UpdateObjectEncryption",
     "UploadPart",
     "UploadPartCopy",
@@ -148,6 +162,9 @@ const OF_BUCKET: &[(&str, [&str; 4])] = &[
             "CreateBucketMetadataTableConfiguration",
         ],
     ),
+    ("metadataInventoryTable", ["", "UpdateBucketMetadataInventoryTableConfiguration", "", ""]),
+    ("metadataJournalTable", ["", "UpdateBucketMetadataJournalTableConfiguration", "", ""]),
+    ("metadataAnnotationTable", ["", "UpdateBucketMetadataAnnotationTableConfiguration", "", ""]),
     ("policy", ["GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", ""]),
     ("policyStatus", ["GetBucketPolicyStatus", "", "", ""]),
     ("session", ["CreateSession", "", "", ""]),
@@ -206,7 +223,10 @@ pub(super) fn operation(head: &Head) -> Result<Operation> {
         return Ok(Operation::Kept(kind));
     }
     if let Some((_, names)) = table.iter().find(|(param, _)| head.has(param)) {
-        let name = names[column];
+        let name = match names[column] {
+            "GetObjectAnnotation" if !head.has("annotationName") => "ListObjectAnnotations",
+            name => name,
+        };
         // `?uploadId` on a PUT is a part, which follows below.
         if !name.is_empty() {
             return Ok(Operation::Named(name));
@@ -293,6 +313,11 @@ pub(super) async fn dispatch(
         "RestoreObject" => s3.restore_object(head, body).await,
         "UpdateObjectEncryption" => s3.update_encryption(head, body).await,
         "RenameObject" => Err(Error::header_not_on_general_purpose("x-amz-rename-source")),
+        name if name.contains("BucketMetadata") => metadata::serve(s3, name, head, body).await,
+        "PutObjectAnnotation" => s3.put_annotation(head, body).await,
+        "GetObjectAnnotation" => s3.get_annotation(head).await,
+        "ListObjectAnnotations" => s3.list_annotations(head).await,
+        "DeleteObjectAnnotation" => s3.delete_annotation(head).await,
         "GetBucketPolicyStatus" => config::policy_status(s3, head).await,
         "GetBucketAcl" | "PutBucketAcl" => s3.bucket_acl(head, body).await,
         "GetObjectAcl" | "PutObjectAcl" => s3.object_acl(head, body).await,

@@ -21,7 +21,7 @@ pub struct Lifecycle(pub Arc<S3>);
 /// Makes replicas.
 pub struct Replication(pub Arc<S3>);
 
-fn problem(error: &Error) -> Problem {
+pub(super) fn problem(error: &Error) -> Problem {
     Problem::failed("s3", format!("{}: {}", error.code, error.message)).retryable()
 }
 
