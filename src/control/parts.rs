@@ -174,6 +174,12 @@ async fn open(run: &Run) -> Result<(Gateway, Vec<ServiceNote>), Problem> {
 /// carries out yet.
 pub(super) async fn seed(plan: &Plan, services: &Services) -> Result<Vec<ServiceNote>, Problem> {
     let facts = environment::facts(&plan.profile, &plan.ports);
+    let surroundings = data::Surroundings {
+        project: plan.home.project.clone(),
+        variables: plan.variables.clone(),
+        postgres: facts.postgres.clone(),
+    };
+    data::install_rotators(&plan.profile, surroundings, services).await?;
     let notes = data::provision(&plan.profile, &facts, services).await?.notes;
     let told = |n: data::Note| ServiceNote { service: n.service.to_owned(), text: n.text };
     Ok(notes.into_iter().map(told).collect())

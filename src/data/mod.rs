@@ -2,6 +2,8 @@
 
 mod facts;
 mod provision;
+mod rotation;
 
 pub use facts::{Facts, Server};
 pub use provision::{Note, Provisioned, provision};
+pub use rotation::{Surroundings, install as install_rotators};

@@ -3,8 +3,10 @@
 
 use super::Facts;
 use crate::base::{Caller, Problem, duration};
-use crate::profile::{Profile, Queue, Secret, SecretSource};
+use crate::profile::{Profile, Queue, Secret, SecretRotation, SecretSource};
 use crate::services::s3::BucketSpec;
+use crate::services::secretsmanager::ops::ProvisionRotation;
+use crate::services::secretsmanager::rotation::Rules;
 use crate::services::sqs::ops::{CreateQueue, SetQueueAttributes};
 use crate::services::{Failure, Services, ses};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +48,10 @@ pub async fn provision(
     buckets(profile, services, &caller, &mut notes).await?;
     mail(profile, services, &caller, &mut notes).await?;
     for (name, secret) in &profile.secrets {
-        provision_secret(name, secret, facts, services, &caller, &mut notes).await?;
+        provision_secret(name, secret, facts, services, &caller).await?;
+        if let Some(rotation) = &secret.rotation {
+            provision_rotation(name, rotation, services, &caller).await?;
+        }
     }
     if !profile.kms_keys.is_empty() {
         let names: Vec<&str> = profile.kms_keys.keys().map(String::as_str).collect();
@@ -234,15 +239,10 @@ async fn provision_secret(
     facts: &Facts,
     services: &Services,
     caller: &Caller,
-    notes: &mut Vec<Note>,
 ) -> Result<(), Problem> {
     let what = format!("secrets.\"{name}\"");
     let failed = |f: Failure| declared(&what, &f);
     let manager = &services.secretsmanager;
-    if secret.rotation.is_some() {
-        let text = format!("rotation of {name} is kept in the profile and not carried out yet");
-        notes.push(Note::new("secretsmanager", text));
-    }
     let value = match &secret.source {
         SecretSource::Value(text) => facts.fill_in(&what, &bare_ports(text))?,
         SecretSource::Generate { length } => {
@@ -255,6 +255,27 @@ async fn provision_secret(
     };
     let description = secret.description.as_deref();
     manager.provision(caller, name, value, description).await.map(drop).map_err(failed)
+}
+
+/// Has a secret rotated as the profile says, unless somebody has set its rotation otherwise since.
+async fn provision_rotation(
+    name: &str,
+    rotation: &SecretRotation,
+    services: &Services,
+    caller: &Caller,
+) -> Result<(), Problem> {
+    let (account, region) = (&caller.account, &caller.region);
+    let provision = ProvisionRotation {
+        name: name.to_owned(),
+        function: format!("arn:aws:lambda:{region}:{account}:function:{}", rotation.lambda),
+        rules: Rules {
+            automatically_after_days: rotation.days.map(i64::from),
+            duration: rotation.window.clone(),
+            schedule_expression: rotation.schedule.clone(),
+        },
+    };
+    let done = services.secretsmanager.run(provision, caller).await;
+    done.map_err(|f| declared(&format!("secrets.\"{name}\".rotation"), &f))
 }
 
 /// In a JSON text a port is a number, as in the secrets that RDS makes.

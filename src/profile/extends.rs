@@ -205,6 +205,7 @@ fn whole(path: &[String]) -> bool {
         path.as_slice(),
         ["postgres", "version"]
             | ["secrets", _, "value" | "generate" | "rotation"]
+            | ["rotators", _]
             | ["s3", "buckets", _, "encryption" | "object_lock" | "replication"]
     )
 }

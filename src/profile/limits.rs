@@ -54,3 +54,10 @@ pub(crate) const SECRET_NAME_MAX: usize = 512;
 pub(crate) const SECRET_VALUE_BYTES_MAX: usize = 65_536;
 /// Characters of a generated password unless said otherwise.
 pub(crate) const GENERATED_DEFAULT: u32 = 32;
+
+/// Characters of a rotation function's name, as Lambda has them.
+pub(crate) const ROTATOR_NAME_MAX: usize = 64;
+/// Seconds that a step of a rotation may take: as long as Lambda lets a function run.
+pub(crate) const ROTATOR_SECONDS: std::ops::RangeInclusive<u64> = 1..=900;
+/// The same unless said otherwise.
+pub(crate) const ROTATOR_SECONDS_DEFAULT: u64 = 60;

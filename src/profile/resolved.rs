@@ -35,6 +35,8 @@ pub struct Profile {
     pub ses: Ses,
     /// Secrets by name.
     pub secrets: BTreeMap<String, Secret>,
+    /// Rotation functions by name.
+    pub rotators: BTreeMap<String, Rotator>,
     /// KMS keys by name: stored and shown until KMS is served.
     pub kms_keys: BTreeMap<String, Value>,
     /// Containers: parsed and shown, not started yet.
@@ -198,8 +200,61 @@ pub struct Secret {
     pub source: SecretSource,
     /// Description.
     pub description: Option<String>,
-    /// Rotation settings: stored and shown.
-    pub rotation: Option<Value>,
+    /// When it is rotated, and by what.
+    pub rotation: Option<SecretRotation>,
+}
+
+/// When a secret is rotated, and by what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SecretRotation {
+    /// Days between two rotations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<u32>,
+    /// `rate(…)` or `cron(…)` instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// How long the rotation window is open (`3h`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// The function's name: one of the profile's or a built-in one.
+    pub lambda: String,
+}
+
+/// The names of the built-in rotation functions.
+pub const ROTATORS_BUILT_IN: [&str; 3] =
+    ["random-password", "postgres-single-user", "postgres-alternating-users"];
+
+/// A rotation function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rotator {
+    /// What is called.
+    #[serde(flatten)]
+    pub kind: RotatorKind,
+    /// How long a step may take, in seconds when shown.
+    #[serde(serialize_with = "seconds")]
+    pub timeout: std::time::Duration,
+}
+
+/// What is called for a step of a rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RotatorKind {
+    /// A program with its arguments.
+    Command(Vec<String>),
+    /// An address.
+    Url(String),
+    /// A container image: refused when it is called.
+    Container(String),
+    /// A built-in function.
+    #[serde(rename = "rotate")]
+    BuiltIn(String),
+}
+
+fn seconds<S: serde::Serializer>(
+    duration: &std::time::Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_secs())
 }
 
 /// Where a secret's first value comes from.

@@ -77,4 +77,5 @@ fn names(schema: &mut Value) {
     pattern("/$defs/S3/properties/buckets", "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$");
     pattern("/$defs/Sqs/properties/queues", "^[A-Za-z0-9_-]{1,80}(\\.fifo)?$");
     pattern("/properties/secrets", "^[A-Za-z0-9/_+=.@-]{1,512}$");
+    pattern("/properties/rotators", "^[A-Za-z0-9_-]{1,64}$");
 }

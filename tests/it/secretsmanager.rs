@@ -1,5 +1,7 @@
 //! Secrets Manager as boto3 meets it, before and after a restart; and what the seeder does to secrets.
 
+mod rotations;
+
 use crate::support::{Run, python, script};
 use devenv::base::Caller;
 use devenv::edge::{Auth, Gateway, GatewayConfig};

@@ -53,6 +53,10 @@ pub(crate) struct RawProfile {
     /// Secrets Manager: secrets by name.
     #[schemars(with = "Option<BTreeMap<String, Part<Secret>>>")]
     pub(crate) secrets: Option<BTreeMap<String, Secret>>,
+    /// Rotation functions by name, called as Lambda functions are when a secret is rotated. A
+    /// `RotationLambdaARN` means the one whose name it ends with.
+    #[schemars(with = "Option<BTreeMap<String, Part<Rotator>>>")]
+    pub(crate) rotators: Option<BTreeMap<String, Rotator>>,
     /// KMS.
     pub(crate) kms: Option<Kms>,
     /// The project's own containers. Parsed and shown; not started yet.
@@ -217,7 +221,7 @@ pub(crate) struct Secret {
     pub(crate) generate: Option<Generate>,
     /// What the secret is for.
     pub(crate) description: Option<String>,
-    /// Rotation. Stored and shown.
+    /// When it is rotated, and by what.
     pub(crate) rotation: Option<Rotation>,
 }
 
@@ -256,8 +260,61 @@ pub(crate) struct Rotation {
     pub(crate) days: Option<u32>,
     /// A schedule instead, as `rate(10 days)` or `cron(0 8 1 * ? *)`.
     pub(crate) schedule: Option<String>,
-    /// The rotating function's ARN or name.
+    /// How long the rotation window is open, in hours, as `3h`. Default: until the end of the day.
+    #[schemars(extend("pattern" = "^[0-9]{1,2}h$"))]
+    pub(crate) window: Option<String>,
+    /// The function: the name of one of `rotators`, or an ARN that ends with it.
     pub(crate) lambda: Option<String>,
+    /// A built-in function instead.
+    pub(crate) rotate: Option<BuiltInRotator>,
+}
+
+/// A rotation function: one of `command`, `url`, `container` and `rotate`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rotator {
+    /// A program and its arguments, or a text for `sh -c`, run in the project's directory with the
+    /// variables of `devenv env`. The event comes on standard input; 0 means done.
+    pub(crate) command: Option<Command>,
+    /// An address to which the event is posted, such as that of a Lambda runtime emulator.
+    pub(crate) url: Option<String>,
+    /// A container image. Not served yet: each call fails and says so.
+    pub(crate) container: Option<String>,
+    /// A built-in function under a name of your own.
+    pub(crate) rotate: Option<BuiltInRotator>,
+    /// How long a step may take: 1 second to 15 minutes. Default: 1 minute.
+    pub(crate) timeout: Option<Seconds>,
+}
+
+/// A program and its arguments, or a text for `sh -c`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Command {
+    Text(String),
+    Words(Vec<String>),
+}
+
+/// A built-in rotation function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum BuiltInRotator {
+    /// A new random value, for secrets that nobody else must be told of.
+    RandomPassword,
+    /// A new password for the role of the secret.
+    PostgresSingleUser,
+    /// A new password for one of two roles that take turns.
+    PostgresAlternatingUsers,
+}
+
+impl BuiltInRotator {
+    /// As typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            BuiltInRotator::RandomPassword => "random-password",
+            BuiltInRotator::PostgresSingleUser => "postgres-single-user",
+            BuiltInRotator::PostgresAlternatingUsers => "postgres-alternating-users",
+        }
+    }
 }
 
 /// KMS.

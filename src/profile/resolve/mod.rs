@@ -6,6 +6,7 @@ mod buckets;
 mod postgres;
 mod queues;
 mod redis;
+mod rotation;
 mod secrets;
 mod surroundings;
 
@@ -137,6 +138,7 @@ pub(crate) fn profile(
         sqs_strict: raw.sqs.as_ref().is_some_and(|s| s.mode == Some(SqsMode::Strict)),
         ses: aws::ses(raw, checks),
         secrets: secrets::secrets(raw, checks),
+        rotators: rotation::rotators(raw, checks),
         kms_keys: aws::kms_keys(raw, checks),
         containers: surroundings::containers(raw, checks),
         seed: surroundings::seed(raw, checks),

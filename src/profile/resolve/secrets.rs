@@ -1,7 +1,7 @@
 //! Secrets: names, one source each, placeholders that can be filled. Never quotes a value.
 //! Source: Secrets Manager API reference, `CreateSecret`.
 
-use super::Checks;
+use super::{Checks, rotation};
 use crate::profile::document::shown;
 use crate::profile::limits::{GENERATED_DEFAULT, SECRET_NAME_MAX, SECRET_VALUE_BYTES_MAX};
 use crate::profile::raw::{self, Generate, RawProfile, SecretValue};
@@ -37,12 +37,10 @@ pub(super) fn secrets(raw: &RawProfile, checks: &mut Checks<'_>) -> BTreeMap<Str
                 ),
             );
         }
-        rotation(&path, secret, checks);
+        let rotation = rotation::of_secret(&path, secret, raw, checks);
         let Some(source) = source(&path, secret, checks) else {
             continue;
         };
-        let rotation =
-            checks.document.get(&[&path[..], &["rotation"]].concat()).map(|node| node.to_json());
         secrets.insert(
             name.clone(),
             Secret { source, description: secret.description.clone(), rotation },
@@ -164,27 +162,5 @@ fn placeholders<'a>(
             let what = format!("holds `${{{name}}}`, but this profile has no `[{part}]`{cure}");
             checks.value(path, what);
         }
-    }
-}
-
-fn rotation(path: &[&str], secret: &raw::Secret, checks: &mut Checks<'_>) {
-    let Some(rotation) = &secret.rotation else {
-        return;
-    };
-    let place = [path, &["rotation"]].concat();
-    match (&rotation.schedule, rotation.days) {
-        (Some(_), Some(_)) => checks.value(&place, "has `days` and `schedule`; one of them"),
-        (None, None) => checks.missing(&place, "needs `days` or `schedule`"),
-        (Some(schedule), None) => {
-            let shaped = (schedule.starts_with("rate(") || schedule.starts_with("cron("))
-                && schedule.ends_with(')');
-            if !shaped {
-                checks.value(
-                    &[&place[..], &["schedule"]].concat(),
-                    "is no schedule; it looks like `rate(10 days)` or `cron(0 8 1 * ? *)`",
-                );
-            }
-        }
-        (None, Some(_)) => {}
     }
 }

@@ -38,7 +38,7 @@ pub use get_secret_value::{GetSecretValue, SecretValue};
 pub use know_functions::KnowFunctions;
 pub use list_secret_versions::{ListSecretVersionIds, VersionEntry, Versions};
 pub use list_secrets::{Filter, ListSecrets, SecretEntry, Secrets};
-pub use provision::{Provision, Provisioned};
+pub use provision::{Provision, ProvisionRotation, Provisioned};
 pub use purge::Purge;
 pub use put_secret_value::{Put, PutSecretValue};
 pub use replicate::{

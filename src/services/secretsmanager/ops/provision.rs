@@ -5,6 +5,7 @@ use super::{CreateSecret, PutSecretValue};
 use crate::base::Context;
 use crate::services::Operation;
 use crate::services::secretsmanager::error::Error;
+use crate::services::secretsmanager::rotation::{Rules, Schedule};
 use crate::services::secretsmanager::sealed::{Text, Value};
 use crate::services::secretsmanager::state::{CURRENT, Change, State};
 use sha2::{Digest, Sha256};
@@ -86,6 +87,52 @@ impl Operation for Provision {
         put.apply(state, context, changes)?;
         remember(state, context, &id, wanted, changes)?;
         Ok(Provisioned::Updated)
+    }
+}
+
+/// Has a secret rotated as the profile declares: set when the profile says something new, left alone
+/// after that. No AWS operation: the seeder's.
+#[derive(Debug, Clone)]
+pub struct ProvisionRotation {
+    /// The secret.
+    pub name: String,
+    /// The function's ARN.
+    pub function: String,
+    /// The rules.
+    pub rules: Rules,
+}
+
+impl Operation for ProvisionRotation {
+    type State = State;
+    type Output = ();
+    type Change = Change;
+    type Error = Error;
+    const NAME: &'static str = "ProvisionRotation";
+
+    fn apply(
+        self,
+        state: &mut State,
+        context: &mut Context<'_>,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Error> {
+        Schedule::read(&self.rules).map_err(Error::InvalidParameter)?;
+        let (key, secret) = state.find_mut(context.caller, &self.name)?;
+        if secret.writable().is_err() {
+            return Ok(());
+        }
+        let declared = Some((self.function.clone(), self.rules.clone()));
+        let mut rotation = secret.meta.rotation.as_deref().cloned().unwrap_or_default();
+        if rotation.declared == declared {
+            return Ok(());
+        }
+        rotation.declared = declared;
+        (rotation.function, rotation.rules) = (Some(self.function), self.rules);
+        (rotation.enabled, rotation.days) = (true, None);
+        rotation.plan(context.now);
+        secret.meta.rotation = Some(Box::new(rotation));
+        secret.meta.changed = context.now;
+        changes.push(Change::Meta(key, Box::new(secret.meta.clone())));
+        Ok(())
     }
 }
 

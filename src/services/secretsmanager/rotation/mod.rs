@@ -120,6 +120,8 @@ pub struct Rotation {
     pub external_role: Option<String>,
     /// The rotation under way.
     pub run: Option<Run>,
+    /// The function and the rules that the profile last put.
+    pub declared: Option<(String, Rules)>,
 }
 
 impl Rotation {

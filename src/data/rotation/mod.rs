@@ -1,0 +1,139 @@
+//! The rotation functions of an environment: those that its profile declares, and those that are built in.
+//!
+//! A function is called as Lambda calls one, with an event and nothing else; it reads and writes the secret
+//! through Secrets Manager itself. Invariants: each call ends in bounded time; an event holds no secret,
+//! and what a function prints is passed on only with the secret's values taken out.
+
+mod command;
+mod password;
+mod postgres;
+mod redacted;
+mod url;
+
+use super::Server;
+use crate::base::{Caller, Problem};
+use crate::profile::{Profile, Rotator, RotatorKind};
+use crate::services::secretsmanager::{Called, Event, RotationFunctions, SecretsManager};
+use crate::services::{Pending, Services};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The built-in functions, each with the name of AWS's own template that does the same.
+const BUILT_IN: &[(&str, Option<&str>, BuiltIn)] = &[
+    ("random-password", None, BuiltIn::Password),
+    (
+        "postgres-single-user",
+        Some("SecretsManagerRDSPostgreSQLRotationSingleUser"),
+        BuiltIn::Postgres { alternating: false },
+    ),
+    (
+        "postgres-alternating-users",
+        Some("SecretsManagerRDSPostgreSQLRotationMultiUser"),
+        BuiltIn::Postgres { alternating: true },
+    ),
+];
+/// How long a built-in function may take for a step.
+const BUILT_IN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is built in.
+#[derive(Debug, Clone, Copy)]
+enum BuiltIn {
+    /// Makes a new random password and tells nobody.
+    Password,
+    /// Changes a password in Postgres.
+    Postgres { alternating: bool },
+}
+
+/// Where functions run and what they are told of the environment.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The project's directory.
+    pub project: PathBuf,
+    /// The variables of `devenv env`.
+    pub variables: BTreeMap<String, String>,
+    /// The environment's own database server, if there is one.
+    pub postgres: Option<Server>,
+}
+
+/// The functions of a running environment.
+struct Functions {
+    declared: BTreeMap<String, Rotator>,
+    surroundings: Surroundings,
+    secrets: Arc<SecretsManager>,
+}
+
+/// Has the rotations of `services` call the functions of `profile` from now on.
+pub async fn install(
+    profile: &Profile,
+    surroundings: Surroundings,
+    services: &Services,
+) -> Result<(), Problem> {
+    let secrets = services.secretsmanager.clone();
+    let declared = profile.rotators.clone();
+    let functions = Functions { declared, surroundings, secrets: secrets.clone() };
+    let set = secrets.set_functions(Arc::new(functions)).await;
+    set.map_err(|failure| Problem::failed("rotators", failure.message))
+}
+
+impl Functions {
+    fn built_in(name: &str) -> Option<BuiltIn> {
+        let found = BUILT_IN.iter().find(|(own, aws, _)| *own == name || *aws == Some(name));
+        found.map(|(_, _, built_in)| *built_in)
+    }
+
+    async fn call_declared(&self, rotator: &Rotator, event: &Event, caller: &Caller) -> Called {
+        match &rotator.kind {
+            RotatorKind::Command(argv) => {
+                let values = redacted::values(&self.secrets, event, caller).await;
+                command::call(argv, rotator.timeout, event, &self.surroundings, values).await
+            }
+            RotatorKind::Url(address) => url::call(address, rotator.timeout, event).await,
+            RotatorKind::Container(image) => Err(format!(
+                "rotation functions in containers (`{image}`) are not served yet: declare a command or a URL"
+            )),
+            RotatorKind::BuiltIn(name) => match Self::built_in(name) {
+                Some(built_in) => self.call_built_in(built_in, event, caller).await,
+                None => Err(format!("there is no built-in function `{name}`")),
+            },
+        }
+    }
+
+    async fn call_built_in(&self, built_in: BuiltIn, event: &Event, caller: &Caller) -> Called {
+        let secrets = &self.secrets;
+        let work = async {
+            match built_in {
+                BuiltIn::Password => password::call(secrets, event, caller).await,
+                BuiltIn::Postgres { alternating } => {
+                    let own = self.surroundings.postgres.as_ref();
+                    postgres::Rotation { secrets, event, caller, own, alternating }.call().await
+                }
+            }
+        };
+        let late = || format!("not done after {} s", BUILT_IN_TIMEOUT.as_secs());
+        tokio::time::timeout(BUILT_IN_TIMEOUT, work).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+impl RotationFunctions for Functions {
+    fn names(&self) -> BTreeSet<String> {
+        let built_in = BUILT_IN.iter().flat_map(|(own, aws, _)| [Some(*own), *aws]).flatten();
+        built_in.map(str::to_owned).chain(self.declared.keys().cloned()).collect()
+    }
+
+    fn call<'a>(
+        &'a self,
+        name: &'a str,
+        event: &'a Event,
+        caller: &'a Caller,
+    ) -> Pending<'a, Called> {
+        Box::pin(async move {
+            match (self.declared.get(name), Self::built_in(name)) {
+                (Some(rotator), _) => self.call_declared(rotator, event, caller).await,
+                (None, Some(built_in)) => self.call_built_in(built_in, event, caller).await,
+                (None, None) => Err(format!("this environment has no rotation function `{name}`")),
+            }
+        })
+    }
+}
