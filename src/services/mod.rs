@@ -6,6 +6,7 @@
 mod background;
 mod clock;
 mod host;
+pub mod kms;
 pub mod model;
 pub mod outbox;
 mod registry;

@@ -1,10 +1,11 @@
 //! The list of services: a new one is a folder and its lines here.
 
 use super::{
-    Clock, Domain, Outbox, Service, Worker, clock, outbox, s3, secretsmanager, ses, sqs, ssm, sts,
+    Clock, Domain, Outbox, Service, Worker, clock, kms, outbox, s3, secretsmanager, ses, sqs, ssm,
+    sts,
 };
 use crate::base::Problem;
-use crate::storage::{Schema, Storage};
+use crate::storage::{Schema, Sealer, Storage};
 use http_body_util::BodyExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 pub struct Services {
     /// The time of all of them.
     pub clock: Clock,
+    /// Keys. Opened before the others, which encrypt with it.
+    pub kms: kms::Kms,
     /// Buckets and objects.
     pub s3: Arc<s3::S3>,
     /// Secrets and their versions.
@@ -33,6 +36,8 @@ pub struct Services {
 impl Services {
     /// Opens each service's state. `state_dir` is where files beside the state file go.
     pub fn open(storage: &Storage, clock: &Clock, state_dir: &Path) -> Result<Self, Problem> {
+        let sealer = Sealer::open(state_dir)?;
+        let kms = kms::Kms::open(storage, clock, &sealer)?;
         let secretsmanager = Arc::new(secretsmanager::SecretsManager::open(storage, clock)?);
         let ses = Arc::new(ses::Ses::open(storage, clock, state_dir)?);
         let sqs = Arc::new(sqs::Sqs::open(storage, clock)?);
@@ -41,12 +46,13 @@ impl Services {
         let ssm = Arc::new(ssm::Ssm::open(storage, clock, &secretsmanager, None)?);
         let sts = Arc::new(sts::Sts::open(storage, clock)?);
         let clock = clock.clone();
-        Ok(Services { clock, s3, secretsmanager, ses, sqs, ssm, sts, outbox })
+        Ok(Services { clock, kms, s3, secretsmanager, ses, sqs, ssm, sts, outbox })
     }
 
     /// The services as the edge calls them.
     pub fn all(&self) -> Vec<Arc<dyn Service>> {
         vec![
+            Arc::new(self.kms.clone()),
             self.s3.clone(),
             self.secretsmanager.clone(),
             self.ses.clone(),
@@ -62,6 +68,7 @@ impl Services {
             self.outbox.clone(),
             self.sqs.worker(),
             self.secretsmanager.worker(),
+            self.kms.worker(),
             Arc::new(s3::Lifecycle(self.s3.clone())),
             Arc::new(s3::LogDelivery(self.s3.clone())),
             Arc::new(s3::Replication(self.s3.clone())),
@@ -75,6 +82,7 @@ impl Services {
 pub fn schemas() -> Vec<Schema> {
     vec![
         clock::SCHEMA,
+        kms::state::State::SCHEMA,
         s3::SCHEMA,
         secretsmanager::state::State::SCHEMA,
         ses::SCHEMA,

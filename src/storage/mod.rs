@@ -11,10 +11,12 @@ mod error;
 mod keeper;
 mod open;
 mod reserve;
+mod sealing;
 mod writer;
 
 pub use blobs::{Blobs, Held, NewBlob, Recorded};
 pub use error::StorageError;
 pub use open::Schema;
 pub use rusqlite;
+pub use sealing::Sealer;
 pub use writer::{Storage, Ticket};
