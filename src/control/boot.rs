@@ -22,6 +22,8 @@ pub(super) const POSTGRES: &str = "postgres";
 pub(super) const REDIS: &str = "redis";
 /// The mail listener.
 pub(super) const SMTP: &str = "smtp";
+/// Its second port, for clients that begin with TLS.
+pub(super) const SMTPS: &str = "smtps";
 /// Native parts that a killed daemon may have left behind.
 pub(super) const NATIVE: [(&str, StopSignal); 2] =
     [(POSTGRES, StopSignal::Interrupt), (REDIS, StopSignal::Terminate)];
@@ -73,7 +75,7 @@ impl Plan {
         let mut reservations = Reservations::default();
         let mut ports = BTreeMap::new();
         for (i, (name, wished)) in wishes(&boot.profile).into_iter().enumerate() {
-            if !chosen.contains(name) {
+            if !chosen.contains(if name == SMTPS { SMTP } else { name }) {
                 continue;
             }
             let offset = u16::try_from(i).unwrap_or_default();
@@ -107,9 +109,16 @@ impl Plan {
 }
 
 /// Parts with their ports, in the order in which `--port-base` counts.
-fn wishes(profile: &Profile) -> [(&'static str, Port); 4] {
+fn wishes(profile: &Profile) -> Vec<(&'static str, Port)> {
     let ports = &profile.ports;
-    [(GATEWAY, ports.gateway), (POSTGRES, ports.postgres), (REDIS, ports.redis), (SMTP, ports.smtp)]
+    let mut all = vec![
+        (GATEWAY, ports.gateway),
+        (POSTGRES, ports.postgres),
+        (REDIS, ports.redis),
+        (SMTP, ports.smtp),
+    ];
+    all.extend(profile.ses.smtps.map(|port| (SMTPS, port)));
+    all
 }
 
 /// The parts of this profile.

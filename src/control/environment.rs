@@ -78,6 +78,9 @@ pub(super) fn variables(
         set("SMTP_HOST", HOST);
         set("SMTP_PORT", &port.to_string());
     }
+    if let Some(port) = ports.get(super::boot::SMTPS) {
+        set("SMTPS_PORT", &port.to_string());
+    }
     set("DEVENV_STATE_DIR", &dirs.state.to_string_lossy());
     all
 }

@@ -1,6 +1,6 @@
 //! The SMTP listener as a part: in this process, above the gateway, whose store of mails it fills.
 
-use super::boot::SMTP;
+use super::boot::{SMTP, SMTPS};
 use super::drive::{Info, Order, Run};
 use super::parts::{ServicesCell, port};
 use crate::base::Problem;
@@ -21,7 +21,11 @@ pub(super) async fn smtp(
     let started = match services.get() {
         Some(services) => check_auth(run.plan.profile.auth).and_then(|auth| {
             let state_dir = run.plan.dirs.state.clone();
-            Smtp::start(SmtpConfig { auth, ..SmtpConfig::new(listen, state_dir) }, &services)
+            let second = run.plan.ports.get(SMTPS).copied();
+            let listen_tls = second.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+            let endpoint = run.plan.endpoint().unwrap_or_default();
+            let config = SmtpConfig::new(listen, state_dir);
+            Smtp::start(SmtpConfig { auth, listen_tls, endpoint, ..config }, &services)
         }),
         // The gateway went down between its health and this start: the next try finds it again.
         None => Err(Problem::failed("no-gateway", "the gateway went down").retryable()),

@@ -21,6 +21,8 @@ pub(crate) const POSTGRES_NAME_BYTES_MAX: usize = 63;
 
 /// Default ports: gateway, Postgres, Redis, SMTP.
 pub(crate) const PORTS_DEFAULT: [u16; 4] = [4566, 5432, 6379, 1025];
+/// Port of SMTP within TLS where `smtps = "auto"` begins to look.
+pub(crate) const SMTPS_PORT_DEFAULT: u16 = 1465;
 
 /// Characters of a bucket's name.
 pub(crate) const BUCKET_NAME: std::ops::RangeInclusive<usize> = 3..=63;

@@ -189,6 +189,8 @@ pub struct Ses {
     pub outcomes: BTreeMap<String, String>,
     /// Queues by the names of SNS topics.
     pub subscriptions: BTreeMap<String, String>,
+    /// The port of SMTP within TLS.
+    pub smtps: Option<Port>,
     /// `templates`, `forward` and `keep` as typed.
     pub settings: BTreeMap<String, Value>,
 }

@@ -90,6 +90,9 @@ fn typed(profile: &Profile) -> Value {
             ses.insert(key.to_owned(), json!(of));
         }
     }
+    if let Some(smtps) = profile.ses.smtps {
+        ses.insert("smtps".into(), port(smtps));
+    }
     ses.extend(profile.ses.settings.clone());
     put("ses", Value::Object(ses));
     put("secrets", profile.secrets.iter().map(|(name, s)| (name.clone(), secret(s))).collect());

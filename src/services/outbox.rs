@@ -16,8 +16,8 @@ use crate::storage::{Schema, Storage};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Calls made at a time.
 const BATCH_MAX: usize = 256;
@@ -46,6 +46,32 @@ pub enum Call {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         trace: Option<String>,
     },
+    /// S3 `PutObject`.
+    PutObject(PutObject),
+}
+
+/// An object for a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutObject {
+    /// Who puts it.
+    pub account: String,
+    /// Where.
+    pub region: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// Its bytes, in base64, or what they begin with.
+    pub content: String,
+    /// The file of a mail that goes on behind `content`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+}
+
+/// Where objects go: S3, which is opened after the outbox that it posts to.
+pub trait Objects: Send + Sync {
+    /// Puts one, durably.
+    fn put<'a>(&'a self, object: &'a PutObject) -> Pending<'a, Result<(), Failure>>;
 }
 
 impl Call {
@@ -57,6 +83,7 @@ impl Call {
     fn target(&self) -> &str {
         match self {
             Call::SendMessage { queue, .. } => queue,
+            Call::PutObject(object) => &object.bucket,
         }
     }
 }
@@ -73,6 +100,7 @@ pub struct Outbox {
     storage: Storage,
     clock: Clock,
     sqs: Arc<Sqs>,
+    objects: OnceLock<Box<dyn Objects>>,
     full: AtomicBool,
 }
 
@@ -80,7 +108,13 @@ impl Outbox {
     /// Over the state file, delivering to these services.
     pub fn new(storage: &Storage, clock: &Clock, sqs: &Arc<Sqs>) -> Outbox {
         let (storage, clock, sqs) = (storage.clone(), clock.clone(), sqs.clone());
-        Outbox { storage, clock, sqs, full: AtomicBool::new(false) }
+        Outbox { storage, clock, sqs, objects: OnceLock::new(), full: AtomicBool::new(false) }
+    }
+
+    /// Says where objects go; once, when all services are open.
+    pub fn deliver_objects(&self, objects: Box<dyn Objects>) {
+        let first = self.objects.set(objects).is_ok();
+        debug_assert!(first, "objects go to one place");
     }
 
     /// Whether so many calls wait that nothing should be done that posts more.
@@ -128,6 +162,10 @@ impl Outbox {
         let unknown = |what: &str| Failure::new(400, "InvalidParameter", what.to_owned());
         match call {
             None => Err(unknown("the call is not readable")),
+            Some(Call::PutObject(object)) => match self.objects.get() {
+                Some(objects) => objects.put(object).await,
+                None => Err(Failure::new(500, "InternalFailure", "S3 is not open".to_owned())),
+            },
             Some(Call::SendMessage { queue, body, attributes, trace }) => {
                 let arn = QueueArn::parse(queue).ok_or_else(|| unknown("no ARN of a queue"))?;
                 let text = |value: &String| AttributeValue::text(value);

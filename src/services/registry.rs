@@ -44,6 +44,8 @@ impl Services {
         let outbox = Arc::new(Outbox::new(storage, clock, &sqs));
         let s3 = Arc::new(s3::S3::open(storage, clock, state_dir, &sqs, &outbox)?);
         let ssm = Arc::new(ssm::Ssm::open(storage, clock, &secretsmanager, None)?);
+        ses.deposit_to(&s3);
+        outbox.deliver_objects(Box::new(ses::Deposits::new(&s3, &ses)));
         let sts = Arc::new(sts::Sts::open(storage, clock)?);
         let clock = clock.clone();
         Ok(Services { clock, kms, s3, secretsmanager, ses, sqs, ssm, sts, outbox })

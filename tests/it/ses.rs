@@ -28,6 +28,8 @@ impl Mailroom {
         let gateway = runtime.block_on(Gateway::start(config)).unwrap();
         let smtp = runtime.block_on(async {
             let mut config = SmtpConfig::new("127.0.0.1:0".parse().unwrap(), state.to_owned());
+            config.listen_tls = Some("127.0.0.1:0".parse().unwrap());
+            config.endpoint = format!("http://{}", gateway.address());
             settings(&mut config);
             Smtp::start(config, gateway.services()).unwrap()
         });
@@ -48,6 +50,10 @@ impl Mailroom {
             .args(function.split(' '))
             .env("ENDPOINT", format!("http://{}", self.gateway().address()))
             .env("SMTP_PORT", self.smtp.as_ref().unwrap().address().port().to_string())
+            .env(
+                "SMTPS_PORT",
+                self.smtp.as_ref().unwrap().address_tls().unwrap().port().to_string(),
+            )
             .env("STATE", &self.state)
             .env("SMTP_CERTIFICATE", self.state.join("smtp-certificate.pem"))
             .env("AWS_ACCESS_KEY_ID", "test")
@@ -149,6 +155,40 @@ fn what_an_account_has_can_be_made_read_listed_altered_and_deleted() {
 #[test]
 fn mails_bounce_complain_and_are_suppressed_and_queues_hear_of_it() {
     script_of("ses/events.py", "published,notifications,suppression,receipt");
+}
+
+#[test]
+fn mail_that_comes_is_stored_bounced_and_filtered_by_rule() {
+    script_of("ses/receiving.py", "buckets,order,filters");
+}
+
+/// What a rule stores lies in the bucket also when devenv was killed before it was put there.
+#[test]
+fn what_rules_store_survives_a_kill() {
+    let (state, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mailroom = Mailroom::open(state.path());
+    mailroom.python("ses/receiving.py", "before_restart");
+    for file in ["state.db", "state.db-wal"] {
+        std::fs::copy(state.path().join(file), left.path().join(file)).unwrap();
+    }
+    Mailroom::open(left.path()).python("ses/receiving.py", "after_restart");
+}
+
+#[test]
+fn mail_is_signed_by_the_domain_and_a_verifier_agrees() {
+    script_of("ses/finished.py", "signatures");
+}
+
+#[test]
+fn opens_and_clicks_come_from_the_mails_themselves() {
+    script_of("ses/finished.py", "tracking");
+}
+
+#[test]
+fn links_and_signatures_outlive_the_process() {
+    let state = tempfile::tempdir().unwrap();
+    Mailroom::open(state.path()).python("ses/finished.py", "before_restart");
+    Mailroom::open(state.path()).python("ses/finished.py", "after_restart");
 }
 
 #[test]
@@ -375,6 +415,11 @@ fn smtp_refuses_what_is_too_big_and_goes_on() {
 #[test]
 fn smtp_speaks_tls_and_the_words_of_ses() {
     smtp("starttls replies by_curl");
+}
+
+#[test]
+fn smtp_may_begin_with_tls() {
+    smtp("wrapped");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //!
 //! <https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html>
 
-use crate::base::{Caller, DEFAULT_REGION, account_of};
+use crate::base::{Caller, DEFAULT_REGION, REGIONS, account_of};
 use crate::edge::Auth;
 use crate::protocol::sigv4::Credentials;
 use base64::Engine;
@@ -11,40 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::sync::Arc;
-
-/// The regions in which SES speaks SMTP.
-const REGIONS: &[&str] = &[
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-    "af-south-1",
-    "ap-east-1",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-5",
-    "ca-central-1",
-    "ca-west-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "sa-east-1",
-    "us-gov-east-1",
-    "us-gov-west-1",
-];
 
 /// The date, terminal and message that SES puts into the derivation, and its version byte.
 const DATE: &[u8] = b"11111111";

@@ -13,6 +13,7 @@ use super::Auth;
 use crate::base::Problem;
 use crate::services::Services;
 use login::Logins;
+use session::Tls;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +40,10 @@ const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct SmtpConfig {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where it listens for clients that begin with TLS, as on port 465.
+    pub listen_tls: Option<SocketAddr>,
+    /// Where the gateway is, as links in mails name it.
+    pub endpoint: String,
     /// Whether mail needs a login with an SMTP password of SES.
     pub auth: Auth,
     /// The directory in which the certificate for STARTTLS is kept.
@@ -50,38 +55,57 @@ pub struct SmtpConfig {
 impl SmtpConfig {
     /// A listener at `listen` that believes everybody.
     pub fn new(listen: SocketAddr, state_dir: PathBuf) -> Self {
-        SmtpConfig { listen, auth: Auth::default(), state_dir, idle: IDLE_TIMEOUT }
+        SmtpConfig {
+            listen,
+            listen_tls: None,
+            endpoint: String::new(),
+            auth: Auth::default(),
+            state_dir,
+            idle: IDLE_TIMEOUT,
+        }
     }
 }
 
 /// A running SMTP listener.
 pub struct Smtp {
     address: SocketAddr,
+    address_tls: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
 }
 
 impl Smtp {
-    /// Binds the port and serves. Call it on the runtime.
+    /// Binds the port, or both, and serves. Call it on the runtime.
     pub fn start(config: SmtpConfig, services: &Services) -> Result<Smtp, Problem> {
-        let listen = config.listen;
-        let taken = |error: std::io::Error| {
-            Problem::in_the_way("port-taken", format!("SMTP cannot listen on {listen}: {error}"))
-                .hint("stop what listens there, or set `port = \"auto\"` in devenv.toml")
-        };
-        let socket = bind(listen).map_err(taken)?;
-        let address = socket.local_addr().map_err(taken)?;
+        let (socket, address) = bound(config.listen)?;
+        let wrapped = config.listen_tls.map(bound).transpose()?;
         let logins = Logins::new(config.auth, services.sts.credentials());
         let acceptor = tls::acceptor(&config.state_dir)?;
-        let listener = Listener { ses: services.ses.clone(), logins, acceptor, idle: config.idle };
+        let (ses, idle, endpoint) = (services.ses.clone(), config.idle, config.endpoint);
+        let listener = Arc::new(Listener { ses, logins, acceptor, idle, endpoint });
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(serve(socket, Arc::new(listener), stopped));
-        Ok(Smtp { address, stop, serving })
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let address_tls = wrapped.as_ref().map(|(_, address)| *address);
+        let mut doors = vec![(socket, Tls::Offered)];
+        doors.extend(wrapped.map(|(socket, _)| (socket, Tls::On)));
+        let doors = doors.into_iter().map(|(socket, begins)| {
+            serve(socket, begins, listener.clone(), places.clone(), stopped.clone())
+        });
+        let doors: Vec<_> = doors.collect();
+        let serving = tokio::spawn(async move {
+            futures_util::future::join_all(doors).await;
+        });
+        Ok(Smtp { address, address_tls, stop, serving })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for clients that begin with TLS.
+    pub fn address_tls(&self) -> Option<SocketAddr> {
+        self.address_tls
     }
 
     /// Stops accepting and lets mails under way be committed.
@@ -91,6 +115,17 @@ impl Smtp {
     }
 }
 
+/// A listening socket and its address, or why there is none.
+fn bound(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Problem> {
+    let taken = |error: std::io::Error| {
+        Problem::in_the_way("port-taken", format!("SMTP cannot listen on {listen}: {error}"))
+            .hint("stop what listens there, or set `port = \"auto\"` in devenv.toml")
+    };
+    let socket = bind(listen).map_err(taken)?;
+    let address = socket.local_addr().map_err(taken)?;
+    Ok((socket, address))
+}
+
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -98,8 +133,13 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn serve(socket: TcpListener, listener: Arc<Listener>, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+async fn serve(
+    socket: TcpListener,
+    begins: Tls,
+    listener: Arc<Listener>,
+    places: Arc<Semaphore>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -117,12 +157,12 @@ async fn serve(socket: TcpListener, listener: Arc<Listener>, mut stop: watch::Re
             }
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
-            turn_away(stream);
+            turn_away(stream, begins);
             continue;
         };
         let (listener, stop) = (listener.clone(), stop.clone());
         connections.spawn(async move {
-            if let Err(error) = listener.talk(stream, stop).await {
+            if let Err(error) = listener.talk(stream, begins, stop).await {
                 tracing::debug!(%error, "smtp: a connection ended early");
             }
             drop(place);
@@ -134,7 +174,10 @@ async fn serve(socket: TcpListener, listener: Arc<Listener>, mut stop: watch::Re
 }
 
 /// Says why there is no place, if that can be said at once.
-fn turn_away(stream: TcpStream) {
+fn turn_away(stream: TcpStream, begins: Tls) {
+    if begins == Tls::On {
+        return;
+    }
     // A fresh socket's buffer has room for a line; where it has not, the client sees the end alone.
     let _ = stream.try_write(session::TOO_MANY.as_bytes());
     tokio::spawn(async move {

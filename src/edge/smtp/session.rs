@@ -60,6 +60,10 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Envelope {
     pub(super) caller: Caller,
+    /// Whether the caller has logged in.
+    pub(super) login: bool,
+    /// Whether it came encrypted.
+    pub(super) tls: bool,
     pub(super) source: String,
     pub(super) recipients: Vec<String>,
     /// The mail, or what [`Session::surplus`] has left of it.
@@ -201,6 +205,8 @@ impl Session {
                     (_, "Throttling" | "TooManyRequestsException" | "LimitExceededException") => {
                         format!("454 Throttling failure: {text}\r\n")
                     }
+                    (_, "IpAddressBlocked") => format!("550 5.7.1 {text}\r\n"),
+                    (_, "TlsRequired") => format!("530 {text}\r\n"),
                     (_, "MessageRejected") => format!("554 Message rejected: {text}\r\n"),
                     _ => format!("554 Transaction failed: {text}\r\n"),
                 }
@@ -368,8 +374,10 @@ impl Session {
             return Step::Drop(why.into());
         }
         self.commands = 0;
+        let (login, tls) = (self.caller.is_some(), self.tls == Tls::On);
         let caller = self.caller.clone().unwrap_or_else(|| self.logins.nobody());
-        Step::Deliver(Envelope { caller, source, recipients, content: content.held.into() })
+        let content = content.held.into();
+        Step::Deliver(Envelope { caller, login, tls, source, recipients, content })
     }
 
     fn auth(&mut self, mechanism: u64, initial: &str) -> Step {

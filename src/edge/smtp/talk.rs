@@ -6,8 +6,10 @@
 use super::login::Logins;
 use super::session::{self, Envelope, Session, Step, Tls};
 use crate::protocol::Failure;
+use crate::services::ses::events::Arrival;
 use crate::services::ses::{Arriving, Ses};
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -34,6 +36,8 @@ pub(super) struct Listener {
     pub(super) logins: Logins,
     pub(super) acceptor: TlsAcceptor,
     pub(super) idle: Duration,
+    /// Where the gateway is: mails' links lead there.
+    pub(super) endpoint: String,
 }
 
 /// How a talk ended.
@@ -43,29 +47,41 @@ enum Ending {
 }
 
 impl Listener {
-    /// Serves one connection.
+    /// Serves one connection, which may begin with TLS.
     pub(super) async fn talk(
         &self,
         mut stream: TcpStream,
+        begins: Tls,
         mut stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        say(&mut stream, session::GREETING.as_bytes()).await?;
-        let session = Session::new(self.logins.clone(), Tls::Offered);
-        if let Ending::Over = self.converse(&mut stream, session, &mut stop).await? {
-            return Ok(());
+        let peer = stream.peer_addr()?.ip();
+        let session = |tls| Session::new(self.logins.clone(), tls);
+        if begins == Tls::Offered {
+            say(&mut stream, session::GREETING.as_bytes()).await?;
+            let talk = self.converse(&mut stream, session(Tls::Offered), peer, &mut stop);
+            if let Ending::Over = talk.await? {
+                return Ok(());
+            }
         }
         // What was said in the clear counts no more (RFC 3207, 4.2), nor what came behind STARTTLS.
-        let session = Session::new(self.logins.clone(), Tls::On);
-        let handshake = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await;
+        let handshake = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream));
+        let handshake = tokio::select! {
+            handshake = handshake => handshake,
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
         let mut stream = handshake.map_err(io::Error::other)??;
-        self.converse(&mut stream, session, &mut stop).await.map(drop)
+        if begins == Tls::On {
+            say(&mut stream, session::GREETING.as_bytes()).await?;
+        }
+        self.converse(&mut stream, session(Tls::On), peer, &mut stop).await.map(drop)
     }
 
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: &mut S,
         mut session: Session,
+        peer: IpAddr,
         stop: &mut watch::Receiver<bool>,
     ) -> io::Result<Ending> {
         let mut buffer = vec![0; READ_BYTES];
@@ -106,7 +122,7 @@ impl Listener {
                         replies.extend_from_slice(text.as_bytes());
                     }
                     Step::Deliver(mail) => {
-                        let accepted = self.deliver(mail, arriving.take()).await;
+                        let accepted = self.deliver(mail, peer, arriving.take()).await;
                         replies.extend_from_slice(session.delivered(accepted).as_bytes());
                     }
                 }
@@ -144,9 +160,16 @@ impl Listener {
         }
     }
 
-    async fn deliver(&self, mail: Envelope, arriving: Option<Arriving>) -> Result<String, Failure> {
-        let Envelope { caller, source, recipients, content } = mail;
-        self.ses.accept_smtp(&caller, &source, recipients, content, arriving).await
+    async fn deliver(
+        &self,
+        mail: Envelope,
+        peer: IpAddr,
+        arriving: Option<Arriving>,
+    ) -> Result<String, Failure> {
+        let Envelope { mut caller, login, tls, source, recipients, content } = mail;
+        caller.endpoint.clone_from(&self.endpoint);
+        let arrival = Arrival { peer, tls, login };
+        self.ses.accept_smtp(&caller, arrival, &source, recipients, content, arriving).await
     }
 }
 

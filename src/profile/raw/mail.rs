@@ -1,8 +1,11 @@
 //! SES as typed: identities, templates, forwarding.
 
-use super::Part;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use super::{Part, PortNumber};
+use crate::base::Outcome;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Mail: nothing leaves the machine unless `forward` says so.
@@ -20,6 +23,8 @@ pub(crate) struct Ses {
     pub(crate) outcomes: Option<BTreeMap<String, SesOutcome>>,
     /// SQS queues by the names of the SNS topics that they are subscribed to.
     pub(crate) subscriptions: Option<BTreeMap<String, String>>,
+    /// A second SMTP port, for programs that begin with TLS (as on port 465). Default: none.
+    pub(crate) smtps: Option<PortNumber>,
     /// A real mail server that captured mail is passed on to. Default: nothing leaves the machine.
     #[schemars(with = "Option<Part<Forward>>")]
     pub(crate) forward: Option<Forward>,
@@ -52,40 +57,29 @@ pub(crate) enum SesMode {
 }
 
 /// What becomes of a mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum SesOutcome {
-    /// Delivered.
-    Delivery,
-    /// Refused for good; the address is suppressed from then on.
-    Bounce,
-    /// Refused for now, and given up.
-    TransientBounce,
-    /// Delivered and reported as spam; the address is suppressed from then on.
-    Complaint,
-    /// Refused by SES itself.
-    Reject,
-    /// Delivered late.
-    Delay,
-    /// Delivered and opened.
-    Open,
-    /// Delivered, opened, and a link followed.
-    Click,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SesOutcome(pub(crate) Outcome);
+
+impl<'de> Deserialize<'de> for SesOutcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let names: &[&str] = &Outcome::NAMES.map(|(name, _)| name);
+        let unknown = || {
+            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+            D::Error::custom(format!("unknown outcome `{name}`, expected one of {}", names.join(", ")))
+        };
+        Outcome::named(&name).map(SesOutcome).ok_or_else(unknown)
+    }
 }
 
-impl SesOutcome {
-    /// As the profile spells it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            SesOutcome::Delivery => "delivery",
-            SesOutcome::Bounce => "bounce",
-            SesOutcome::TransientBounce => "transient-bounce",
-            SesOutcome::Complaint => "complaint",
-            SesOutcome::Reject => "reject",
-            SesOutcome::Delay => "delay",
-            SesOutcome::Open => "open",
-            SesOutcome::Click => "click",
-        }
+impl JsonSchema for SesOutcome {
+    fn schema_name() -> Cow<'static, str> {
+        "SesOutcome".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = Outcome::NAMES.iter().map(|(name, _)| *name).collect();
+        json_schema!({"description": "What becomes of a mail.", "type": "string", "enum": names})
     }
 }
 

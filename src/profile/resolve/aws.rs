@@ -2,55 +2,14 @@
 //! `VerifyDomainIdentity`; KMS API reference, `CreateKey` and `CreateAlias`.
 
 use super::Checks;
-use crate::base::duration;
+use crate::base::{REGIONS, duration};
+use crate::profile::limits::SMTPS_PORT_DEFAULT;
 use crate::profile::raw::RawProfile;
 use crate::profile::raw::mail::{Forward, Keep, SesMode};
 use crate::profile::resolved::Ses;
 use crate::profile::words;
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// AWS's regions at the time of writing: to tell a slip of the pen from a new region.
-const REGIONS: &[&str] = &[
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "cn-north-1",
-    "cn-northwest-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-gov-east-1",
-    "us-gov-west-1",
-    "us-west-1",
-    "us-west-2",
-];
 
 /// A region's shape, and the nearest known one for a slip.
 pub(super) fn region(region: &str, checks: &mut Checks<'_>) {
@@ -132,9 +91,10 @@ pub(super) fn ses(raw: &RawProfile, checks: &mut Checks<'_>) -> Ses {
             .outcomes
             .iter()
             .flatten()
-            .map(|(key, outcome)| (key.clone(), outcome.name().to_owned()))
+            .map(|(key, outcome)| (key.clone(), outcome.0.name().to_owned()))
             .collect(),
         subscriptions: ses.subscriptions.clone().unwrap_or_default(),
+        smtps: ses.smtps.map(|port| super::port(Some(port), SMTPS_PORT_DEFAULT)),
         settings: ["templates", "forward", "keep"].into_iter().filter_map(kept).collect(),
     }
 }

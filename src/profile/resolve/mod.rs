@@ -162,11 +162,6 @@ fn ports(raw: &RawProfile, checks: &mut Checks<'_>) -> Ports {
         Some(raw::Port::Each(each)) => each,
         None => &raw::Ports::default(),
     };
-    let port = |given: Option<raw::PortNumber>, default: u16| match given {
-        Some(raw::PortNumber::Auto(_)) => Port::Auto(default),
-        Some(raw::PortNumber::Number(number)) => Port::Fixed(number),
-        None => Port::Fixed(default),
-    };
     let ports = Ports {
         gateway: port(each.gateway, gateway),
         postgres: port(each.postgres, postgres),
@@ -195,6 +190,15 @@ fn ports(raw: &RawProfile, checks: &mut Checks<'_>) -> Ports {
         }
     }
     ports
+}
+
+/// A port as typed.
+fn port(given: Option<raw::PortNumber>, default: u16) -> Port {
+    match given {
+        Some(raw::PortNumber::Auto(_)) => Port::Auto(default),
+        Some(raw::PortNumber::Number(number)) => Port::Fixed(number),
+        None => Port::Fixed(default),
+    }
 }
 
 /// A provider, `auto` unless said.

@@ -164,20 +164,21 @@ impl<'x> Header<'x> {
 }
 
 /// One field with its continuation lines.
-struct Field<'a> {
-    name: String,
-    whole: &'a [u8],
+pub(super) struct Field<'a> {
+    /// In lower case.
+    pub(super) name: String,
+    pub(super) whole: &'a [u8],
 }
 
 /// A raw mail cut into fields and body.
-struct Split<'a> {
-    fields: Vec<Field<'a>>,
-    body_at: usize,
-    line_end: &'static str,
+pub(super) struct Split<'a> {
+    pub(super) fields: Vec<Field<'a>>,
+    pub(super) body_at: usize,
+    pub(super) line_end: &'static str,
 }
 
 impl<'a> Split<'a> {
-    fn new(raw: &'a [u8]) -> Self {
+    pub(super) fn new(raw: &'a [u8]) -> Self {
         let first = raw.iter().position(|b| *b == b'\n');
         let crlf = first.is_none_or(|n| n > 0 && raw[n - 1] == b'\r');
         let mut split =

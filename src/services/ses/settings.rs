@@ -11,7 +11,7 @@ pub struct Settings {
     pub pending: bool,
     /// Mails are not signed although there are keys.
     pub dkim_off: bool,
-    /// Bring your own DKIM: the selector of the owner's key. The private key is not kept.
+    /// Bring your own DKIM: the selector of the owner's key, which is kept apart.
     pub dkim_selector: Option<String>,
     /// Another region's identity whose keys sign (`AWS_SES_EU_WEST_1`).
     pub dkim_origin: Option<String>,

@@ -2,6 +2,7 @@
 
 use super::address::normal;
 use super::events::Event;
+use super::finish::Finish;
 use super::limits::{DAY_MS, SLOT_MS, STATISTICS_MS};
 use super::mail::{Body, Mail};
 use super::records::{Name, Record, Records};
@@ -86,6 +87,19 @@ pub enum Change {
         head: Vec<u8>,
         /// Its body.
         body: Body,
+        /// What is done to it before anybody sees it.
+        finish: Option<Box<Finish>>,
+    },
+    /// A domain's owner brought the key that signs.
+    KeyPut {
+        /// Account and region.
+        home: Home,
+        /// The domain.
+        domain: String,
+        /// The key's selector.
+        selector: String,
+        /// PKCS#1 or PKCS#8, in DER.
+        key: Secret,
     },
     /// A record was made or altered.
     RecordPut {
@@ -126,6 +140,16 @@ pub enum Change {
         /// Whether they are the first of it: then what the statistics no longer show goes.
         first: bool,
     },
+}
+
+/// Bytes that no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// All of it.

@@ -214,6 +214,31 @@ def starttls():
         pass
 
 
+def wrapped():
+    """TLS from the first byte, as on port 465; whoever speaks in the clear there is hung up on."""
+    port, trusted = int(os.environ["SMTPS_PORT"]), ssl.create_default_context(cafile=os.environ["SMTP_CERTIFICATE"])
+    with smtplib.SMTP_SSL("localhost", port, context=trusted) as smtp:
+        smtp.ehlo()
+        assert "starttls" not in smtp.esmtp_features and "auth" in smtp.esmtp_features
+        assert smtp.docmd("STARTTLS")[0] == 503
+        smtp.login("123456789012", "anything")
+        smtp.sendmail("a@x.org", ["b@x.org"], "Subject: wrapped\r\n\r\n.dot\r\n")
+    subprocess.run(
+        ["curl", "-sS", "--cacert", os.environ["SMTP_CERTIFICATE"], "--mail-from", "a@x.org", "--mail-rcpt", "b@x.org",
+         "--upload-file", "-", f"smtps://localhost:{port}"],
+        input=b"Subject: by curl\r\n\r\nhi\r\n", check=True, timeout=60)
+    assert [(m["subject"], m["account"]) for m in mails()] == [("by curl", "000000000000"), ("wrapped", "123456789012")]
+    plain = socket.create_connection((HOST, port), timeout=20)
+    plain.sendall(b"EHLO me\r\nMAIL FROM:<evil@x.org>\r\n")
+    try:
+        said = b""
+        while more := plain.recv(1000):
+            said += more
+    except ConnectionResetError:
+        pass
+    assert b"250" not in said and b"220" not in said, said
+
+
 def by_curl():
     """curl's own SMTP, which wants TLS, checks the certificate and logs in by SASL."""
     mail = b"From: a@x.org\r\nTo: b@x.org\r\nSubject: by curl\r\n\r\n.dot\r\n"

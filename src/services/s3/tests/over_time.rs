@@ -212,7 +212,10 @@ fn a_bucket_is_looked_through_when_something_can_be_due_and_not_before() {
 
 fn events(index: &mut Memory) -> Vec<Value> {
     let calls = std::mem::take(&mut index.posted);
-    let body = |Call::SendMessage { body, .. }: Call| serde_json::from_str::<Value>(&body).unwrap();
+    let body = |call: Call| match call {
+        Call::SendMessage { body, .. } => serde_json::from_str::<Value>(&body).unwrap(),
+        other => panic!("no message: {other:?}"),
+    };
     calls.into_iter().map(body).map(|mut body| body["Records"][0].take()).collect()
 }
 

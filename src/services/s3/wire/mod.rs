@@ -14,6 +14,7 @@ mod configuration;
 mod copy;
 mod cors;
 mod customer;
+mod deposit;
 pub mod fuzz;
 mod head;
 mod lent;

@@ -186,6 +186,23 @@ pub(super) async fn receive(blobs: &Arc<Blobs>, body: Incoming, plan: &Plan) -> 
     Ok(Received { content, digests, checksum, chosen: algorithm.is_some() })
 }
 
+/// A body that is at hand already. Blocks.
+pub(super) fn unprompted(blobs: &Arc<Blobs>, body: Bytes) -> io::Result<Received> {
+    let mut hasher = Hasher::new(&[Algorithm::Crc64nvme], false);
+    hasher.update(&body);
+    let digests = hasher.finish();
+    let content = if body.len() <= INLINE_BYTES_MAX {
+        Content::Small(body)
+    } else {
+        let mut file = blobs.create()?;
+        file.write_all(&body)?;
+        Content::File(file)
+    };
+    let checksum = digests.by(Algorithm::Crc64nvme).cloned();
+    let checksum = checksum.ok_or_else(|| io::Error::other("a checksum was not computed"))?;
+    Ok(Received { content, digests, checksum, chosen: false })
+}
+
 /// Takes in a document, which is held in memory and bounded.
 pub(super) async fn receive_document(body: Incoming, plan: &Plan) -> Result<Bytes> {
     let mut document = BytesMut::new();

@@ -5,6 +5,7 @@ use super::kinds::CONFIG_SET;
 use super::{Row, Work};
 use crate::services::ses::address::{check_domain, normal};
 use crate::services::ses::error::Error;
+use crate::services::ses::ops::content::base64;
 use crate::services::ses::settings::MailFrom;
 use crate::services::ses::state::{Identity, is_domain};
 use serde_json::{Value, json};
@@ -76,6 +77,8 @@ pub(super) fn attributes(name: &str, identity: &Identity) -> Value {
 
 /// Sets the keys that sign; `attributes` is `DkimSigningAttributes`.
 pub(super) fn set_signing(
+    work: &mut Work<'_>,
+    name: &str,
     identity: &mut Identity,
     origin: Option<&str>,
     attributes: &Value,
@@ -90,12 +93,14 @@ pub(super) fn set_signing(
         settings.dkim_short = attributes["NextSigningKeyLength"] == "RSA_1024_BIT";
         return Ok(());
     }
-    let (Some(selector), Some(_)) = (selector, key) else {
+    let (Some(selector), Some(key)) = (selector, key) else {
         let text = "Both DomainSigningSelector and DomainSigningPrivateKey must be specified.";
         return Err(Error::bad("", text));
     };
     settings.dkim_selector = Some(selector.to_owned());
     settings.dkim_origin = None;
+    let key = base64(key.to_owned(), "DomainSigningPrivateKey")?;
+    work.put_key(name, selector, key);
     Ok(())
 }
 
@@ -112,7 +117,7 @@ fn put_signing(work: &mut Work<'_>) -> Result<Value, Error> {
     let given = work.input.get("SigningAttributes").cloned().unwrap_or_default();
     let name = normal(work.text("EmailIdentity"));
     let mut identity = need(work, &name)?.clone();
-    set_signing(&mut identity, Some(&origin), &given)?;
+    set_signing(work, &name, &mut identity, Some(&origin), &given)?;
     let shown = attributes(&name, &identity);
     work.put_identity(name, identity);
     Ok(json!({"DkimStatus": shown["Status"], "DkimTokens": shown["Tokens"]}))

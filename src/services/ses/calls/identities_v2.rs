@@ -43,8 +43,9 @@ fn create(work: &mut Work<'_>) -> Result<Value, Error> {
         work.need(&CONFIG_SET, set)?;
         identity.config_set = Some(set.to_owned());
     }
-    if let Some(signing) = work.input.get("DkimSigningAttributes") {
-        set_signing(&mut identity, signing["DomainSigningAttributesOrigin"].as_str(), signing)?;
+    if let Some(signing) = work.input.get("DkimSigningAttributes").cloned() {
+        let origin = signing["DomainSigningAttributesOrigin"].as_str();
+        set_signing(work, &name, &mut identity, origin, &signing)?;
     }
     let answer = json!({
         "IdentityType": kind_of(&name), "VerifiedForSendingStatus": true,

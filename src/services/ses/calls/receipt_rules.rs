@@ -4,9 +4,13 @@
 use super::kinds::{RECEIPT_RULE, RULE_SET};
 use super::{Row, Work};
 use crate::services::ses::error::Error;
+use crate::services::ses::events::Deposit;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 const SET: &str = "RuleSetName";
+/// The object that a bucket gets when a rule names it.
+const SETUP_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
 
 /// The members of an action that say what it is.
 const ACTIONS: [&str; 8] = [
@@ -70,6 +74,31 @@ fn checked(work: &Work<'_>) -> Result<Value, Error> {
     Ok(rule)
 }
 
+/// Each bucket of a rule gets the object by which SES shows that it may write there.
+fn announce(work: &mut Work<'_>, rule: &Value) {
+    for action in rule["Actions"].as_array().into_iter().flatten() {
+        let text = |member: &str| action["S3Action"][member].as_str().unwrap_or_default();
+        if text("BucketName").is_empty() {
+            continue;
+        }
+        let date = work.now.http_date().replace("GMT", "+0000");
+        let head = format!(
+            "Date: {date}\r\nFrom: Amazon Web Services <no-reply-aws@amazon.com>\r\n\
+             Subject: Amazon SES Setup Notification\r\nMIME-Version: 1.0\r\n\
+             Content-Type: text/plain; charset=UTF-8\r\n\r\n"
+        );
+        let body = "Hello,\r\n\r\nYou received this message because you attempted to set up Amazon SES to \
+                    deliver emails to this S3 bucket.\r\n\r\nPlease ignore this message.\r\n";
+        let deposit = Deposit {
+            bucket: text("BucketName").to_owned(),
+            key: format!("{}{SETUP_NOTIFICATION}", text("ObjectKeyPrefix")),
+            head: head.into_bytes(),
+            body: Bytes::from_static(body.as_bytes()).into(),
+        };
+        work.deposit(deposit, "Successfully validated S3 bucket for Amazon SES email receiving.");
+    }
+}
+
 fn create(work: &mut Work<'_>) -> Result<Value, Error> {
     let (mut rules, rule) = (rules(work)?, checked(work)?);
     let name = rule["Name"].as_str().unwrap_or_default();
@@ -83,6 +112,7 @@ fn create(work: &mut Work<'_>) -> Result<Value, Error> {
         Some(after) => position(&rules, after)? + 1,
         None => 0,
     };
+    announce(work, &rule);
     rules.insert(at, rule);
     put(work, rules)
 }
@@ -96,6 +126,7 @@ fn describe(work: &mut Work<'_>) -> Result<Value, Error> {
 fn update(work: &mut Work<'_>) -> Result<Value, Error> {
     let (mut rules, rule) = (rules(work)?, checked(work)?);
     let at = position(&rules, rule["Name"].as_str().unwrap_or_default())?;
+    announce(work, &rule);
     rules[at] = rule;
     put(work, rules)
 }

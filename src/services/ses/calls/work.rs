@@ -4,10 +4,10 @@
 use super::Kind;
 use crate::base::{Caller, Context, Ids, Millis};
 use crate::services::ses::error::Error;
-use crate::services::ses::events::{Event, queue_of, sns_envelope};
+use crate::services::ses::events::{Deposit, Event, queue_of, sns_envelope};
 use crate::services::ses::model::Version;
 use crate::services::ses::records::Record;
-use crate::services::ses::state::{Change, Home, Identity, Mode, State, home};
+use crate::services::ses::state::{Change, Home, Identity, Mode, Secret, State, home};
 use serde_json::{Map, Number, Value, json};
 
 /// One operation under way.
@@ -139,22 +139,45 @@ impl<'a> Work<'a> {
     pub fn tell(&mut self, topic: &str, text: &str) {
         if let Some(queue) = queue_of(self.state, &self.home, topic) {
             let body = sns_envelope(topic, None, text, self.now, &self.ids.uuid());
-            let event = Event {
-                mail: String::new(),
-                at: self.now,
-                kind: "Validation",
-                document: json!({"eventType": "Validation", "message": text}).to_string(),
-                messages: vec![(queue, body)],
-                targets: vec![topic.to_owned()],
-            };
-            let (home, event) = (self.home.clone(), Box::new(event));
-            self.changes.push(Change::EventPut { home, event });
+            self.validated(text, vec![(queue, body)], Vec::new(), topic.to_owned());
         }
+    }
+
+    /// Has an object put into a bucket, as a sign that mails will come.
+    pub fn deposit(&mut self, deposit: Deposit, text: &str) {
+        let target = format!("s3://{}/{}", deposit.bucket, deposit.key);
+        self.validated(text, Vec::new(), vec![deposit], target);
+    }
+
+    fn validated(
+        &mut self,
+        text: &str,
+        messages: Vec<(String, String)>,
+        objects: Vec<Deposit>,
+        target: String,
+    ) {
+        let event = Event {
+            mail: String::new(),
+            at: self.now,
+            kind: "Validation",
+            document: json!({"eventType": "Validation", "message": text}).to_string(),
+            messages,
+            objects,
+            targets: vec![target],
+        };
+        self.changes.push(Change::EventPut { home: self.home.clone(), event: Box::new(event) });
     }
 
     /// Puts an identity in its place.
     pub fn put_identity(&mut self, name: String, identity: Identity) {
         self.changes.push(Change::IdentityPut { home: self.home.clone(), name, identity });
+    }
+
+    /// Keeps the key that a domain's owner brought.
+    pub fn put_key(&mut self, domain: &str, selector: &str, key: Vec<u8>) {
+        let (home, key) = (self.home.clone(), Secret(key));
+        let (domain, selector) = (domain.to_owned(), selector.to_owned());
+        self.changes.push(Change::KeyPut { home, domain, selector, key });
     }
 
     /// Deletes an identity.

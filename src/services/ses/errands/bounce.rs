@@ -5,6 +5,7 @@
 use super::Errand;
 use crate::services::ses::address::check;
 use crate::services::ses::draft::Draft;
+use crate::services::ses::dsn::{Failed, Report};
 use crate::services::ses::error::Error;
 use crate::services::ses::mail::{Mail, Via};
 use crate::services::ses::ops::{AcceptMail, SendOptions};
@@ -33,45 +34,41 @@ pub fn bounce(errand: &Errand<'_>, original: &Mail) -> Result<AcceptMail, Error>
         return Err(Error::bad("InvalidParameterValue", text));
     }
     let dsn = errand.input.get("MessageDsn").cloned().unwrap_or_default();
-    let mta = one_line(dsn["ReportingMta"].as_str().unwrap_or("dns; localhost"));
-    let explanation = errand.text("Explanation").replace("\r\n", "\n").replace('\n', "\r\n");
-    let boundary = format!("=_Part_{}", original.id);
-    let mut text = format!(
-        "From: {sender}\r\nTo: {}\r\nSubject: Delivery Status Notification (Failure)\r\n\
-         Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n\
-         Content-Type: multipart/report; report-type=delivery-status; boundary=\"{boundary}\"\r\n\r\n\
-         --{boundary}\r\nContent-Type: text/plain; charset=UTF-8\r\n\r\n{explanation}\r\n\
-         --{boundary}\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: {mta}\r\n",
-        original.source
-    );
+    let mut failed = Vec::new();
     for info in recipients.into_iter().flatten() {
-        let recipient = info["Recipient"].as_str().unwrap_or_default();
-        check(recipient)?;
-        let fields = &info["RecipientDsnFields"];
-        let (code, words) = status(info["BounceType"].as_str().unwrap_or_default());
-        let field = |name: &str, or: &str| one_line(fields[name].as_str().unwrap_or(or));
-        let last = field("FinalRecipient", recipient);
-        let (action, state) = (field("Action", "failed"), field("Status", code));
-        let diagnostic = field("DiagnosticCode", &format!("smtp; {words}"));
-        text.push_str(&format!(
-            "\r\nFinal-Recipient: rfc822; {last}\r\nAction: {action}\r\nStatus: {state}\r\n\
-             Diagnostic-Code: {diagnostic}\r\n"
-        ));
-        for extension in fields["ExtensionFields"].as_array().into_iter().flatten() {
-            let part = |name: &str| one_line(extension[name].as_str().unwrap_or_default());
-            text.push_str(&format!("{}: {}\r\n", part("Name"), part("Value")));
-        }
+        failed.push(failed_of(info)?);
     }
-    text.push_str(&format!("--{boundary}--\r\n"));
+    let report = Report {
+        sender,
+        to: &original.source,
+        original: &original.id,
+        explanation: errand.text("Explanation"),
+        mta: dsn["ReportingMta"].as_str().unwrap_or("dns; localhost"),
+        failed,
+    };
     let to = vec![original.source.clone()];
-    let draft = Draft::of_raw(Bytes::from(text), Some(sender), &to)?;
+    let draft = Draft::of_raw(Bytes::from(report.mail()), Some(sender), &to)?;
     let options = SendOptions { operation: "SendBounce", ..SendOptions::default() };
     let mode = errand.mode.without_recipients();
     Ok(AcceptMail { draft, via: Via::Ses, mode, tags: Vec::new(), config_set: None, options })
 }
 
-fn one_line(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+/// A recipient as the request describes it.
+fn failed_of(info: &Value) -> Result<Failed, Error> {
+    let recipient = info["Recipient"].as_str().unwrap_or_default();
+    check(recipient)?;
+    let fields = &info["RecipientDsnFields"];
+    let (code, words) = status(info["BounceType"].as_str().unwrap_or_default());
+    let field = |name: &str, or: &str| fields[name].as_str().unwrap_or(or).to_owned();
+    let extensions = fields["ExtensionFields"].as_array().into_iter().flatten();
+    let part = |of: &Value, name: &str| of[name].as_str().unwrap_or_default().to_owned();
+    Ok(Failed {
+        recipient: field("FinalRecipient", recipient),
+        action: field("Action", "failed"),
+        status: field("Status", code),
+        diagnostic: field("DiagnosticCode", &format!("smtp; {words}")),
+        extensions: extensions.map(|e| (part(e, "Name"), part(e, "Value"))).collect(),
+    })
 }
 
 /// The id of the mail that bounces, as `SendBounce` names it.

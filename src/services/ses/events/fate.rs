@@ -1,56 +1,17 @@
 //! What becomes of a mail at one recipient.
 
 use super::{Happening, suppressed_reasons};
-use crate::base::Millis;
+use crate::base::{Millis, Outcome};
 use crate::services::ses::address::normal;
 use crate::services::ses::calls::kinds::{ACCOUNT, CONFIG_SET, OUTCOME, SUPPRESSED};
 use crate::services::ses::calls::suppression_key;
 use crate::services::ses::mail::Mail;
 use crate::services::ses::state::{Home, State};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The domain of AWS's simulator.
 const SIMULATOR: &str = "simulator.amazonses.com";
-
-/// An outcome that the profile lays down for an address or a domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
-    /// Delivered.
-    Delivery,
-    /// Refused for good.
-    Bounce,
-    /// Refused for now, until SES gives up.
-    TransientBounce,
-    /// Delivered, and reported as spam.
-    Complaint,
-    /// Refused by SES itself.
-    Reject,
-    /// Delivered later.
-    Delay,
-    /// Delivered and opened.
-    Open,
-    /// Delivered, opened, and a link followed.
-    Click,
-}
-
-impl Rule {
-    /// All of them, as profiles spell them.
-    pub const NAMES: [(&'static str, Rule); 8] = [
-        ("delivery", Rule::Delivery),
-        ("bounce", Rule::Bounce),
-        ("transient-bounce", Rule::TransientBounce),
-        ("complaint", Rule::Complaint),
-        ("reject", Rule::Reject),
-        ("delay", Rule::Delay),
-        ("open", Rule::Open),
-        ("click", Rule::Click),
-    ];
-
-    /// The rule called `name`.
-    pub fn named(name: &str) -> Option<Rule> {
-        Rule::NAMES.iter().find(|(known, _)| *known == name).map(|(_, rule)| *rule)
-    }
-}
 
 /// What becomes of a mail at one recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,16 +70,16 @@ impl Fate {
     }
 
     /// What a rule of the profile, or whoever asks for it, makes of the mail.
-    pub fn by(rule: Rule) -> Fate {
-        match rule {
-            Rule::Delivery => Fate::Delivered,
-            Rule::Bounce => Fate::Bounced,
-            Rule::TransientBounce => Fate::TransientBounce,
-            Rule::Complaint => Fate::Complained,
-            Rule::Reject => Fate::Rejected,
-            Rule::Delay => Fate::Delayed,
-            Rule::Open => Fate::Opened,
-            Rule::Click => Fate::Clicked,
+    pub fn by(outcome: Outcome) -> Fate {
+        match outcome {
+            Outcome::Delivery => Fate::Delivered,
+            Outcome::Bounce => Fate::Bounced,
+            Outcome::TransientBounce => Fate::TransientBounce,
+            Outcome::Complaint => Fate::Complained,
+            Outcome::Reject => Fate::Rejected,
+            Outcome::Delay => Fate::Delayed,
+            Outcome::Open => Fate::Opened,
+            Outcome::Click => Fate::Clicked,
         }
     }
 
@@ -165,17 +126,20 @@ impl Fate {
             }
             Fate::Rejected => Vec::new(),
             Fate::Delayed => vec![delay(address, now), delivered()],
-            Fate::Opened => vec![delivered(), open(now)],
-            Fate::Clicked => vec![delivered(), open(now), click(now, "http://localhost/")],
+            Fate::Opened => vec![delivered(), Happening::open(now, BROWSER)],
+            Fate::Clicked => {
+                let click = Happening::click(now, BROWSER, "http://localhost/", &BTreeMap::new());
+                vec![delivered(), Happening::open(now, BROWSER), click]
+            }
         }
     }
 }
 
 /// The rule for an address: its own, its domain's, or that of a domain above.
-fn rule(state: &State, home: &Home, address: &str, domain: &str) -> Option<Rule> {
+fn rule(state: &State, home: &Home, address: &str, domain: &str) -> Option<Outcome> {
     let of = |key: &str| {
         let record = state.records.get(home, OUTCOME.name, key)?;
-        Rule::named(record.get("Outcome")?.as_str()?)
+        Outcome::named(record.get("Outcome")?.as_str()?)
     };
     let above = std::iter::successors(Some(domain), |d| d.split_once('.').map(|(_, above)| above));
     std::iter::once(address).chain(above).find_map(of)
@@ -227,16 +191,27 @@ fn delay(address: &str, now: Millis) -> Happening {
     Happening::plain("DeliveryDelay", "deliveryDelay", detail)
 }
 
+/// Who opens mails where nobody does.
 const BROWSER: &str = "Mozilla/5.0 (devenv)";
 
-fn open(now: Millis) -> Happening {
-    let detail =
-        json!({"ipAddress": "127.0.0.1", "timestamp": now.iso8601(), "userAgent": BROWSER});
-    Happening::plain("Open", "open", detail)
-}
+impl Happening {
+    /// The pixel was loaded by the program `agent`.
+    pub fn open(now: Millis, agent: &str) -> Happening {
+        let detail =
+            json!({"ipAddress": "127.0.0.1", "timestamp": now.iso8601(), "userAgent": agent});
+        Happening::plain("Open", "open", detail)
+    }
 
-fn click(now: Millis, link: &str) -> Happening {
-    let detail = json!({"ipAddress": "127.0.0.1", "timestamp": now.iso8601(),
-        "userAgent": BROWSER, "link": link, "linkTags": null});
-    Happening::plain("Click", "click", detail)
+    /// A link was followed by the program `agent`.
+    pub fn click(
+        now: Millis,
+        agent: &str,
+        link: &str,
+        tags: &BTreeMap<String, Vec<String>>,
+    ) -> Happening {
+        let tags = (!tags.is_empty()).then_some(tags);
+        let detail = json!({"ipAddress": "127.0.0.1", "timestamp": now.iso8601(),
+            "userAgent": agent, "link": link, "linkTags": tags});
+        Happening::plain("Click", "click", detail)
+    }
 }

@@ -8,18 +8,21 @@
 //! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html>
 
 mod fate;
+mod filter;
 mod json;
 mod raise;
 mod receipt;
 mod watchers;
 
-pub use fate::{Fate, Rule};
+pub use fate::Fate;
 pub use json::{mail_json, sns_envelope};
-pub use raise::Raise;
+pub use filter::blocked;
+pub use raise::{Cause, Raise};
+pub use receipt::{Arrival, Bounce, Incoming, Reception, wants_tls};
 
 use super::calls::kinds::{ACCOUNT, STATISTICS, SUPPRESSED};
 use super::calls::suppression_key;
-use super::mail::Mail;
+use super::mail::{Body, Mail};
 use super::records::Record;
 use super::state::{Change, Home, State, slot_of};
 use crate::base::{Caller, Ids, Millis};
@@ -40,8 +43,30 @@ pub struct Event {
     pub document: String,
     /// Messages for queues: ARN and body.
     pub messages: Vec<(String, String)>,
+    /// Objects for buckets.
+    pub objects: Vec<Deposit>,
     /// The topics and other targets that want it, delivered to or not.
     pub targets: Vec<String>,
+}
+
+/// A mail for a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deposit {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The mail's header, with the empty line.
+    pub head: Vec<u8>,
+    /// Its body.
+    pub body: Body,
+}
+
+impl Event {
+    /// Whether other services are to be called.
+    pub fn posts(&self) -> bool {
+        !self.messages.is_empty() || !self.objects.is_empty()
+    }
 }
 
 /// What makes events.
@@ -103,9 +128,9 @@ impl Occasion<'_> {
         self.changes(&watchers, happenings, ids)
     }
 
-    /// The changes that follow from the receipt rules, for a mail that came by SMTP.
-    pub fn received(&self, body: Option<&[u8]>, ids: &mut Ids) -> Vec<Change> {
-        receipt::received(self, body, ids)
+    /// What follows from the receipt rules, for a mail that came by SMTP.
+    pub fn received(&self, incoming: &Incoming<'_>, ids: &mut Ids) -> Reception {
+        receipt::received(self, incoming, ids)
     }
 
     /// The changes that follow from something that happened to the mail.

@@ -89,7 +89,7 @@ impl<'a> Watchers<'a> {
             send(topic, None, &text.to_string());
         }
         let (mail, at, kind) = (occasion.mail.id.clone(), occasion.now, happening.kind);
-        Event { mail, at, kind, document, messages, targets }
+        Event { mail, at, kind, document, messages, objects: Vec::new(), targets }
     }
 }
 

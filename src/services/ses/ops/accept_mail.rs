@@ -7,11 +7,16 @@ use crate::services::Operation;
 use crate::services::ses::address::normal;
 use crate::services::ses::calls::kinds::{ACCOUNT, CONFIG_SET};
 use crate::services::ses::draft::Draft;
+use crate::services::ses::dsn::{Failed, Report};
 use crate::services::ses::error::Error;
-use crate::services::ses::events::{Fate, Happening, Occasion};
+use crate::services::ses::events::{
+    Arrival, Bounce, Fate, Happening, Incoming, Occasion, blocked, wants_tls,
+};
+use crate::services::ses::finish::Finish;
 use crate::services::ses::mail::{Mail, Via};
 use crate::services::ses::records::Record;
 use crate::services::ses::state::{Change, Mode, State, home, slot_of};
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 
@@ -41,11 +46,21 @@ pub struct SendOptions {
     pub unrendered: Option<(String, String)>,
     /// The recipient left the contact list: the mail is accepted and goes nowhere.
     pub unsubscribed: bool,
+    /// How it arrived, of mail by SMTP.
+    pub arrival: Option<Arrival>,
+    /// The identity on whose behalf it is sent, by ARN; another account's wants a policy.
+    pub source_arn: Option<String>,
 }
 
 impl Default for SendOptions {
     fn default() -> Self {
-        SendOptions { operation: "SendEmail", unrendered: None, unsubscribed: false }
+        SendOptions {
+            operation: "SendEmail",
+            unrendered: None,
+            unsubscribed: false,
+            arrival: None,
+            source_arn: None,
+        }
     }
 }
 
@@ -55,16 +70,14 @@ impl Default for SendOptions {
 pub struct Accepted {
     /// SES's message id.
     pub message_id: String,
-    /// Whether events were posted to queues.
+    /// Whether other services are to be called.
     #[serde(skip)]
     pub posted: bool,
 }
 
-/// Whether any of these events goes to a queue.
+/// Whether any of these events goes to another service.
 fn posts(changes: &[Change]) -> bool {
-    changes
-        .iter()
-        .any(|c| matches!(c, Change::EventPut { event, .. } if !event.messages.is_empty()))
+    changes.iter().any(|c| matches!(c, Change::EventPut { event, .. } if event.posts()))
 }
 
 impl Operation for AcceptMail {
@@ -83,6 +96,7 @@ impl Operation for AcceptMail {
         let region = &context.caller.region;
         let config_set = self.config_set.clone().filter(|set| !set.is_empty());
         let config_set = config_set.or_else(|| default_set(state, context.caller, &self.draft));
+        check_arrival(state, context.caller, &self)?;
         check_sender(state, context.caller, &self, config_set.as_deref())?;
         let draft = self.draft;
         let id = message_id(region, context.now, &context.ids.uuid());
@@ -121,18 +135,83 @@ impl Operation for AcceptMail {
         }
         let fate = self.options.unsubscribed.then_some(Fate::Unsubscribed);
         let mut events = occasion.accepted(fate, context.ids);
-        if self.via == Via::Smtp {
-            let body = draft.body.held().map(|body| &body[..]);
-            events.extend(occasion.received(body, context.ids));
+        let mut bounces = Vec::new();
+        if let Some(arrival) = self.options.arrival {
+            let (head, body, line_end) = (&draft.head[..], &draft.body, draft.line_end);
+            let incoming = Incoming { arrival, head, body, line_end };
+            let reception = occasion.received(&incoming, context.ids);
+            events.extend(reception.changes);
+            bounces = reception.bounces;
         }
+        let finish = Finish::of(state, caller, &home, draft.senders.first(), mail.config_set.as_deref());
+        let source = mail.source.clone();
         state.last_mail += 1;
         events.iter().for_each(|change| state.absorb(change));
-        changes.push(Change::MailPut { mail: Box::new(mail), head, body: draft.body });
+        changes.push(Change::MailPut { mail: Box::new(mail), head, body: draft.body, finish });
         changes.push(state.count_sent(home, slot, recipients));
-        let posted = posts(&events);
+        let mut posted = posts(&events);
         changes.extend(events);
+        for bounce in bounces {
+            posted |= write_bounce(state, context, changes, &id, &source, bounce)?;
+        }
         Ok(Accepted { message_id: id, posted })
     }
+}
+
+/// Sends the bounce that a receipt rule wants, unless the mail is one itself.
+fn write_bounce(
+    state: &mut State,
+    context: &mut Context<'_>,
+    changes: &mut Vec<Change>,
+    original: &str,
+    source: &str,
+    bounce: Bounce,
+) -> Result<bool, Error> {
+    if source.is_empty() {
+        return Ok(false);
+    }
+    let failed = |recipient: String| Failed {
+        recipient,
+        action: "failed".into(),
+        status: bounce.status.clone(),
+        diagnostic: bounce.diagnostic.clone(),
+        extensions: Vec::new(),
+    };
+    let report = Report {
+        sender: &bounce.sender,
+        to: source,
+        original,
+        explanation: &bounce.explanation,
+        mta: "dns; inbound-smtp.amazonaws.com",
+        failed: bounce.recipients.into_iter().map(failed).collect(),
+    };
+    let (raw, to) = (Bytes::from(report.mail()), [source.to_owned()]);
+    // A sender or a rule whose address is none: there is nobody to write to, or to write.
+    let Ok(draft) = Draft::of_raw(raw, Some(&bounce.sender), &to) else { return Ok(false) };
+    let options = SendOptions { operation: "SendBounce", ..SendOptions::default() };
+    let (via, mode, tags) = (Via::Ses, Mode::Lenient, Vec::new());
+    let mail = AcceptMail { draft, via, mode, tags, config_set: None, options };
+    mail.apply(state, context, changes).map(|accepted| accepted.posted)
+}
+
+/// Whether the filters and rules of the account let a mail in that comes by SMTP.
+fn check_arrival(state: &State, caller: &Caller, mail: &AcceptMail) -> Result<(), Error> {
+    let Some(arrival) = mail.options.arrival else { return Ok(()) };
+    let home = home(caller);
+    if state.records.none(&home) {
+        return Ok(());
+    }
+    let refused = |code, text| Err(Error::Refused { code, query: code, status: 400, text });
+    if !arrival.login && blocked(state, &home, arrival.peer) {
+        let text = format!("Mail from {} is blocked by an IP address filter", arrival.peer);
+        return refused("IpAddressBlocked", text);
+    }
+    let draft = &mail.draft;
+    let recipients: Vec<&String> = draft.to.iter().chain(&draft.cc).chain(&draft.bcc).collect();
+    if !arrival.tls && wants_tls(state, &home, &recipients) {
+        return refused("TlsRequired", "Must issue a STARTTLS command first".to_owned());
+    }
+    Ok(())
 }
 
 /// The configuration set of the identity that sends.
@@ -268,7 +347,7 @@ mod tests {
         let id = result.unwrap().message_id;
         assert!(id.starts_with("01000") && id.ends_with("-000000"), "{id}");
         assert_eq!(id.len(), "0100018a2ed2cbb8-6a4c7c5c-0b4f-4f3e-9d0a-5f8b9d7a1b2c-000000".len());
-        let Change::MailPut { mail, head, body } = &changes[0] else { panic!("no mail") };
+        let Change::MailPut { mail, head, body, finish: None } = &changes[0] else { panic!("no mail") };
         assert_eq!(
             String::from_utf8_lossy(head),
             format!(

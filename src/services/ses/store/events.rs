@@ -1,9 +1,12 @@
 //! The table of events, and the messages that they post to queues.
 
-use super::super::events::Event;
+use super::super::events::{Deposit, Event};
+use super::super::mail::Body;
 use super::super::state::Home;
-use crate::services::outbox::{self, Call};
+use crate::services::outbox::{self, Call, PutObject};
 use crate::storage::rusqlite::{self, Connection, Transaction, params};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 /// A script of the schema. A mail takes its events with it.
 pub(super) const FOURTH: &str = "
@@ -36,8 +39,28 @@ pub(super) fn put(
         event.document,
         targets
     ])?;
-    let calls = event.messages.iter().map(|(queue, body)| Call::send_message(queue, body.clone()));
-    calls.into_iter().try_for_each(|call| outbox::post(transaction, &call))
+    for (queue, body) in &event.messages {
+        outbox::post(transaction, &Call::send_message(queue, body.clone()))?;
+    }
+    for object in &event.objects {
+        outbox::post(transaction, &put_object(home, object))?;
+    }
+    Ok(())
+}
+
+fn put_object(home: &Home, object: &Deposit) -> Call {
+    let (content, mail) = match &object.body {
+        Body::Held(body) => (STANDARD.encode([&object.head[..], body].concat()), None),
+        Body::Stored { file, .. } => (STANDARD.encode(&object.head), Some(file.clone())),
+    };
+    Call::PutObject(PutObject {
+        account: home.0.clone(),
+        region: home.1.clone(),
+        bucket: object.bucket.clone(),
+        key: object.key.clone(),
+        content,
+        mail,
+    })
 }
 
 /// Forgets all.

@@ -4,6 +4,7 @@
 
 use super::{from_json, to_json};
 use crate::base::Millis;
+use crate::services::ses::finish::Finish;
 use crate::services::ses::limits::LISTING_MAX;
 use crate::services::ses::mail::{Body, Mail, Via};
 use crate::services::ses::query::Filter;
@@ -41,6 +42,8 @@ pub(in crate::services::ses) struct Content {
     pub(in crate::services::ses) bytes: Vec<u8>,
     /// The file that goes on behind `bytes`.
     pub(in crate::services::ses) file: Option<String>,
+    /// What is done to it before anybody sees it.
+    pub(in crate::services::ses) finish: Option<Finish>,
 }
 
 pub(super) fn put(
@@ -48,6 +51,7 @@ pub(super) fn put(
     mail: &Mail,
     head: &[u8],
     body: &Body,
+    finish: Option<&Finish>,
 ) -> rusqlite::Result<()> {
     let (file, bytes) = match body {
         Body::Held(bytes) => (None, Some(&bytes[..])),
@@ -55,8 +59,8 @@ pub(super) fn put(
     };
     let mut statement = transaction.prepare_cached(
         "INSERT INTO ses_mail(seq, id, received, account, region, via, source, recipients, subject,
-           config_set, tags, size, file, head, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+           config_set, tags, size, file, head, body, finish)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?;
     let tags = if mail.tags.is_empty() { "[]".into() } else { to_json(&mail.tags) };
     statement
@@ -75,7 +79,8 @@ pub(super) fn put(
             mail.size as i64,
             file,
             head,
-            bytes
+            bytes,
+            finish.map(to_json)
         ])
         .map(drop)
 }
@@ -232,11 +237,12 @@ pub(in crate::services::ses) fn content(
     seq: i64,
 ) -> rusqlite::Result<Option<Content>> {
     let mut statement =
-        connection.prepare_cached("SELECT head, body, file FROM ses_mail WHERE seq=?1")?;
+        connection.prepare_cached("SELECT head, body, file, finish FROM ses_mail WHERE seq=?1")?;
     let whole = |row: &Row<'_>| {
         let (head, body) = (row.get_ref(0)?.as_blob()?, row.get_ref(1)?.as_blob_or_null()?);
         let bytes = [head, body.unwrap_or_default()].concat();
-        Ok(Content { bytes, file: row.get(2)? })
+        let finish = row.get_ref(3)?.as_str_or_null()?.map(from_json).transpose()?;
+        Ok(Content { bytes, file: row.get(2)?, finish })
     };
     statement.query_row([seq], whole).optional()
 }

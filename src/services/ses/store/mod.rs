@@ -2,6 +2,7 @@
 
 mod events;
 pub(super) mod forward;
+pub(super) mod keys;
 mod mails;
 mod records;
 mod search;
@@ -37,7 +38,7 @@ pub const SCHEMA: Schema = Schema {
            size INTEGER NOT NULL);
          CREATE TABLE ses_mail_content(
            seq INTEGER PRIMARY KEY, head BLOB NOT NULL, body BLOB NOT NULL);",
-        mails::SECOND, records::THIRD, events::FOURTH],
+        mails::SECOND, records::THIRD, events::FOURTH, keys::FIFTH],
 };
 
 impl Domain for State {
@@ -92,7 +93,12 @@ impl Domain for State {
             }
             Change::EventPut { home, event } => events::put(transaction, home, event),
             Change::RecordDelete { home, name } => records::delete(transaction, home, name),
-            Change::MailPut { mail, head, body } => mails::put(transaction, mail, head, body),
+            Change::MailPut { mail, head, body, finish } => {
+                mails::put(transaction, mail, head, body, finish.as_deref())
+            }
+            Change::KeyPut { home, domain, selector, key } => {
+                keys::put(transaction, &keys::Name::of(home, domain, selector), &key.0)
+            }
             Change::MailsDelete { id: Some(id) } => mails::delete(transaction, id),
             Change::MailsDelete { id: None } => mails::delete_all(transaction),
             Change::SentPut { home, slot, recipients, first } => {
@@ -103,7 +109,7 @@ impl Domain for State {
 
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute_batch(
-            "DELETE FROM ses_identity; DELETE FROM ses_sent; DELETE FROM ses_record;",
+            "DELETE FROM ses_identity; DELETE FROM ses_sent; DELETE FROM ses_record; DELETE FROM ses_key;",
         )?;
         events::delete_all(transaction)?;
         mails::delete_all(transaction)

@@ -155,7 +155,7 @@ mod tests {
             Storage::open(&dir.path().join("state.db"), &[SCHEMA, FORWARD_SCHEMA]).unwrap();
         let put = storage.transact(move |t| {
             (1..=count).try_for_each(|seq| {
-                mails::put(t, &mail(seq), b"Subject: s\r\n\r\n", &Body::Held("x".into()))
+                mails::put(t, &mail(seq), b"Subject: s\r\n\r\n", &Body::Held("x".into()), None)
             })
         });
         put.await.unwrap();
@@ -213,7 +213,7 @@ mod tests {
         storage.transact(mails::delete_all).await.unwrap();
         assert!(found(&storage, &filter).await.is_empty());
         storage
-            .transact(|t| mails::put(t, &mail(1), b"\r\n", &Body::Held("x".into())))
+            .transact(|t| mails::put(t, &mail(1), b"\r\n", &Body::Held("x".into()), None))
             .await
             .unwrap();
         assert_eq!(found(&storage, &filter).await, [1]);

@@ -64,8 +64,8 @@ fn starts_ignoring_case(text: &str, wanted: &str) -> bool {
     find_ignoring_case(text.get(..wanted.len()).unwrap_or_default(), wanted).is_some()
 }
 
-/// The entities that stand in addresses.
-fn unescaped(text: &str) -> String {
+/// Without the entities that stand in addresses.
+pub fn unescaped(text: &str) -> String {
     let mut text = text.to_owned();
     for (entity, character) in [
         ("&#38;", "&"),

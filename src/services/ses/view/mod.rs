@@ -3,6 +3,8 @@
 
 mod links;
 
+pub use links::unescaped;
+
 use super::mail::Mail;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;

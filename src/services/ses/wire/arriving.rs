@@ -6,6 +6,7 @@ use crate::base::Caller;
 use crate::protocol::Failure;
 use crate::services::failure;
 use crate::services::ses::draft::{Draft, header_length};
+use crate::services::ses::events::Arrival;
 use crate::services::ses::mail::{Body, Via};
 use crate::services::ses::ops::{AcceptMail, SendOptions};
 use crate::storage::NewBlob;
@@ -43,6 +44,7 @@ impl Ses {
     pub async fn accept_smtp(
         &self,
         caller: &Caller,
+        arrival: Arrival,
         source: &str,
         recipients: Vec<String>,
         rest: Bytes,
@@ -62,7 +64,7 @@ impl Ses {
         };
         let draft = draft.map_err(|e| failure(&e))?;
         let (mode, tags) = (self.mode(), Vec::new());
-        let options = SendOptions::default();
+        let options = SendOptions { arrival: Some(arrival), ..SendOptions::default() };
         let mail = AcceptMail { draft, via: Via::Smtp, mode, tags, config_set: None, options };
         let accepted = match file {
             Some(file) => self.inbox.accept_with(mail, Some(file), caller).await,

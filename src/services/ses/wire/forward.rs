@@ -168,7 +168,7 @@ fn send(inbox: &Inbox, to: &Forward, mail: &Mail) -> Result<(), (bool, String)> 
     if wanted.is_empty() {
         return Ok(());
     }
-    let raw = inbox.raw(mail).map_err(|f| (true, f.message.to_string()))?;
+    let raw = inbox.raw(mail, None).map_err(|f| (true, f.message.to_string()))?;
     let Some(raw) = raw else { return Ok(()) };
     let envelope = Envelope::new(mail.source.parse().ok(), wanted);
     let envelope = envelope.map_err(|e| (false, e.to_string()))?;

@@ -2,16 +2,17 @@
 //! that recipients follow.
 //!
 //! `GET /_devenv/ses/events?mail=ID` · `POST /_devenv/ses/events {"mail", "outcome", "recipient"}` ·
-//! `/_devenv/ses/unsubscribe/…` · `/_devenv/ses/verify/…`
+//! `/_devenv/ses/unsubscribe/…` · `/_devenv/ses/verify/…` · `/_devenv/ses/dkim/…` · tracked links
 
+use super::finishing::Deed;
 use super::inbox::Inbox;
 use super::pages::{answer, page_of, problem};
 use super::{Handlers, Running};
-use crate::base::{Caller, Millis};
+use crate::base::{Caller, Millis, Outcome};
 use crate::protocol::{Answer, Failure, Form, Tree};
 use crate::services::ses::calls::Leave;
 use crate::services::ses::errands::Confirm;
-use crate::services::ses::events::{Raise, Rule};
+use crate::services::ses::events::{Cause, Raise};
 use crate::services::ses::limits::EVENTS_SHOWN_MAX;
 use crate::services::ses::mail::Mail;
 use crate::services::ses::records::PART;
@@ -27,6 +28,13 @@ impl Inbox {
         let path = request.uri().path().trim_end_matches('/').to_owned();
         let rest = path.strip_prefix("/_devenv/ses/").unwrap_or_default();
         let parts: Vec<&str> = rest.split('/').collect();
+        let agent = request.headers().get(header::USER_AGENT).and_then(|a| a.to_str().ok());
+        let deed = |id: &str, signature: &str, link| Deed {
+            id: id.to_owned(),
+            signature: signature.to_owned(),
+            link,
+            agent: agent.unwrap_or_default().to_owned(),
+        };
         let done = match (request.method(), &parts[..]) {
             (&Method::GET, ["events"]) => self.events(request.uri().query().unwrap_or_default()),
             (&Method::POST, ["events"]) => self.raise(request.body()).await,
@@ -36,7 +44,15 @@ impl Inbox {
             (&Method::GET, ["verify", account, region, token]) => {
                 self.verify(&Caller::internal(account, region, ""), token).await
             }
-            (_, ["events"] | ["unsubscribe" | "verify", ..]) => Ok(problem(
+            (&Method::GET, ["I0", id, signature]) => self.follow(deed(id, signature, None)).await,
+            (&Method::GET, ["L0", n, id, signature]) => match n.parse() {
+                Ok(n) => self.follow(deed(id, signature, Some(n))).await,
+                Err(_) => Ok(problem(StatusCode::NOT_FOUND, "not-found", "no such link")),
+            },
+            (&Method::GET, ["dkim", account, region, domain, selector]) => {
+                self.dkim_record([account, region, domain, selector])
+            }
+            (_, ["events"] | ["unsubscribe" | "verify" | "I0" | "L0" | "dkim", ..]) => Ok(problem(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method",
                 "the method is not served here",
@@ -66,9 +82,9 @@ impl Inbox {
     /// Lets something happen to a mail.
     async fn raise(&self, body: &Bytes) -> Result<Answer, Failure> {
         let asked: Value = serde_json::from_slice(body).unwrap_or_default();
-        let rule = asked["outcome"].as_str().and_then(Rule::named);
-        let (Some(id), Some(rule)) = (asked["mail"].as_str(), rule) else {
-            let names: Vec<&str> = Rule::NAMES.iter().map(|(name, _)| *name).collect();
+        let outcome = asked["outcome"].as_str().and_then(Outcome::named);
+        let (Some(id), Some(outcome)) = (asked["mail"].as_str(), outcome) else {
+            let names: Vec<&str> = Outcome::NAMES.iter().map(|(name, _)| *name).collect();
             let text = format!("`mail` is an id, `outcome` one of: {}", names.join(", "));
             return Ok(problem(StatusCode::BAD_REQUEST, "bad-request", &text));
         };
@@ -79,7 +95,8 @@ impl Inbox {
         let first = mail.to.iter().chain(&mail.cc).chain(&mail.bcc).next().cloned();
         let recipient = asked["recipient"].as_str().map(str::to_owned).or(first);
         let caller = Caller::internal(&mail.account, &mail.region, "");
-        let raise = Raise { mail, head, rule, recipient: recipient.unwrap_or_default() };
+        let by = Cause::Asked { outcome, recipient: recipient.unwrap_or_default() };
+        let raise = Raise { mail, head, by };
         self.host.run(raise, &caller).await?;
         self.host.clock().call();
         Ok(answer(StatusCode::NO_CONTENT, "application/json", Bytes::new()))

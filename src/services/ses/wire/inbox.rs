@@ -6,6 +6,7 @@
 use super::waiting::News;
 use crate::base::{Caller, Problem};
 use crate::protocol::Failure;
+use crate::services::ses::finish::Finish;
 use crate::services::ses::limits::{BODY_INLINE_MAX, READING_MAX};
 use crate::services::ses::mail::{Body, Mail};
 use crate::services::ses::ops::{AcceptMail, Accepted, ClearMails};
@@ -146,16 +147,37 @@ impl Inbox {
         self.host.storage().read(query).map_err(|e| unavailable(&e))
     }
 
-    /// A mail's bytes as delivered; `None` if it was thrown away meanwhile. Blocks.
-    pub(super) fn raw(&self, mail: &Mail) -> Result<Option<Vec<u8>>, Failure> {
+    /// The bytes of a big body. Blocks.
+    pub(super) fn file(&self, name: &str) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.blobs.read(name)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A mail's bytes as its recipients get it, who find the gateway at `endpoint`; `None` if it was
+    /// thrown away meanwhile. Blocks.
+    pub(super) fn raw(
+        &self,
+        mail: &Mail,
+        endpoint: Option<&str>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        match self.kept(mail)? {
+            Some((bytes, Some(finish))) => self.finished(mail, bytes, &finish, endpoint).map(Some),
+            Some((bytes, None)) => Ok(Some(bytes)),
+            None => Ok(None),
+        }
+    }
+
+    /// A mail's bytes as they are kept, and what is done to them before anybody sees them. Blocks.
+    pub(super) fn kept(&self, mail: &Mail) -> Result<Option<(Vec<u8>, Option<Finish>)>, Failure> {
         let Some(content) = self.read(|c| store::content(c, mail.seq))? else { return Ok(None) };
-        let mut bytes = content.bytes;
-        let Some(file) = content.file else { return Ok(Some(bytes)) };
+        let (mut bytes, finish) = (content.bytes, content.finish);
+        let Some(file) = content.file else { return Ok(Some((bytes, finish))) };
         match self.blobs.read(&file) {
             Ok(mut file) => {
                 bytes.reserve_exact(mail.size.saturating_sub(bytes.len()));
                 file.read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
-                Ok(Some(bytes))
+                Ok(Some((bytes, finish)))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unreadable(&error)),

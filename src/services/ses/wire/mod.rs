@@ -3,6 +3,8 @@
 
 mod arriving;
 mod asked;
+mod deposits;
+mod finishing;
 mod forward;
 mod happenings;
 mod inbox;
@@ -12,6 +14,7 @@ mod sending;
 mod waiting;
 
 pub use arriving::Arriving;
+pub use deposits::Deposits;
 pub use forward::{Forward, Forwarder};
 pub use pruning::{Keep, Pruner};
 
@@ -20,6 +23,7 @@ use super::errands::{bulk_v1, bulk_v2, send_templated};
 use super::limits::REQUEST_BYTES_MAX;
 use super::model::Version;
 use super::ops::*;
+use super::records::Record;
 use super::state::{Change, Mode, State};
 use super::{Error, models};
 use crate::base::{Caller, Problem};
@@ -27,14 +31,15 @@ use crate::protocol::{
     Answer, Endpoint, Failure, Names, QueryNames, QueryRoutes, Request, RestJson, RestRoutes,
     Routes, Tree,
 };
+use crate::services::s3::S3;
 use crate::services::{Clock, Host, Operation, Pending, Service, failure, read_whole};
 use crate::storage::Storage;
 use inbox::Inbox;
 use serde_json::Value;
 use std::future::Future;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// Maps of SES's results are wrapped in `entry`; see [`GetIdentityVerificationAttributes`].
 const NAMES: Names = Names {
@@ -56,6 +61,7 @@ pub struct Ses {
     forwarder: Arc<Forwarder>,
     pruner: Arc<Pruner>,
     mode: Arc<AtomicU8>,
+    buckets: Buckets,
     v1: Endpoint,
     v2: Endpoint,
 }
@@ -68,6 +74,9 @@ fn mode_of(number: u8) -> Mode {
         .unwrap_or_default()
 }
 
+/// S3, once it is open: receipt rules name its buckets.
+type Buckets = Arc<OnceLock<Weak<S3>>>;
+
 const VERIFICATION: &str = "SendCustomVerificationEmail";
 
 /// What the routes of both versions share.
@@ -76,9 +85,24 @@ struct Handlers {
     host: Arc<Host<State>>,
     inbox: Arc<Inbox>,
     mode: Arc<AtomicU8>,
+    buckets: Buckets,
 }
 
 impl Handlers {
+    /// Refuses a receipt rule that names a bucket which is not there.
+    fn check_buckets(&self, input: &Record) -> Result<(), Failure> {
+        let Some(s3) = self.buckets.get().and_then(Weak::upgrade) else { return Ok(()) };
+        let actions = input["Rule"]["Actions"].as_array().into_iter().flatten();
+        let mut buckets = actions.filter_map(|a| a["S3Action"]["BucketName"].as_str());
+        match buckets.find(|bucket| !s3.has_bucket(bucket)) {
+            None => Ok(()),
+            Some(bucket) => {
+                let text = format!("Could not write to bucket: {bucket}");
+                Err(Failure::new(400, "InvalidS3Configuration", text))
+            }
+        }
+    }
+
     fn mode(&self) -> Mode {
         mode_of(self.mode.load(Ordering::Relaxed))
     }
@@ -142,10 +166,14 @@ impl Handlers {
             }
             let handlers = handlers.clone();
             Box::pin(async move {
+                let rule = matches!(name, "CreateReceiptRule" | "UpdateReceiptRule");
+                if rule {
+                    handlers.check_buckets(&Handlers::input(version, name, &input)?)?;
+                }
                 let call = Call { version, name, input, mode: handlers.mode() };
                 let answer = handlers.host.run(call, &caller).await?;
-                if name == "CreateConfigurationSetEventDestination" {
-                    // A topic hears that it was found.
+                if rule || name == "CreateConfigurationSetEventDestination" {
+                    // A topic or a bucket hears that it was found.
                     handlers.host.clock().call();
                 }
                 Ok(answer)
@@ -210,12 +238,18 @@ impl Ses {
     pub fn open(storage: &Storage, clock: &Clock, state_dir: &Path) -> Result<Self, Problem> {
         let host = Host::open(storage, clock)?;
         let inbox = Inbox::open(host.clone(), storage, state_dir)?;
-        let handlers = Handlers { host, inbox, mode: Arc::default() };
+        let handlers = Handlers { host, inbox, mode: Arc::default(), buckets: Arc::default() };
         let (v1, v2) = (handlers.v1(), handlers.v2());
-        let Handlers { host, inbox, mode } = handlers;
+        let Handlers { host, inbox, mode, buckets } = handlers;
         let forwarder = Arc::new(Forwarder::new(inbox.clone()));
         let pruner = Arc::new(Pruner::new(inbox.clone()));
-        Ok(Ses { host, inbox, forwarder, pruner, mode, v1, v2 })
+        Ok(Ses { host, inbox, forwarder, pruner, mode, buckets, v1, v2 })
+    }
+
+    /// Says where the buckets of receipt rules are; once, when all services are open.
+    pub fn deposit_to(&self, s3: &Arc<S3>) {
+        // A second time would say the same.
+        let _ = self.buckets.set(Arc::downgrade(s3));
     }
 
     /// Passes mail on to a real mail server, when told to.

@@ -5,7 +5,7 @@
 
 use super::asked::Asked;
 use super::inbox::Inbox;
-use crate::base::Millis;
+use crate::base::{Caller, Millis};
 use crate::protocol::{Answer, Failure, Form, body};
 use crate::services::ses::limits::{LISTING_MAX, LOCALSTACK_BYTES_MAX, LOCALSTACK_LISTING_MAX};
 use crate::services::ses::mail::Mail;
@@ -62,8 +62,9 @@ impl Inbox {
         let query = Form::parse(request.uri().query().unwrap_or_default().as_bytes());
         let Ok(query) = query else { return bad("malformed query") };
         let Some(page) = Page::of(request.uri().path()) else { return missing("no such page") };
+        let endpoint = request.extensions().get::<Arc<Caller>>().map(|c| c.endpoint.clone());
         let answer = match *request.method() {
-            Method::GET => self.look(page, query).await,
+            Method::GET => self.look(page, query, endpoint.unwrap_or_default()).await,
             Method::DELETE => {
                 let id = match page {
                     Page::Mail(id, "") => Some(id),
@@ -82,19 +83,24 @@ impl Inbox {
     }
 
     /// Answers a `GET`.
-    async fn look(self: &Arc<Self>, page: Page<'_>, query: Form) -> Result<Answer, Failure> {
+    async fn look(
+        self: &Arc<Self>,
+        page: Page<'_>,
+        query: Form,
+        endpoint: String,
+    ) -> Result<Answer, Failure> {
         match page {
-            Page::LocalStack => self.localstack(query).await,
+            Page::LocalStack => self.localstack(query, endpoint).await,
             Page::Mail(id, part) => {
                 let Some(mail) = self.find(id)? else { return Ok(missing("no such mail")) };
-                self.shown(mail, part.to_owned()).await
+                self.shown(mail, part.to_owned(), endpoint).await
             }
             Page::Listing | Page::Wait => {
                 let now = self.host.look(|_, now: Millis| now)?;
                 match (Asked::of(query, now), page) {
                     (Err(why), _) => Ok(bad(&why)),
                     (Ok(asked), Page::Wait) => match self.wait(&asked).await? {
-                        Some(mail) => self.shown(mail, String::new()).await,
+                        Some(mail) => self.shown(mail, String::new(), endpoint).await,
                         None => {
                             let message = "no such mail came in time";
                             Ok(problem(StatusCode::NOT_FOUND, "timeout", message))
@@ -115,7 +121,7 @@ impl Inbox {
         Ok(page.mails.into_iter().next())
     }
 
-    async fn localstack(self: &Arc<Self>, query: Form) -> Result<Answer, Failure> {
+    async fn localstack(self: &Arc<Self>, query: Form, endpoint: String) -> Result<Answer, Failure> {
         let filter = Filter { from: query.get("email").map(str::to_owned), ..Filter::default() };
         self.catch_up(&filter).await?;
         let (count, bytes) = (LOCALSTACK_LISTING_MAX, LOCALSTACK_BYTES_MAX);
@@ -126,7 +132,7 @@ impl Inbox {
             };
             let mut messages = Vec::new();
             for mail in mails.iter().filter(|m| query.get("email").is_none_or(|s| s == m.source)) {
-                if let Some(raw) = inbox.raw(mail)? {
+                if let Some(raw) = inbox.raw(mail, Some(&endpoint))? {
                     messages.push(view::localstack(mail, &raw));
                 }
             }
@@ -149,9 +155,9 @@ impl Inbox {
     }
 
     /// A mail with its parts, or one of them.
-    async fn shown(self: &Arc<Self>, mail: Mail, part: String) -> Result<Answer, Failure> {
+    async fn shown(self: &Arc<Self>, mail: Mail, part: String, endpoint: String) -> Result<Answer, Failure> {
         self.aside(move |inbox| {
-            let Some(raw) = inbox.raw(&mail)? else { return Ok(missing("no such mail")) };
+            let Some(raw) = inbox.raw(&mail, Some(&endpoint))? else { return Ok(missing("no such mail")) };
             if !part.is_empty() {
                 return Ok(shown(&mail, raw, &part));
             }
@@ -171,10 +177,10 @@ impl Inbox {
     }
 
     /// Big mails are read and taken apart on a thread that may be busy, a few at a time.
-    async fn aside(
+    pub(super) async fn aside<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&Inbox) -> Result<Answer, Failure> + Send + 'static,
-    ) -> Result<Answer, Failure> {
+        work: impl FnOnce(&Inbox) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         let _place = self.reading.acquire().await;
         let inbox = self.clone();
         let done = tokio::task::spawn_blocking(move || work(&inbox)).await;

@@ -21,7 +21,7 @@ type Sent = Vec<Result<Accepted, Failure>>;
 
 impl Handlers {
     /// The input of an operation, checked by the model.
-    fn input(version: Version, name: &str, tree: &Value) -> Result<Record, Failure> {
+    pub(super) fn input(version: Version, name: &str, tree: &Value) -> Result<Record, Failure> {
         model::read(version, name, tree).map_err(|error| failure(&error))
     }
 
