@@ -57,6 +57,9 @@ mod tests {
             assert_eq!((outcome.name(), Outcome::named(name)), (name, Some(outcome)));
             assert_eq!(outcome as usize, n);
         }
-        assert_eq!((Outcome::Click as usize + 1, Outcome::named("rain")), (Outcome::NAMES.len(), None));
+        assert_eq!(
+            (Outcome::Click as usize + 1, Outcome::named("rain")),
+            (Outcome::NAMES.len(), None)
+        );
     }
 }

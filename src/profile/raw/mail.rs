@@ -66,7 +66,10 @@ impl<'de> Deserialize<'de> for SesOutcome {
         let names: &[&str] = &Outcome::NAMES.map(|(name, _)| name);
         let unknown = || {
             let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-            D::Error::custom(format!("unknown outcome `{name}`, expected one of {}", names.join(", ")))
+            D::Error::custom(format!(
+                "unknown outcome `{name}`, expected one of {}",
+                names.join(", ")
+            ))
         };
         Outcome::named(&name).map(SesOutcome).ok_or_else(unknown)
     }

@@ -13,7 +13,7 @@ pub fn blocked(state: &State, home: &Home, peer: IpAddr) -> bool {
     for (_, record) in state.records.range(home, FILTER.name, "", None) {
         let filter = &record.get("IpFilter").cloned().unwrap_or_default();
         if filter["Cidr"].as_str().is_some_and(|cidr| holds(cidr, peer)) {
-            match filter["Policy"] == Value::from("Allow") {
+            match filter["Policy"] == "Allow" {
                 true => return false,
                 false => blocked = true,
             }

@@ -15,8 +15,8 @@ mod receipt;
 mod watchers;
 
 pub use fate::Fate;
-pub use json::{mail_json, sns_envelope};
 pub use filter::blocked;
+pub use json::{mail_json, sns_envelope};
 pub use raise::{Cause, Raise};
 pub use receipt::{Arrival, Bounce, Incoming, Reception, wants_tls};
 

@@ -167,8 +167,7 @@ impl Acting<'_> {
 
     /// The line that `AddHeaderAction` adds; the model lets no line ends into it.
     fn header_line(&self) -> String {
-        let value: String =
-            self.text("HeaderValue").chars().filter(|c| !c.is_control()).collect();
+        let value: String = self.text("HeaderValue").chars().filter(|c| !c.is_control()).collect();
         format!("{}: {value}{}", self.text("HeaderName"), self.incoming.line_end)
     }
 

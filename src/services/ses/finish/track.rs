@@ -5,9 +5,9 @@
 //!
 //! <https://docs.aws.amazon.com/ses/latest/dg/faqs-metrics.html>
 
+use crate::services::ses::view::unescaped;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use crate::services::ses::view::unescaped;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders};
@@ -302,7 +302,9 @@ mod tests {
         let page = "<p>Grüße = <a href=\"http://x.org/\">x</a></p>\r\n";
         let base64 = STANDARD.encode(page);
         let quoted = String::from_utf8(quoted_printable::encode(page)).unwrap();
-        for (encoding, coded) in [("8bit", page), ("base64", &base64), ("quoted-printable", &quoted)] {
+        for (encoding, coded) in
+            [("8bit", page), ("base64", &base64), ("quoted-printable", &quoted)]
+        {
             let mail = format!(
                 "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n\
                  http://x.org/\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n\

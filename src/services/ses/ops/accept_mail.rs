@@ -143,7 +143,8 @@ impl Operation for AcceptMail {
             events.extend(reception.changes);
             bounces = reception.bounces;
         }
-        let finish = Finish::of(state, caller, &home, draft.senders.first(), mail.config_set.as_deref());
+        let finish =
+            Finish::of(state, caller, &home, draft.senders.first(), mail.config_set.as_deref());
         let source = mail.source.clone();
         state.last_mail += 1;
         events.iter().for_each(|change| state.absorb(change));
@@ -347,7 +348,9 @@ mod tests {
         let id = result.unwrap().message_id;
         assert!(id.starts_with("01000") && id.ends_with("-000000"), "{id}");
         assert_eq!(id.len(), "0100018a2ed2cbb8-6a4c7c5c-0b4f-4f3e-9d0a-5f8b9d7a1b2c-000000".len());
-        let Change::MailPut { mail, head, body, finish: None } = &changes[0] else { panic!("no mail") };
+        let Change::MailPut { mail, head, body, finish: None } = &changes[0] else {
+            panic!("no mail")
+        };
         assert_eq!(
             String::from_utf8_lossy(head),
             format!(

@@ -35,9 +35,13 @@ impl Objects for Deposits {
                 let inbox = self.inbox.clone();
                 let read = tokio::task::spawn_blocking(move || inbox.file(&file));
                 // Whoever threw the mail away meanwhile wanted it gone.
-                content.extend(read.await.unwrap_or_else(|e| Err(std::io::Error::other(e))).map_err(
-                    |error| Failure::new(400, "NoSuchMail", format!("the mail is gone: {error}")),
-                )?);
+                content.extend(
+                    read.await.unwrap_or_else(|e| Err(std::io::Error::other(e))).map_err(
+                        |error| {
+                            Failure::new(400, "NoSuchMail", format!("the mail is gone: {error}"))
+                        },
+                    )?,
+                );
             }
             let caller = Caller::internal(&object.account, &object.region, "");
             s3.deposit(&caller, &object.bucket, &object.key, content.into()).await

@@ -24,6 +24,9 @@ use tokio::sync::{Semaphore, watch};
 /// The directory of big bodies, below the state's.
 const DIRECTORY: &str = "mail";
 
+/// A mail's bytes, and what is done to them before anybody sees them.
+pub(super) type Kept = (Vec<u8>, Option<Finish>);
+
 /// The inbox.
 pub(in crate::services::ses) struct Inbox {
     pub(super) host: Arc<Host<State>>,
@@ -169,7 +172,7 @@ impl Inbox {
     }
 
     /// A mail's bytes as they are kept, and what is done to them before anybody sees them. Blocks.
-    pub(super) fn kept(&self, mail: &Mail) -> Result<Option<(Vec<u8>, Option<Finish>)>, Failure> {
+    pub(super) fn kept(&self, mail: &Mail) -> Result<Option<Kept>, Failure> {
         let Some(content) = self.read(|c| store::content(c, mail.seq))? else { return Ok(None) };
         let (mut bytes, finish) = (content.bytes, content.finish);
         let Some(file) = content.file else { return Ok(Some((bytes, finish))) };

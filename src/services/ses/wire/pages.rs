@@ -121,7 +121,11 @@ impl Inbox {
         Ok(page.mails.into_iter().next())
     }
 
-    async fn localstack(self: &Arc<Self>, query: Form, endpoint: String) -> Result<Answer, Failure> {
+    async fn localstack(
+        self: &Arc<Self>,
+        query: Form,
+        endpoint: String,
+    ) -> Result<Answer, Failure> {
         let filter = Filter { from: query.get("email").map(str::to_owned), ..Filter::default() };
         self.catch_up(&filter).await?;
         let (count, bytes) = (LOCALSTACK_LISTING_MAX, LOCALSTACK_BYTES_MAX);
@@ -155,9 +159,16 @@ impl Inbox {
     }
 
     /// A mail with its parts, or one of them.
-    async fn shown(self: &Arc<Self>, mail: Mail, part: String, endpoint: String) -> Result<Answer, Failure> {
+    async fn shown(
+        self: &Arc<Self>,
+        mail: Mail,
+        part: String,
+        endpoint: String,
+    ) -> Result<Answer, Failure> {
         self.aside(move |inbox| {
-            let Some(raw) = inbox.raw(&mail, Some(&endpoint))? else { return Ok(missing("no such mail")) };
+            let Some(raw) = inbox.raw(&mail, Some(&endpoint))? else {
+                return Ok(missing("no such mail"));
+            };
             if !part.is_empty() {
                 return Ok(shown(&mail, raw, &part));
             }
