@@ -78,3 +78,13 @@ fn a_declared_secret_follows_the_profile_until_somebody_changes_it() {
     assert_eq!(put("port=5434"), Provisioned::KeptChanged);
     assert_eq!(put("mine"), Provisioned::Unchanged);
 }
+
+#[test]
+fn every_operation_of_the_model_answers_in_its_shape_and_awss_cache_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let gateway = runtime.block_on(gateway(dir.path()));
+    run("secretsmanager/every.py", &gateway);
+    run("secretsmanager/caching.py", &gateway);
+    runtime.block_on(gateway.shutdown());
+}

@@ -182,7 +182,8 @@ pub type Shelf = BTreeMap<String, Secret>;
 /// All secrets.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
-    shelves: HashMap<String, HashMap<String, Shelf>>,
+    /// By account and region: few of each, so that comparing is cheaper than hashing.
+    shelves: BTreeMap<String, BTreeMap<String, Shelf>>,
     /// Deletions to come, soonest first.
     due: BTreeSet<(Millis, Key)>,
     /// Rotations to come or under way, soonest first.

@@ -222,6 +222,12 @@ def secrets():
     got = aws("secretsmanager get-secret-value --secret-id binary")
     assert base64.b64decode(got["SecretBinary"]) == bytes(range(256)), got
     assert {one["Name"] for one in aws("secretsmanager list-secrets")["SecretList"]} == {"prod/db", "binary"}
+    copies = aws("secretsmanager replicate-secret-to-regions --secret-id prod/db --add-replica-regions Region=eu-west-1")
+    assert copies["ReplicationStatus"][0]["Status"] == "InSync", copies
+    assert aws("secretsmanager get-secret-value --region eu-west-1 --secret-id prod/db")["SecretString"] == "second"
+    aws("secretsmanager remove-regions-from-replication --secret-id prod/db --remove-replica-regions eu-west-1")
+    refused = aws("secretsmanager rotate-secret --secret-id prod/db", code=255)
+    assert "(InvalidRequestException)" in refused and "No Lambda rotation function ARN" in refused, refused
     aws("secretsmanager delete-secret --secret-id prod/db")
     refused = aws("secretsmanager get-secret-value --secret-id prod/db", code=255)
     assert "(InvalidRequestException)" in refused, refused

@@ -199,6 +199,14 @@ async function secretValues() {
   const got = await client.send(new secrets.GetSecretValueCommand({ SecretId: "prod/db" }));
   assert.deepEqual([...got.SecretBinary], [0, 255]);
   assert.ok(got.CreatedDate instanceof Date && got.CreatedDate.getFullYear() > 2020);
+  const regions = [{ Region: "eu-north-1" }];
+  await client.send(new secrets.ReplicateSecretToRegionsCommand({ SecretId: "prod/db", AddReplicaRegions: regions }));
+  const copy = new secrets.SecretsManagerClient({ region: "eu-north-1" });
+  const shown = await copy.send(new secrets.DescribeSecretCommand({ SecretId: "prod/db" }));
+  assert.equal(shown.PrimaryRegion, "us-east-1");
+  await copy.send(new secrets.StopReplicationToReplicaCommand({ SecretId: "prod/db" }));
+  const many = await client.send(new secrets.BatchGetSecretValueCommand({ SecretIdList: ["prod/db", "absent"] }));
+  assert.deepEqual([many.SecretValues.length, many.Errors[0].ErrorCode], [1, "ResourceNotFoundException"]);
   const absent = new secrets.GetSecretValueCommand({ SecretId: "absent" });
   await assert.rejects(client.send(absent), (error) => error instanceof secrets.ResourceNotFoundException);
   const again = new secrets.CreateSecretCommand({ Name: "prod/db", SecretString: "x" });
