@@ -38,7 +38,7 @@ impl Services {
     pub fn open(storage: &Storage, clock: &Clock, state_dir: &Path) -> Result<Self, Problem> {
         let sealer = Sealer::open(state_dir)?;
         let kms = kms::Kms::open(storage, clock, &sealer)?;
-        let secretsmanager = Arc::new(secretsmanager::SecretsManager::open(storage, clock)?);
+        let secretsmanager = Arc::new(secretsmanager::SecretsManager::open(storage, clock, &kms)?);
         let ses = Arc::new(ses::Ses::open(storage, clock, state_dir)?);
         let sqs = Arc::new(sqs::Sqs::open(storage, clock)?);
         let outbox = Arc::new(Outbox::new(storage, clock, &sqs));

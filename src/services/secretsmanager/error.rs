@@ -114,6 +114,10 @@ pub enum Error {
     NoFunction,
     /// The rotation function that was named is none of this environment.
     FunctionUnknown,
+    /// The KMS key cannot encrypt now.
+    CannotEncrypt,
+    /// The KMS key cannot decrypt now.
+    CannotDecrypt,
     /// A rotation before this one has not come to its end.
     RotationUnfinished,
     /// AWS has it, devenv does not serve it.
@@ -138,6 +142,8 @@ impl ServiceError for Error {
             | RotationUnfinished
             | NoValue => "InvalidRequestException",
             FunctionUnknown => "AccessDeniedException",
+            CannotEncrypt => "EncryptionFailure",
+            CannotDecrypt => "DecryptionFailure",
             TooManyReplicas | TooManyStages | TooManyVersions | TooManySecrets => {
                 "LimitExceededException"
             }
@@ -259,6 +265,10 @@ impl Error {
             TooManyReplicas => "A secret can have at most one cross-account replica.".into(),
             NoFunction => "No Lambda rotation function ARN is associated with this secret.".into(),
             FunctionUnknown => "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.".into(),
+            CannotEncrypt => "Secrets Manager can't encrypt the protected secret text using the provided KMS key. Check that the KMS key is available, enabled, and not in an invalid state.".into(),
+            CannotDecrypt => {
+                "Secrets Manager can't decrypt the protected secret text using the provided KMS key.".into()
+            }
             RotationUnfinished => {
                 "A previous rotation isn't complete. That rotation will be reattempted.".into()
             }

@@ -4,7 +4,7 @@
 //! `AWSCURRENT` as soon as a version has a value.
 
 use super::error::Error;
-use super::replication::{Primary, Replica};
+use super::replication::{DEFAULT_KEY, Primary, Replica};
 use super::rotation::Rotation;
 use super::sealed::Value;
 use super::validate;
@@ -94,6 +94,12 @@ impl Meta {
             replicas: Vec::new(),
             primary: None,
         }
+    }
+
+    /// The KMS key that was chosen, where it is not AWS's own for Secrets Manager.
+    pub fn own_key(&self) -> Option<&str> {
+        let is_own = |key: &&str| !matches!(*key, DEFAULT_KEY | "aws/secretsmanager");
+        self.kms_key_id.as_deref().filter(is_own)
     }
 
     /// A new current value was put at `now`.

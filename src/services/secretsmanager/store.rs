@@ -1,4 +1,4 @@
-//! The secrets' tables. Values lie in the state file in clear, guarded by its mode 0600.
+//! The secrets' tables. Values lie sealed under the environment's master key, each for its own version.
 
 use super::replication::{Primary, Replica};
 use super::rotation::Rotation;
@@ -6,10 +6,12 @@ use super::sealed::Value;
 use super::state::{Change, Deletion, Key, Meta, Secret, State, Version};
 use crate::base::Millis;
 use crate::services::Domain;
-use crate::storage::Schema;
 use crate::storage::rusqlite::{self, Connection, Row, Transaction, params};
+use crate::storage::{Schema, Sealer};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 const TABLES: &str = "
 CREATE TABLE secretsmanager_secret(
@@ -26,6 +28,61 @@ CREATE TABLE secretsmanager_version(
 
 /// Rotation and replication, as JSON of [`More`].
 const MORE: &str = "ALTER TABLE secretsmanager_secret ADD COLUMN more TEXT;";
+
+/// Values, sealed; `text` and `bytes` are of versions before there was a master key.
+const SEALED: &str = "ALTER TABLE secretsmanager_version ADD COLUMN sealed BLOB;";
+
+/// What a sealed value begins with: its kind.
+const TEXT: u8 = b't';
+const BYTES: u8 = b'b';
+
+/// The sealers of the state files that this process has open, by their directory.
+static SEALERS: Mutex<BTreeMap<PathBuf, Sealer>> = Mutex::new(BTreeMap::new());
+
+/// The sealer of the directory in which the state file lies.
+fn sealer(connection: &Connection) -> rusqlite::Result<Sealer> {
+    let file = connection.path().filter(|path| !path.is_empty());
+    let Some(directory) = file.and_then(|path| Path::new(path).parent()) else {
+        // A database in memory goes with the process: its key hides nothing.
+        return Sealer::new(&[0; 32]).ok_or_else(|| damaged("no sealer"));
+    };
+    let mut known = SEALERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(sealer) = known.get(directory) {
+        return Ok(sealer.clone());
+    }
+    let sealer = Sealer::open(directory).map_err(|problem| damaged(&problem.message))?;
+    known.insert(directory.to_owned(), sealer.clone());
+    Ok(sealer)
+}
+
+/// The place for which a value is sealed: no other version's opens there.
+fn place(key: &Key, id: &str) -> Vec<u8> {
+    [key.account.as_str(), &key.region, &key.name, id].join("\0").into_bytes()
+}
+
+fn seal(sealer: &Sealer, key: &Key, id: &str, value: &Value) -> rusqlite::Result<Vec<u8>> {
+    let (kind, bytes) = match value {
+        Value::Text(text) => (TEXT, text.as_bytes()),
+        Value::Bytes(bytes) => (BYTES, bytes.as_ref()),
+    };
+    let clear = [&[kind], bytes].concat();
+    sealer.seal(&place(key, id), &clear).ok_or_else(|| damaged("a value cannot be sealed"))
+}
+
+fn unseal(sealer: &Sealer, key: &Key, id: &str, sealed: &[u8]) -> rusqlite::Result<Value> {
+    let clear = sealer.unseal(&place(key, id), sealed);
+    let value = clear.and_then(|clear| match clear.split_first()? {
+        (&TEXT, text) => Some(Value::Text(std::str::from_utf8(text).ok()?.into())),
+        (&BYTES, bytes) => Some(Value::Bytes(bytes.into())),
+        _ => None,
+    });
+    value.ok_or_else(|| damaged("a secret does not open with the master key (master.key)"))
+}
+
+fn damaged(what: &str) -> rusqlite::Error {
+    let error = std::io::Error::other(what.to_owned());
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(error))
+}
 
 /// What few secrets have.
 #[derive(Default, PartialEq, Serialize, Deserialize)]
@@ -55,15 +112,15 @@ impl More {
 
 impl Domain for State {
     type Change = Change;
-    const SCHEMA: Schema = Schema { name: "secretsmanager", scripts: &[TABLES, MORE] };
+    const SCHEMA: Schema = Schema { name: "secretsmanager", scripts: &[TABLES, MORE, SEALED] };
 
     fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let mut versions: HashMap<Key, Vec<Version>> = HashMap::new();
         let mut rows = connection.prepare(
-            "SELECT account, region, name, id, seq, text, bytes, created, accessed, stages
+            "SELECT account, region, name, id, seq, text, bytes, created, accessed, stages, sealed
              FROM secretsmanager_version ORDER BY seq",
         )?;
-        for row in rows.query_map([], |row| Ok((key(row)?, version(row)?)))? {
+        for row in rows.query_map([], |row| Ok((key(row)?, version(row, connection)?)))? {
             let (key, version) = row?;
             versions.entry(key).or_default().push(version);
         }
@@ -159,14 +216,14 @@ fn write_version(
     version: &Version,
     transaction: &Transaction<'_>,
 ) -> rusqlite::Result<()> {
-    let (text, bytes) = match &version.value {
-        Some(Value::Text(text)) => (Some(text.as_ref()), None),
-        Some(Value::Bytes(bytes)) => (None, Some(bytes.as_ref())),
-        None => (None, None),
+    let sealed = match &version.value {
+        Some(value) => Some(seal(&sealer(transaction)?, key, &version.id, value)?),
+        None => None,
     };
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO secretsmanager_version VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+            "INSERT OR REPLACE INTO secretsmanager_version
+             VALUES (?1,?2,?3,?4,?5,NULL,NULL,?6,?7,?8,?9)",
         )?
         .execute(params![
             key.account,
@@ -174,11 +231,10 @@ fn write_version(
             key.name,
             version.id,
             version.seq,
-            text,
-            bytes,
             version.created.0,
             version.accessed.map(|at| at.0),
-            json(&version.stages)
+            json(&version.stages),
+            sealed
         ])
         .map(drop)
 }
@@ -187,13 +243,17 @@ fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     Ok(Key { account: row.get(0)?, region: row.get(1)?, name: row.get(2)? })
 }
 
-fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
-    let value = match row.get::<_, Option<String>>("text")? {
-        Some(text) => Some(Value::Text(text.into())),
-        None => row.get::<_, Option<Vec<u8>>>("bytes")?.map(|bytes| Value::Bytes(bytes.into())),
+fn version(row: &Row<'_>, connection: &Connection) -> rusqlite::Result<Version> {
+    let id: String = row.get("id")?;
+    let value = match row.get::<_, Option<Vec<u8>>>("sealed")? {
+        Some(sealed) => Some(unseal(&sealer(connection)?, &key(row)?, &id, &sealed)?),
+        None => match row.get::<_, Option<String>>("text")? {
+            Some(text) => Some(Value::Text(text.into())),
+            None => row.get::<_, Option<Vec<u8>>>("bytes")?.map(|bytes| Value::Bytes(bytes.into())),
+        },
     };
     Ok(Version {
-        id: row.get("id")?,
+        id,
         seq: row.get("seq")?,
         value,
         created: Millis(row.get("created")?),
@@ -261,6 +321,19 @@ pub(super) mod tests {
         let (disk, memory) = (loaded.shelf(caller), world.state.shelf(caller));
         assert_eq!(disk.cloned().unwrap_or_default(), memory.cloned().unwrap_or_default());
         assert_eq!(loaded.next_due(Millis(i64::MAX)), world.state.next_due(Millis(i64::MAX)));
+    }
+
+    #[test]
+    fn a_value_opens_for_its_own_version_alone() {
+        let sealer = Sealer::new(&[7; 32]).unwrap();
+        let key = |name: &str| Key { account: "a".into(), region: "r".into(), name: name.into() };
+        for value in [Value::Text("hunter2".into()), Value::Bytes([0, 255].into())] {
+            let sealed = seal(&sealer, &key("n"), "v", &value).unwrap();
+            assert_eq!(unseal(&sealer, &key("n"), "v", &sealed).unwrap(), value);
+            assert!(unseal(&sealer, &key("n"), "w", &sealed).is_err());
+            assert!(unseal(&sealer, &key("m"), "v", &sealed).is_err());
+            assert!(!sealed.windows(7).any(|w| w == b"hunter2"));
+        }
     }
 
     #[test]

@@ -128,8 +128,11 @@ done("RemoveRegionsFromReplication", {"SecretId": arn, "RemoveReplicaRegions": [
 
 # A copy in another account.
 other = dict(account="123456789012")
+kms = boto3.client("kms", endpoint_url=endpoint, region_name="us-east-1",
+                   aws_access_key_id=other["account"], aws_secret_access_key="test")
+key = kms.create_key()["KeyMetadata"]["Arn"]
 copy = done("CreateSecret", {
-    "Name": "copy", "ClientRequestToken": token(1), "CrossAccountPrimaryARN": arn, "KmsKeyId": "alias/own"}, **other)
+    "Name": "copy", "ClientRequestToken": token(1), "CrossAccountPrimaryARN": arn, "KmsKeyId": key}, **other)
 both = {"SecretId": arn, "CrossAccountReplicaARN": copy["ARN"]}
 done("AssociateCrossAccountReplica", {**both, "ReplicaRestriction": "NoRestriction"})
 assert done("GetSecretValue", {"SecretId": "copy"}, **other)["SecretString"] == "three"

@@ -197,6 +197,29 @@ for other in [client(region="eu-west-1"), client(account="123456789012")]:
     assert other.list_secrets()["SecretList"] == []
     refused("ResourceNotFoundException", "", other.get_secret_value, SecretId="app/db")
 
+# A key of KMS: while there is none, nothing is kept or read with it.
+kms = boto3.client("kms", endpoint_url=endpoint, region_name="us-east-1",
+                   aws_access_key_id="test", aws_secret_access_key="test")
+key = kms.create_key()["KeyMetadata"]["Arn"]
+named = dict(AliasName="alias/own", TargetKeyId=key)
+kms.create_alias(**named)
+own = dict(Name="with-own-key", SecretString="v", KmsKeyId="alias/own")
+refused("EncryptionFailure", "KMS key", sm.create_secret, **{**own, "KmsKeyId": key[:-1] + "x"})
+sm.create_secret(**own)
+assert sm.get_secret_value(SecretId="with-own-key")["SecretString"] == "v"
+assert sm.list_secret_version_ids(SecretId="with-own-key")["Versions"][0]["KmsKeyIds"] == ["alias/own"]
+kms.delete_alias(AliasName="alias/own")
+refused("DecryptionFailure", "KMS key", sm.get_secret_value, SecretId="with-own-key")
+refused("EncryptionFailure", "KMS key", sm.put_secret_value, SecretId="with-own-key", SecretString="w")
+batch = sm.batch_get_secret_value(SecretIdList=["with-own-key", "big"])
+assert batch["Errors"][0]["ErrorCode"] == "DecryptionFailure", batch["Errors"]
+other = dict(SecretId="with-own-key", KmsKeyId="alias/aws/secretsmanager")
+refused("DecryptionFailure", "KMS key", sm.update_secret, **other)
+kms.create_alias(**named)
+sm.update_secret(SecretId="with-own-key", KmsKeyId="alias/aws/secretsmanager")
+assert sm.get_secret_value(SecretId="with-own-key")["SecretString"] == "v"
+sm.delete_secret(SecretId="with-own-key", ForceDeleteWithoutRecovery=True)
+
 # A secret without a rotation function, and one whose function nobody has.
 refused(
     "InvalidRequestException",

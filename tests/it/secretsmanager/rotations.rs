@@ -48,9 +48,6 @@ impl Rotating {
         files_below(&self.project.path().join("home"), &mut files);
         assert!(files.iter().any(|f| f.ends_with("state.db")), "{files:?}");
         for file in files {
-            if file.file_name().is_some_and(|n| n.to_string_lossy().starts_with("state.db")) {
-                continue;
-            }
             // Files that went meanwhile hold nothing.
             let Ok(bytes) = std::fs::read(&file) else { continue };
             for value in &values {

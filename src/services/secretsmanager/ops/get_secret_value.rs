@@ -45,6 +45,9 @@ pub struct SecretValue {
     pub version_stages: BTreeSet<String>,
     /// When the version was made.
     pub created_date: f64,
+    /// The KMS key under which it is kept, where it is not AWS's own.
+    #[serde(skip)]
+    pub key: Option<String>,
 }
 
 impl Operation for GetSecretValue {
@@ -94,6 +97,7 @@ impl SecretValue {
             secret_binary,
             version_stages: version.stages.clone(),
             created_date: version.created.as_seconds_f64(),
+            key: secret.meta.own_key().map(str::to_owned),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Secrets Manager over awsJson 1.1.
 
+mod keys;
 mod quick;
 mod rotation;
 
@@ -8,6 +9,7 @@ pub use rotation::{Called, RotationFunctions};
 
 use crate::base::{Caller, Problem};
 use crate::protocol::{Answer, AwsJson11, Endpoint, Failure, JsonRoutes, Names, Request};
+use crate::services::kms::Kms;
 use crate::services::secretsmanager::error::Error;
 use crate::services::secretsmanager::limits::REQUEST_BYTES_MAX;
 use crate::services::secretsmanager::ops::*;
@@ -18,6 +20,7 @@ use crate::services::{
     Clock, Host, Operation, Pending, Service, ServiceError, failure, read_whole,
 };
 use crate::storage::Storage;
+use keys::Keyed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::future::ready;
@@ -68,14 +71,12 @@ pub struct SecretsManager {
 
 impl SecretsManager {
     /// Opens the service on its tables.
-    pub fn open(storage: &Storage, clock: &Clock) -> Result<Self, Problem> {
+    pub fn open(storage: &Storage, clock: &Clock, kms: &Kms) -> Result<Self, Problem> {
         let host = Host::open(storage, clock)?;
         let mut served = Vec::new();
         let routes = Routes::new("secretsmanager", NAMES);
-        let routes = add::<CreateSecret>(routes, &host, &mut served);
-        let routes = add::<GetSecretValue>(routes, &host, &mut served);
-        let routes = add::<PutSecretValue>(routes, &host, &mut served);
-        let routes = add::<UpdateSecret>(routes, &host, &mut served);
+        let routes =
+            with_keys(routes, &Keyed { host: host.clone(), kms: kms.clone() }, &mut served);
         let routes = add::<DescribeSecret>(routes, &host, &mut served);
         let routes = add::<ListSecrets>(routes, &host, &mut served);
         let routes = add::<DeleteSecret>(routes, &host, &mut served);
@@ -84,7 +85,6 @@ impl SecretsManager {
         let routes = add::<UpdateSecretVersionStage>(routes, &host, &mut served);
         let routes = add::<TagResource>(routes, &host, &mut served);
         let routes = add::<UntagResource>(routes, &host, &mut served);
-        let routes = add::<BatchGetSecretValue>(routes, &host, &mut served);
         let routes = add::<PutResourcePolicy>(routes, &host, &mut served);
         let routes = add::<GetResourcePolicy>(routes, &host, &mut served);
         let routes = add::<DeleteResourcePolicy>(routes, &host, &mut served);
@@ -189,6 +189,28 @@ where
         let host = host.clone();
         async move { run(&host, operation, &caller).await }
     })
+}
+
+/// The operations that need a secret's key.
+fn with_keys(routes: Routes, keyed: &Keyed, served: &mut Vec<&'static str>) -> Routes {
+    macro_rules! route {
+        ($routes:expr, $operation:ident, $handler:ident) => {{
+            let keyed = keyed.clone();
+            served.push(stringify!($operation));
+            $routes.add(
+                stringify!($operation),
+                move |operation: $operation, caller: Arc<Caller>| {
+                    let keyed = keyed.clone();
+                    async move { keyed.$handler(operation, &caller).await }
+                },
+            )
+        }};
+    }
+    let routes = route!(routes, CreateSecret, create);
+    let routes = route!(routes, GetSecretValue, get);
+    let routes = route!(routes, PutSecretValue, put);
+    let routes = route!(routes, UpdateSecret, update);
+    route!(routes, BatchGetSecretValue, batch)
 }
 
 async fn run<O>(host: &Host<State>, operation: O, caller: &Caller) -> Result<O::Output, Failure>

@@ -31,6 +31,10 @@ pub(super) async fn answer(
     if let Some(ticket) = ticket {
         ticket.committed().await.ok()?;
     }
+    if value.key.is_some() {
+        // Whether the key may be used now is asked on the way of the others.
+        return None;
+    }
     let mut answer = Answer::new(body(json(&value)));
     let kind = HeaderValue::from_static("application/x-amz-json-1.1");
     answer.headers_mut().insert(http::header::CONTENT_TYPE, kind);
@@ -106,6 +110,7 @@ mod tests {
                 secret_string: bytes.is_none().then(|| Text(texts[2].as_str().into())),
                 secret_binary: bytes.map(|bytes| Blob(bytes.into())),
                 version_stages: [texts[3].clone(), "AWSCURRENT".to_owned()].into(),
+                key: None,
                 created_date: crate::base::Millis(created).as_seconds_f64(),
             };
             prop_assert_eq!(json(&value), serde_json::to_vec(&value).unwrap());
