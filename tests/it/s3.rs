@@ -3,8 +3,10 @@
 use crate::support::{Project, Run, kill_9, python, script, wait_for};
 use devenv::base::Caller;
 use devenv::edge::{Auth, Gateway, GatewayConfig};
+use devenv::services::Service;
 use devenv::services::s3::BucketSpec;
 use serde_json::json;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,9 +20,13 @@ async fn gateway(state_dir: &Path) -> Gateway {
 
 /// Runs a script in a directory of its own.
 fn run(name: &str, gateway: &Gateway) {
+    run_with(name, gateway, &[]);
+}
+
+fn run_with(name: &str, gateway: &Gateway, arguments: &[&OsStr]) {
     let (endpoint, dir) = (format!("http://{}", gateway.address()), tempfile::tempdir().unwrap());
     let mut command = Command::new(python());
-    command.arg(script(name)).arg(endpoint).current_dir(dir.path());
+    command.arg(script(name)).arg(endpoint).args(arguments).current_dir(dir.path());
     command.env("AWS_EC2_METADATA_DISABLED", "true").env("PYTHONDONTWRITEBYTECODE", "1");
     Run::of(command.env_remove("AWS_PROFILE").env("AWS_CONFIG_FILE", "nowhere")).success();
 }
@@ -67,6 +73,17 @@ fn edges_that_recordings_settle() {
 #[test]
 fn bucket_configuration_and_cors() {
     boto3("s3/configuration.py");
+}
+
+#[test]
+fn nothing_stale_is_shown_of_what_is_known_by_heart() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = Runtime::new().unwrap();
+    let gateway = runtime.block_on(gateway(dir.path()));
+    run_with("s3/stale.py", &gateway, &[dir.path().join("state.db").as_os_str()]);
+    runtime.block_on(gateway.services().s3.reset()).unwrap();
+    run("s3/stale_reset.py", &gateway);
+    runtime.block_on(gateway.shutdown());
 }
 
 #[test]
@@ -157,15 +174,11 @@ fn what_was_acknowledged_survives_a_gateway_that_never_shut_down() {
     let gateway = second.block_on(gateway(dir.path()));
     run("s3/after_crash.py", &gateway);
     // Two versions of `large`, the part, and the version below the delete marker.
-    wait_for("orphans to be swept", Duration::from_secs(10), || {
+    wait_for("orphans to be swept", Duration::from_secs(60), || {
         (blob_files(dir.path()) == 4).then_some(())
     });
-    second.block_on(async {
-        let services = gateway.services().all();
-        let s3 = services.iter().find(|s| s.name() == "s3").unwrap();
-        s3.reset().await.unwrap();
-    });
-    wait_for("bodies to go", Duration::from_secs(10), || {
+    second.block_on(gateway.services().s3.reset()).unwrap();
+    wait_for("bodies to go", Duration::from_secs(60), || {
         (blob_files(dir.path()) == 0).then_some(())
     });
     second.block_on(gateway.shutdown());
@@ -231,7 +244,7 @@ fn random_operations_and_kills_leave_what_a_model_says() {
     assert!(output.status.success(), "seed {seed}, at the end:\n{stderr}");
     // Everything was deleted: no body may be left, whichever crash it is from.
     let state = project.path().join(".devenv");
-    wait_for("orphans to be swept", Duration::from_secs(10), || {
+    wait_for("orphans to be swept", Duration::from_secs(60), || {
         (blob_files(&state) == 0).then_some(())
     });
 }

@@ -47,7 +47,10 @@ def refused(call, **arguments):
         call(**arguments)
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        told = error.response["Error"]
         assert status >= 500, f"{status}: {error}"
+        # As S3 says it; SQS has a code of its own.
+        assert told["Code"] in ("InternalError", "InternalFailure"), told
         return error.response["Error"]["Message"]
     return None
 
@@ -103,12 +106,19 @@ def make_room(prefix):
     raise AssertionError("deleting made no room")
 
 
+def upload_part(number, size):
+    return s3.upload_part(**parts, PartNumber=number, Body=content(number, size))["ETag"]
+
+
 kept = {}
 atexit.register(subprocess.run, [DEVENV, "down"], capture_output=True)
 devenv("up", "-d")
 s3, sqs = clients()
 s3.create_bucket(Bucket="box")
 queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+parts = {"Bucket": "box", "Key": "parts"}
+parts["UploadId"] = s3.create_multipart_upload(**parts)["UploadId"]
+first = upload_part(1, 300_000)
 fill(1_000_000)
 fill(100_000)
 fill(20_000)
@@ -116,10 +126,24 @@ fill(20_000)
 fill(4_000)
 fill(10)
 check()
+# A part, an annotation, what would replace an object: refused, and all is as it was.
+why = refused(upload_part, number=1, size=1_000_000)
+assert why is not None and FULL in why, why
+assert [p["ETag"] for p in s3.list_parts(**parts)["Parts"]] == [first]
+over = next(iter(kept))
+why = refused(s3.put_object, Bucket="box", Key=over, Body=b"other" * 300_000)
+assert why is not None and FULL in why, why
+why = refused(s3.put_object_annotation, Bucket="box", Key=over, AnnotationName="a", AnnotationPayload=b"a" * 200_000)
+assert why is not None and FULL in why, why
+assert not s3.list_object_annotations(Bucket="box", Key=over).get("Annotations")
+check()
 why = refused(sqs.send_message, QueueUrl=queue, MessageBody="m" * 200_000)
 assert why is not None and FULL in why, why
 check()
 make_room("1000000/")
+sizes = {p["PartNumber"]: p["Size"] for p in s3.list_parts(**parts)["Parts"]}
+s3.complete_multipart_upload(**parts, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": first}]})
+kept["parts"] = (1, sizes[1])
 sqs.send_message(QueueUrl=queue, MessageBody="m" * 10_000)
 check()
 fill(300_000)

@@ -1,11 +1,10 @@
 """Annotations of objects, and S3 Metadata configurations, which are records."""
 
 import json
-import time
 
 import boto3
 from botocore.config import Config
-from common import ENDPOINT, body, client, refused, s3, same
+from common import ENDPOINT, body, refused, s3, same, until
 
 B = "annotated"
 s3.create_bucket(Bucket=B)
@@ -92,16 +91,6 @@ put("a", b"of the first", Key="r/k")
 second = s3.put_object(Bucket=B, Key="r/k", Body=b"2")["VersionId"]
 same((names(Key="r/k"), get("a", Key="r/k", VersionId=first)), ([], b"of the first"))
 same(put("b", Key="r/k", VersionId=second)["ObjectVersionId"], second)
-
-
-def until(what, view):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        found = view()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not come about")
 
 
 def replicated(version, wanted):

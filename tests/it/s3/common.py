@@ -1,6 +1,9 @@
 """What the S3 scripts share: a client, and checks that say what they met."""
 
+import json
 import sys
+import time
+import urllib.request
 
 import boto3
 from botocore.config import Config
@@ -35,6 +38,25 @@ def refused(code, status, call, **arguments):
         assert error.response["ResponseMetadata"]["RequestId"], "no request id"
         return found
     raise AssertionError(f"{call.__name__}({arguments}) was not refused with {code}")
+
+
+def advance(by):
+    """Moves devenv's clock."""
+    order = json.dumps({"advance": by}).encode()
+    request = urllib.request.Request(f"{ENDPOINT}/_devenv/clock", data=order, method="POST")
+    request.add_header("content-type", "application/json")
+    urllib.request.urlopen(request).read()
+
+
+def until(what, view):
+    """Waits until the view shows something, and hands it back."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = view()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not come about in a minute")
 
 
 def body(bucket, key, **more):

@@ -4,12 +4,11 @@ import datetime
 import json
 import re
 import time
-import urllib.request
 
 import boto3
 from botocore.config import Config
 
-from common import ENDPOINT, body, refused, s3, same
+from common import ENDPOINT, advance, body, refused, s3, same, until
 
 sqs = boto3.client("sqs", endpoint_url=ENDPOINT, region_name="us-east-1", aws_access_key_id="test",
                    aws_secret_access_key="test", config=Config(retries={"max_attempts": 1}))
@@ -33,23 +32,6 @@ def told(url, count):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     same(len(found), count)
     return found
-
-
-def advance(by):
-    order = json.dumps({"advance": by}).encode()
-    request = urllib.request.Request(f"{ENDPOINT}/_devenv/clock", data=order, method="POST")
-    request.add_header("content-type", "application/json")
-    urllib.request.urlopen(request).read()
-
-
-def until(what, view):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        found = view()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not come about in a minute")
 
 
 def notify(bucket, *queues, **more):
