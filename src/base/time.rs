@@ -50,7 +50,20 @@ impl Millis {
     /// `2026-11-21T10:15:30.123Z`, the form of timestamps in XML answers.
     pub fn iso8601(self) -> String {
         let (y, mo, d, h, mi, s, ms) = self.civil();
-        format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}.{ms:03}Z")
+        let Ok(year @ 0..=9999) = u32::try_from(y) else {
+            return format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}.{ms:03}Z");
+        };
+        // Listings write thousands of these.
+        let mut text = String::with_capacity(24);
+        digits(&mut text, year, 4);
+        for (separator, part) in [('-', mo), ('-', d), ('T', h), (':', mi), (':', s)] {
+            text.push(separator);
+            digits(&mut text, part, 2);
+        }
+        text.push('.');
+        digits(&mut text, ms, 3);
+        text.push('Z');
+        text
     }
 
     /// `Sat, 21 Nov 2026 10:15:30 GMT`, the form of HTTP headers (RFC 9110, IMF-fixdate).
@@ -61,7 +74,31 @@ impl Millis {
         let (y, mo, d, h, mi, s, _) = self.civil();
         let weekday = DAYS[self.0.div_euclid(86_400_000).rem_euclid(7) as usize];
         let month = MONTHS[mo as usize - 1];
-        format!("{weekday}, {d:02} {month} {y:04} {h:02}:{mi:02}:{s:02} GMT")
+        let Ok(year @ 0..=9999) = u32::try_from(y) else {
+            return format!("{weekday}, {d:02} {month} {y:04} {h:02}:{mi:02}:{s:02} GMT");
+        };
+        let mut text = String::with_capacity(29);
+        text.push_str(weekday);
+        text.push_str(", ");
+        digits(&mut text, d, 2);
+        text.push(' ');
+        text.push_str(month);
+        text.push(' ');
+        digits(&mut text, year, 4);
+        for (separator, part) in [(' ', h), (':', mi), (':', s)] {
+            text.push(separator);
+            digits(&mut text, part, 2);
+        }
+        text.push_str(" GMT");
+        text
+    }
+}
+
+/// The last `width` digits of a number, with zeros in front.
+fn digits(text: &mut String, number: u32, width: u32) {
+    for place in (0..width).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        text.push(char::from(b'0' + digit as u8));
     }
 }
 

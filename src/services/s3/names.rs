@@ -90,11 +90,15 @@ pub fn after_prefix(prefix: &str) -> Option<String> {
     None
 }
 
+/// Characters of a request's id in S3's form.
+const SHORT_ID_CHARS: usize = 16;
+
 /// The request's id in S3's form: 16 capitals and digits.
 pub fn short_id(request_id: &str) -> String {
-    let mut id: String = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
-    id.make_ascii_uppercase();
-    id.truncate(16);
+    let mut id = String::with_capacity(SHORT_ID_CHARS);
+    for byte in request_id.bytes().filter(u8::is_ascii_alphanumeric).take(SHORT_ID_CHARS) {
+        id.push(byte.to_ascii_uppercase().into());
+    }
     id
 }
 
@@ -102,7 +106,7 @@ pub fn short_id(request_id: &str) -> String {
 pub fn host_id(request_id: &str) -> String {
     use base64::Engine;
     let engine = base64::engine::general_purpose::STANDARD;
-    engine.encode(format!("devenv:{request_id}").as_bytes())
+    engine.encode(["devenv:", request_id].concat())
 }
 
 /// Percent-encoding of `encoding-type=url`: everything but unreserved characters and `/`.

@@ -135,7 +135,7 @@ impl Acl {
     /// The ACL that the `x-amz-grant-…` headers of a request say; `None` if there are none.
     pub fn from_headers<'a>(
         header: impl Fn(&str) -> Option<&'a str>,
-        owner: &str,
+        owner: impl FnOnce() -> String,
     ) -> Result<Option<Acl>> {
         let mut grants = Vec::new();
         let mut any = false;
@@ -147,7 +147,7 @@ impl Acl {
                 grants.push(Grant { grantee, permission });
             }
         }
-        Ok(any.then(|| Acl { owner: owner.to_owned(), grants }))
+        Ok(any.then(|| Acl { owner: owner(), grants }))
     }
 
     /// As S3 answers it.

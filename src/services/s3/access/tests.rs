@@ -186,7 +186,7 @@ fn documents_and_headers_are_read_as_aws_reads_them() {
     assert_eq!(read(&right.replacen(OWNER, &"b".repeat(64), 1)).code, "AccessDenied");
 
     let of = |name: &'static str, value: &'static str| {
-        Acl::from_headers(|n| (n == name).then_some(value), OWNER)
+        Acl::from_headers(|n| (n == name).then_some(value), || OWNER.to_owned())
     };
     let acl = of("x-amz-grant-read", "uri=\"http://acs.amazonaws.com/groups/global/AllUsers\"");
     assert!(acl.unwrap().unwrap().allows_everybody(Permission::Read));

@@ -248,8 +248,8 @@ fn shown(bucket: &Bucket, kept: &str, owner: &str) -> String {
 /// `x-amz-acl`, else what the `x-amz-grant-…` headers say, as it is kept.
 pub(super) fn acl_of_headers(head: &Head) -> Result<Option<String>> {
     let canned = canned(head)?;
-    let owner = canonical_id(&head.caller.account);
-    let grants = Acl::from_headers(|name| head.header(name), &owner)?;
+    let owner = || canonical_id(&head.caller.account);
+    let grants = Acl::from_headers(|name| head.header(name), owner)?;
     match (canned, grants) {
         (Some(_), Some(_)) => Err(both()),
         (Some(canned), None) => Ok(Some(canned)),
@@ -271,7 +271,7 @@ fn canned(head: &Head) -> Result<Option<String>> {
 /// The ACL of a Put…Acl request, and whether it is a canned one.
 async fn given(head: &Head, body: Incoming, owner: &str) -> Result<(Acl, bool)> {
     let canned = canned(head)?;
-    let grants = Acl::from_headers(|name| head.header(name), owner)?;
+    let grants = Acl::from_headers(|name| head.header(name), || owner.to_owned())?;
     if canned.is_some() && grants.is_some() {
         return Err(both());
     }

@@ -23,11 +23,31 @@ pub(super) fn document(text: String) -> Answer {
     answer
 }
 
+/// Names that stand in most answers, which need not be read anew for each.
+static COMMON: [(&str, HeaderName); 11] = [
+    ("etag", header::ETAG),
+    ("content-type", header::CONTENT_TYPE),
+    ("content-length", header::CONTENT_LENGTH),
+    ("last-modified", header::LAST_MODIFIED),
+    ("accept-ranges", header::ACCEPT_RANGES),
+    ("x-amz-request-id", HeaderName::from_static("x-amz-request-id")),
+    ("x-amz-id-2", HeaderName::from_static("x-amz-id-2")),
+    ("x-amz-version-id", HeaderName::from_static("x-amz-version-id")),
+    ("x-amz-server-side-encryption", HeaderName::from_static("x-amz-server-side-encryption")),
+    ("x-amz-checksum-crc64nvme", HeaderName::from_static("x-amz-checksum-crc64nvme")),
+    ("x-amz-checksum-type", HeaderName::from_static("x-amz-checksum-type")),
+];
+
+fn named(name: &str) -> Option<HeaderName> {
+    match COMMON.iter().find(|(common, _)| *common == name) {
+        Some((_, common)) => Some(common.clone()),
+        None => HeaderName::from_bytes(name.as_bytes()).ok(),
+    }
+}
+
 /// Sets a header; text that a header cannot carry is left out.
 pub(super) fn set(headers: &mut HeaderMap, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) =
-        (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
-    {
+    if let (Some(name), Ok(value)) = (named(name), HeaderValue::from_bytes(value.as_bytes())) {
         headers.insert(name, value);
     }
 }

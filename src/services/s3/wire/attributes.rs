@@ -59,7 +59,7 @@ pub(super) fn read(head: &Head, now: Millis) -> Result<(Attributes, bool)> {
 /// Headers whose meaning would be lost are refused rather than dropped.
 fn unserved(head: &Head) -> Result<()> {
     const UNSERVED: &[&str] = &["x-amz-write-offset-bytes"];
-    match UNSERVED.iter().find(|name| head.headers.contains_key(**name)) {
+    match UNSERVED.iter().find(|name| head.headers.has(name)) {
         Some(name) => {
             let text = format!("devenv does not serve {name} yet; see docs/s3.md");
             Err(Error::header_not_implemented(name, text))
@@ -80,7 +80,7 @@ fn text_of(value: &http::HeaderValue) -> String {
 fn system(head: &Head) -> BTreeMap<String, String> {
     let mut kept = BTreeMap::new();
     for name in KEPT {
-        let Some(value) = head.headers.get(*name).map(text_of) else { continue };
+        let Some(value) = head.headers.get(name).map(text_of) else { continue };
         let value = if *name == "content-encoding" {
             let codings = value.split(',').map(str::trim);
             codings.filter(|c| !c.is_empty() && *c != "aws-chunked").collect::<Vec<_>>().join(",")
@@ -97,7 +97,7 @@ fn system(head: &Head) -> BTreeMap<String, String> {
 
 fn user(head: &Head) -> Result<BTreeMap<String, String>> {
     let mut user = BTreeMap::<String, String>::new();
-    for (name, value) in &head.headers {
+    for (name, value) in head.headers.iter() {
         let Some(name) = name.as_str().strip_prefix(USER_PREFIX) else { continue };
         let value = text_of(value);
         match user.get_mut(name) {
@@ -254,7 +254,7 @@ fn checksum(head: &Head) -> Result<Option<(Algorithm, Option<String>)>> {
             )),
         };
     }
-    if head.headers.contains_key("x-amz-sdk-checksum-algorithm") && !head.is_copy() {
+    if head.headers.has("x-amz-sdk-checksum-algorithm") && !head.is_copy() {
         return Err(Error::invalid_request(
             "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
         ));
@@ -264,14 +264,21 @@ fn checksum(head: &Head) -> Result<Option<(Algorithm, Option<String>)>> {
 
 /// `If-Match` and its kin on a read; with `x-amz-copy-source-` in front, on the source of a copy.
 pub(super) fn read_conditions(head: &Head, of_copy: bool) -> ReadConditions {
-    let prefix = if of_copy { "x-amz-copy-source-" } else { "" };
-    let given = |name: &str| head.header(&format!("{prefix}{name}"));
-    let date = |name: &str| given(name).and_then(super::presign::http_date);
+    const OF_READ: [&str; 4] =
+        ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"];
+    const OF_COPY: [&str; 4] = [
+        "x-amz-copy-source-if-match",
+        "x-amz-copy-source-if-none-match",
+        "x-amz-copy-source-if-modified-since",
+        "x-amz-copy-source-if-unmodified-since",
+    ];
+    let names = if of_copy { OF_COPY } else { OF_READ };
+    let [matches, none_match, modified_since, unmodified_since] = names.map(|n| head.header(n));
     ReadConditions {
-        matches: given("if-match").map(str::to_owned),
-        none_match: given("if-none-match").map(str::to_owned),
-        modified_since: date("if-modified-since"),
-        unmodified_since: date("if-unmodified-since"),
+        matches: matches.map(str::to_owned),
+        none_match: none_match.map(str::to_owned),
+        modified_since: modified_since.and_then(super::presign::http_date),
+        unmodified_since: unmodified_since.and_then(super::presign::http_date),
         of_copy,
     }
 }

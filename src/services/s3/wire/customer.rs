@@ -13,6 +13,18 @@ use md5::{Digest, Md5};
 
 /// What S3 calls the argument in every refusal of such a key.
 const ARGUMENT: &str = "x-amz-server-side-encryption";
+/// Algorithm, key and its MD5.
+const OF_OBJECT: [&str; 3] = [
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-server-side-encryption-customer-key-md5",
+];
+/// The same of a copy's source.
+const OF_SOURCE: [&str; 3] = [
+    "x-amz-copy-source-server-side-encryption-customer-algorithm",
+    "x-amz-copy-source-server-side-encryption-customer-key",
+    "x-amz-copy-source-server-side-encryption-customer-key-md5",
+];
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
 
@@ -31,13 +43,11 @@ fn refused(message: &'static str) -> Error {
 
 /// The MD5 (base64) of the key that the headers bring, if they bring one.
 pub(super) fn key(head: &Head, of: Of) -> Result<Option<String>> {
-    let prefix = match of {
-        Of::Object => "x-amz-",
-        Of::Source => "x-amz-copy-source-",
-    };
-    let given =
-        |name: &str| head.header(&format!("{prefix}server-side-encryption-customer-{name}"));
-    let (algorithm, key, md5) = (given("algorithm"), given("key"), given("key-md5"));
+    let [algorithm, key, md5] = match of {
+        Of::Object => OF_OBJECT,
+        Of::Source => OF_SOURCE,
+    }
+    .map(|name| head.header(name));
     if algorithm.is_none() && key.is_none() && md5.is_none() {
         return Ok(None);
     }

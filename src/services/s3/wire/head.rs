@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
 
+use super::headers::Headers;
 use super::website::is_website;
 use crate::base::Caller;
 use crate::protocol::Form;
@@ -27,7 +28,7 @@ pub(super) struct Head {
     pub(super) key: String,
     /// Decoded parameters, in their order.
     pub(super) query: Vec<(String, String)>,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Headers,
     /// Path and query as they came.
     pub(super) target: PathAndQuery,
     pub(super) version: Version,
@@ -66,8 +67,9 @@ impl Head {
         let keys = parts.extensions.get::<Arc<Keys>>().cloned();
         let target = parts.uri.path_and_query().cloned();
         let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let (method, headers, version) = (parts.method, parts.headers, parts.version);
-        let mut head = Head {
+        let headers = headers_of_query(parts.headers, &query).into();
+        let (method, version) = (parts.method, parts.version);
+        Ok(Head {
             method,
             bucket,
             key,
@@ -80,45 +82,7 @@ impl Head {
             anonymous,
             keys,
             chunks,
-        };
-        head.headers_of_query();
-        Ok(head)
-    }
-
-    /// A presigned URL may carry headers in its query. Checksums in it are ignored, as AWS does: the
-    /// JavaScript SDK signs the CRC32 of an empty body into each URL for an upload, whose body whoever
-    /// uses the URL chooses (<https://github.com/localstack/localstack/issues/12169>).
-    fn headers_of_query(&mut self) {
-        if self.param("X-Amz-Signature").is_none() && self.param("Signature").is_none() {
-            return;
-        }
-        for (name, value) in &self.query {
-            let name = name.to_ascii_lowercase();
-            let signing = matches!(
-                name.as_str(),
-                "x-amz-algorithm"
-                    | "x-amz-credential"
-                    | "x-amz-date"
-                    | "x-amz-expires"
-                    | "x-amz-signature"
-                    | "x-amz-signedheaders"
-                    | "x-amz-security-token"
-            );
-            let checksum = name == "x-amz-sdk-checksum-algorithm"
-                || Algorithm::ALL.iter().any(|algorithm| algorithm.header() == name);
-            if signing
-                || checksum
-                || !name.starts_with("x-amz-")
-                || self.headers.contains_key(name.as_str())
-            {
-                continue;
-            }
-            if let (Ok(name), Ok(value)) =
-                (name.parse::<HeaderName>(), HeaderValue::from_str(value))
-            {
-                self.headers.insert(name, value);
-            }
-        }
+        })
     }
 
     /// The value of a query parameter.
@@ -133,12 +97,12 @@ impl Head {
 
     /// The value of a header, if it is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|v| v.to_str().ok())
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// `x-amz-copy-source`, in the query or not.
     pub(super) fn is_copy(&self) -> bool {
-        self.headers.contains_key("x-amz-copy-source")
+        self.headers.has("x-amz-copy-source")
     }
 
     /// `x-amz-checksum-mode: ENABLED`.
@@ -153,6 +117,37 @@ impl Head {
         }
         format!("/{}/{}", self.bucket, self.key).trim_end_matches('/').to_owned()
     }
+}
+
+/// A presigned URL may carry headers in its query. Checksums in it are ignored, as AWS does: the
+/// JavaScript SDK signs the CRC32 of an empty body into each URL for an upload, whose body whoever
+/// uses the URL chooses (<https://github.com/localstack/localstack/issues/12169>).
+fn headers_of_query(mut headers: HeaderMap, query: &[(String, String)]) -> HeaderMap {
+    if !query.iter().any(|(name, _)| name == "X-Amz-Signature") {
+        return headers;
+    }
+    for (name, value) in query {
+        let name = name.to_ascii_lowercase();
+        let signing = matches!(
+            name.as_str(),
+            "x-amz-algorithm"
+                | "x-amz-credential"
+                | "x-amz-date"
+                | "x-amz-expires"
+                | "x-amz-signature"
+                | "x-amz-signedheaders"
+                | "x-amz-security-token"
+        );
+        let checksum = name == "x-amz-sdk-checksum-algorithm"
+            || Algorithm::ALL.iter().any(|algorithm| algorithm.header() == name);
+        if signing || checksum || !name.starts_with("x-amz-") || headers.contains_key(&name) {
+            continue;
+        }
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+    headers
 }
 
 /// The bucket that the host names (`b.s3.localhost`, `b.s3.us-east-1.localhost`, `b.localhost`), and

@@ -61,7 +61,7 @@ impl S3 {
         };
         let authentication = match () {
             () if head.anonymous => None,
-            () if head.headers.contains_key(header::AUTHORIZATION) => Some("AuthHeader"),
+            () if head.headers.has("authorization") => Some("AuthHeader"),
             () => Some("QueryString"),
         };
         let id = &head.caller.request_id;

@@ -17,6 +17,7 @@ mod customer;
 mod deposit;
 pub mod fuzz;
 mod head;
+mod headers;
 mod lent;
 mod lists;
 mod locks;
@@ -164,7 +165,7 @@ impl S3 {
             Err(error) => return answer::finish(answer::refusal(&error, None, &id), &id),
         };
         let logged = self.logged(&head);
-        let waits = head.headers.contains_key(http::header::EXPECT);
+        let waits = head.headers.has("expect");
         let lender = lent::Lender::default();
         let outcome = self.serve(&head, lender.lend(body)).await;
         // Whoever waits for `100 Continue` must not be told to go on by reading, and will not send

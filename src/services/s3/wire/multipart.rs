@@ -104,8 +104,9 @@ impl S3 {
     pub(super) async fn complete_upload(&self, head: &Head, body: Incoming) -> Result<Answer> {
         let conditions = attributes::write_conditions(head)?;
         // Checksum headers speak of the object here, not of this document.
-        let mut of_document = head.clone();
-        Algorithm::ALL.iter().for_each(|a| drop(of_document.headers.remove(a.header())));
+        let mut headers = HeaderMap::clone(&head.headers);
+        Algorithm::ALL.iter().for_each(|a| drop(headers.remove(a.header())));
+        let of_document = Head { headers: headers.into(), ..head.clone() };
         let plan = Plan::read(&of_document)?;
         let upload = self.upload_of(head)?;
         let text = receive_document(body, &plan).await?;

@@ -185,7 +185,7 @@ impl S3 {
     pub(super) async fn delete_object(&self, head: &Head) -> Result<Answer> {
         // Conditions of directory buckets.
         for name in ["x-amz-if-match-last-modified-time", "x-amz-if-match-size"] {
-            if head.headers.contains_key(name) {
+            if head.headers.has(name) {
                 return Err(Error::header_not_on_general_purpose(name));
             }
         }
@@ -311,7 +311,7 @@ impl S3 {
 /// What is locked must say what it is.
 fn check_integrity(head: &Head, attributes: &Attributes, plan: &Plan) -> Result<()> {
     let locks = attributes.retention.is_some() || attributes.legal_hold.is_some();
-    if !locks || plan.algorithm().is_some() || head.headers.contains_key("content-md5") {
+    if !locks || plan.algorithm().is_some() || head.headers.has("content-md5") {
         return Ok(());
     }
     Err(Error::invalid_request(

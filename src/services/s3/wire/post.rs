@@ -127,7 +127,7 @@ fn as_put(head: &Head, fields: &Fields, key: String) -> Head {
             headers.append(name, value);
         }
     }
-    Head { headers, key, query: Vec::new(), ..head.clone() }
+    Head { headers: headers.into(), key, query: Vec::new(), ..head.clone() }
 }
 
 /// The `tagging` field: a document. One of another kind says nothing.

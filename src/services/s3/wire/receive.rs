@@ -75,11 +75,11 @@ fn announced_length(head: &Head, framed: bool) -> Result<Option<u64>> {
     if framed {
         return Ok(number("x-amz-decoded-content-length"));
     }
-    let http2 = !head.headers.contains_key("host");
+    let http2 = !head.headers.has("host");
     let create_bucket = head.key.is_empty() && head.query.is_empty() && head.method == Method::PUT;
     match number("content-length") {
         Some(length) => Ok(Some(length)),
-        None if head.headers.contains_key("transfer-encoding") => {
+        None if head.headers.has("transfer-encoding") => {
             Err(Error::transfer_encoding_not_implemented())
         }
         None if http2 => Ok(None),

@@ -6,6 +6,7 @@
 use super::S3;
 use super::answer::{empty, refusal, set};
 use super::head::Head;
+use super::headers::Headers;
 use super::routes::Operation;
 use crate::base::xml_text;
 use crate::protocol::{Answer, body};
@@ -14,7 +15,7 @@ use crate::services::s3::index::{Look, existing};
 use crate::services::s3::names::{host_id, short_id};
 use crate::services::s3::website::{Elsewhere, Website};
 use crate::services::s3::xml::Element;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use std::fmt::Write;
 
 /// Whether a label of a host name says that a website is meant.
@@ -53,7 +54,7 @@ impl S3 {
             return sent(&elsewhere);
         }
         let Some(key) = &site.error else { return page(head, &error, None) };
-        let plain = Head { headers: HeaderMap::new(), ..head.clone() };
+        let plain = Head { headers: Headers::default(), ..head.clone() };
         match self.visit(&plain, key).await {
             Ok(mut answer) => {
                 let status = StatusCode::from_u16(error.status);
