@@ -66,6 +66,12 @@ impl Millis {
         text
     }
 
+    /// `2026-11-21T10:15:30Z`: the same in whole seconds.
+    pub fn iso8601_seconds(self) -> String {
+        let (y, mo, d, h, mi, s, _) = self.civil();
+        format!("{y:04}-{mo:02}-{d:02}T{h:02}:{mi:02}:{s:02}Z")
+    }
+
     /// `Sat, 21 Nov 2026 10:15:30 GMT`, the form of HTTP headers (RFC 9110, IMF-fixdate).
     pub fn http_date(self) -> String {
         const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];

@@ -12,6 +12,8 @@ pub enum Grammar {
     Resource,
     /// Belongs to a principal: no statement names one.
     Identity,
+    /// Says who may take on a role: statements name principals and no resources.
+    Trust,
 }
 
 /// A policy.
@@ -144,6 +146,12 @@ impl Policy {
         Ok(Policy { statements })
     }
 
+    /// Whether it allows a request to the one that asks itself, and not only to its account.
+    pub fn allows_directly(&self, request: &Request<'_>) -> bool {
+        let allows = |s: &&Statement| s.effect == Effect::Allow && s.applies(request);
+        self.statements.iter().filter(allows).any(|s| s.principals.name(request.who))
+    }
+
     /// What it says to a request: an explicit deny wins.
     pub fn decide(&self, request: &Request<'_>) -> Decision {
         let mut decision = Decision::Implicit;
@@ -187,6 +195,10 @@ fn statement(value: &Value, grammar: Grammar, variables: bool) -> Result<Stateme
         "Condition",
     ];
     known(members, NAMES)?;
+    let resource = ["Resource", "NotResource"].iter().any(|name| members.contains_key(*name));
+    if resource && grammar == Grammar::Trust {
+        return Err(Mistake::ResourceForbidden);
+    }
     let sid = match members.get("Sid") {
         None => None,
         Some(Value::String(sid)) => Some(sid.clone()),
@@ -202,7 +214,7 @@ fn statement(value: &Value, grammar: Grammar, variables: bool) -> Result<Stateme
     let principals = match (one_of(members, "Principal", "NotPrincipal")?, grammar) {
         (Some(_), Grammar::Identity) => return Err(Mistake::PrincipalForbidden),
         (None, Grammar::Identity) => Principals::Owner,
-        (None, Grammar::Resource) => return Err(Mistake::Missing("Principal")),
+        (None, Grammar::Resource | Grammar::Trust) => return Err(Mistake::Missing("Principal")),
         (Some((value, false)), _) => Principals::Only(Principals::read(value)?),
         (Some((value, true)), _) => Principals::Except(Principals::read(value)?),
     };
@@ -212,6 +224,7 @@ fn statement(value: &Value, grammar: Grammar, variables: bool) -> Result<Stateme
         Some((value, true)) => Actions::Except(patterns(value, false, is_action, Mistake::Action)?),
     };
     let resources = match one_of(members, "Resource", "NotResource")? {
+        None if grammar == Grammar::Trust => Resources::Except(Vec::new()),
         None => return Err(Mistake::Missing("Resource")),
         Some((value, not)) => {
             let read = patterns(value, variables, is_resource, Mistake::Resource)?;

@@ -26,6 +26,8 @@ pub enum Mistake {
     Principal(String, String),
     /// A principal in a policy that belongs to one.
     PrincipalForbidden,
+    /// A resource in a policy that has none.
+    ResourceForbidden,
     /// Not of the form `service:Action`.
     Action(String),
     /// Neither `*` nor an ARN.
@@ -55,6 +57,7 @@ impl fmt::Display for Mistake {
             Mistake::PrincipalForbidden => {
                 f.write_str("Policy document should not specify a principal.")
             }
+            Mistake::ResourceForbidden => f.write_str("Has prohibited field Resource"),
             Mistake::Action(_) => f.write_str("Policy has invalid action"),
             Mistake::Resource(_) => f.write_str("Policy has invalid resource"),
             Mistake::Operator(name) => write!(f, "Invalid Condition type : {name}"),

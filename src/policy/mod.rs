@@ -68,6 +68,18 @@ impl Keys {
         self.0.entry(name.to_ascii_lowercase()).or_default().push(value.into());
     }
 
+    /// All of them: names in lower case, and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+
+    /// Takes over those of `others`.
+    pub fn extend(&mut self, others: &Keys) {
+        for (name, values) in &others.0 {
+            self.0.entry(name.clone()).or_default().extend(values.iter().cloned());
+        }
+    }
+
     /// The values of `name`; `None` where the request has none.
     pub fn get(&self, name: &str) -> Option<&[String]> {
         self.0.get(&name.to_ascii_lowercase()).map(Vec::as_slice)

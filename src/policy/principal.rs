@@ -16,6 +16,10 @@ pub struct Who {
     pub canonical: Option<String>,
     /// A service of AWS (`logging.s3.amazonaws.com`).
     pub service: Option<String>,
+    /// The other ARNs and unique ids by which one is known: the role of a session, `AIDA…`.
+    pub also: Vec<String>,
+    /// Who vouches for it: an identity provider.
+    pub federated: Option<String>,
 }
 
 impl Who {
@@ -72,10 +76,10 @@ impl Principal {
         match self {
             Principal::Everybody => true,
             Principal::Account(account) => is(&who.account, account),
-            Principal::Arn(arn) => is(&who.arn, arn),
+            Principal::Arn(arn) => is(&who.arn, arn) || who.also.contains(arn),
             Principal::Canonical(id) => is(&who.canonical, id),
             Principal::Service(name) => is(&who.service, name),
-            Principal::Federated(_) => false,
+            Principal::Federated(name) => is(&who.federated, name),
         }
     }
 }
@@ -149,6 +153,18 @@ impl Principals {
             Principals::Owner => true,
             Principals::Only(named) => named.iter().any(|p| p.means(who)),
             Principals::Except(named) => !named.iter().any(|p| p.means(who)),
+        }
+    }
+
+    /// Whether they name `who` itself and not only its account. What an account is granted, its own
+    /// policies hand on.
+    pub(super) fn name(&self, who: &Who) -> bool {
+        match self {
+            Principals::Owner => true,
+            Principals::Only(named) => {
+                named.iter().any(|p| !matches!(p, Principal::Account(_)) && p.means(who))
+            }
+            Principals::Except(_) => self.include(who),
         }
     }
 

@@ -3,9 +3,11 @@
 //! A service is a folder (`mod`, `state`, `ops/*`, `error`, `limits`, pure; `wire` and `store`, its
 //! joints) and a line in [`Services`]. An operation is a file in `ops/` and a line in the service's `wire`.
 
+pub mod access;
 mod background;
 mod clock;
 mod host;
+pub mod iam;
 pub mod kms;
 pub mod model;
 pub mod outbox;

@@ -1,8 +1,8 @@
 //! The list of services: a new one is a folder and its lines here.
 
 use super::{
-    Clock, Domain, Outbox, Service, Worker, clock, kms, outbox, s3, secretsmanager, ses, sqs, ssm,
-    sts,
+    Clock, Domain, Outbox, Service, Worker, clock, iam, kms, outbox, s3, secretsmanager, ses, sqs,
+    ssm, sts,
 };
 use crate::base::Problem;
 use crate::storage::{Schema, Sealer, Storage};
@@ -17,6 +17,8 @@ pub struct Services {
     pub clock: Clock,
     /// Keys. Opened before the others, which encrypt with it.
     pub kms: kms::Kms,
+    /// Users, roles and policies.
+    pub iam: Arc<iam::Iam>,
     /// Buckets and objects.
     pub s3: Arc<s3::S3>,
     /// Secrets and their versions.
@@ -46,15 +48,17 @@ impl Services {
         let ssm = Arc::new(ssm::Ssm::open(storage, clock, &secretsmanager, None)?);
         ses.deposit_to(&s3);
         outbox.deliver_objects(Box::new(ses::Deposits::new(&s3, &ses)));
+        let iam = Arc::new(iam::Iam::open(storage, clock)?);
         let sts = Arc::new(sts::Sts::open(storage, clock)?);
         let clock = clock.clone();
-        Ok(Services { clock, kms, s3, secretsmanager, ses, sqs, ssm, sts, outbox })
+        Ok(Services { clock, iam, kms, s3, secretsmanager, ses, sqs, ssm, sts, outbox })
     }
 
     /// The services as the edge calls them.
     pub fn all(&self) -> Vec<Arc<dyn Service>> {
         vec![
             Arc::new(self.kms.clone()),
+            self.iam.clone(),
             self.s3.clone(),
             self.secretsmanager.clone(),
             self.ses.clone(),
@@ -85,6 +89,7 @@ pub fn schemas() -> Vec<Schema> {
     vec![
         clock::SCHEMA,
         kms::state::State::SCHEMA,
+        iam::state::State::SCHEMA,
         s3::SCHEMA,
         secretsmanager::state::State::SCHEMA,
         ses::SCHEMA,

@@ -23,10 +23,12 @@ fn what_clients_were_told_is_there_after_kill_9_and_every_operation_answers() {
     let project = Project::with("extends = \"minimal\"\nport = \"auto\"\n");
     project.up();
     run(&project, "ssm/life.py", &["before"]);
-    for service in ["ssm"] {
+    run(&project, "iam/life.py", &["before"]);
+    for service in ["iam", "ssm"] {
         run(&project, "operations.py", &[service, &table(service)]);
     }
     kill_9(project.status()["pid"].as_u64().unwrap() as u32);
     project.up();
     run(&project, "ssm/life.py", &["after"]);
+    run(&project, "iam/life.py", &["after"]);
 }

@@ -190,9 +190,10 @@ impl Shape {
     fn matches(&self, text: &str) -> bool {
         let Some(pattern) = self.pattern else { return true };
         let compiled = self.compiled.get_or_init(|| {
-            // Java's `\uXXXX` is `\u{XXXX}` here.
+            // Java's `\uXXXX` is `\u{XXXX}` here, and its `\w` knows ASCII alone.
+            let pattern = pattern.replace("\\w", "[A-Za-z0-9_]");
             let mut ours = String::new();
-            let mut rest = pattern;
+            let mut rest = pattern.as_str();
             while let Some(at) = rest.find("\\u") {
                 let digits = rest.get(at + 2..at + 6).unwrap_or_default();
                 ours.push_str(&rest[..at]);

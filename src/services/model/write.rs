@@ -39,6 +39,11 @@ fn shaped(model: &Model, shape: &Shape, value: Value) -> Value {
                 Dialect::Json => Value::Object(entries.collect()),
             }
         }
+        (Kind::Timestamp, Value::Number(whole))
+            if model.dialect == Dialect::Query && whole.is_i64() =>
+        {
+            Millis(0).plus_seconds(whole.as_i64().unwrap_or_default()).iso8601_seconds().into()
+        }
         (Kind::Timestamp, Value::Number(seconds)) if model.dialect == Dialect::Query => {
             let millis = seconds.as_f64().unwrap_or_default() * 1000.0;
             Millis(millis as i64).iso8601().into()

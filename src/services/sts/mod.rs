@@ -5,7 +5,6 @@
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html>
 
 pub mod error;
-pub mod keys;
 pub mod ops;
 pub mod state;
 mod store;

@@ -1,12 +1,12 @@
 //! STS over awsQuery.
 
 use super::error::Error;
-use super::keys;
 use super::ops::*;
 use super::state::State;
 use crate::base::{Caller, Problem, account_of};
 use crate::protocol::sigv4::{Credentials, TestCredentials};
 use crate::protocol::{Answer, Endpoint, Failure, Names, QueryNames, QueryRoutes, Request};
+use crate::services::access::keys;
 use crate::services::{Clock, Host, Pending, Service, failure, read_whole};
 use crate::storage::Storage;
 use serde::{Deserialize, Serialize};

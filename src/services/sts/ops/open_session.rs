@@ -5,8 +5,8 @@
 
 use crate::base::{Context, Millis};
 use crate::services::Operation;
+use crate::services::access::keys;
 use crate::services::sts::error::Error;
-use crate::services::sts::keys;
 use crate::services::sts::state::{Change, SESSIONS_MAX, Session, State};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -224,7 +224,7 @@ fn session(
     let mut key = [0; 10];
     key.copy_from_slice(&random[..10]);
     Session {
-        access_key: keys::temporary(account, key),
+        access_key: keys::access_key("ASIA", account, key),
         secret: STANDARD.encode(&random[10..40]),
         token: STANDARD.encode(&random[40..]),
         account: account.to_owned(),

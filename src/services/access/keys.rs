@@ -5,8 +5,9 @@
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const ACCOUNT_BITS: u64 = (1 << 40) - 1;
 
-/// A temporary access key (`ASIA…`) of `account`, made of ten random bytes.
-pub fn temporary(account: &str, random: [u8; 10]) -> String {
+/// An access key of `account`, made of ten random bytes: `kind` is `ASIA` for a temporary one and `AKIA`
+/// for a user's.
+pub fn access_key(kind: &str, account: &str, random: [u8; 10]) -> String {
     let account: u64 = account.parse().unwrap_or_default();
     let mut bytes = [0; 16];
     bytes[6..].copy_from_slice(&random);
@@ -14,7 +15,7 @@ pub fn temporary(account: &str, random: [u8; 10]) -> String {
     word &= !(u128::from(ACCOUNT_BITS) << 39);
     word |= u128::from(account & ACCOUNT_BITS) << 39;
     let letters = (0..16).rev().map(|at| ALPHABET[((word >> (5 * at)) & 31) as usize] as char);
-    "ASIA".chars().chain(letters).collect()
+    kind.chars().chain(letters).collect()
 }
 
 /// The account in an access key of AWS's form.
@@ -40,7 +41,7 @@ mod tests {
         // A key and its account as published with the description of the format.
         assert_eq!(account_in("ASIAQNZGKIQY56JQ7WML").as_deref(), Some("029608264753"));
         for random in [[0; 10], [255; 10]] {
-            let key = temporary("123456789012", random);
+            let key = access_key("ASIA", "123456789012", random);
             assert_eq!((key.len(), account_in(&key).as_deref()), (20, Some("123456789012")));
         }
         assert_eq!(account_in("test"), None);
