@@ -46,6 +46,13 @@ pub trait Service: Send + Sync + 'static {
     /// Answers a request. Its extensions hold the `Arc<Caller>`.
     fn call(&self, request: Request) -> Pending<'_, Answer>;
 
+    /// What a request asks to be allowed, as policies name it; the edge asks only under
+    /// `auth = "enforce"`, before the operation. A service that finds out only while it carries a request
+    /// out (S3) checks itself.
+    fn asks(&self, asked: &access::Asked<'_>) -> Result<Vec<access::Ask>, Failure> {
+        Ok(vec![access::Ask::new(format!("{}:{}", self.name(), asked.operation), "*")])
+    }
+
     /// Paths below which devenv's own pages of this service lie (`/_aws/sqs`); requests for them
     /// come to [`Service::call`] like any other.
     fn pages(&self) -> &'static [&'static str] {

@@ -49,7 +49,7 @@ impl Services {
         ses.deposit_to(&s3);
         outbox.deliver_objects(Box::new(ses::Deposits::new(&s3, &ses)));
         let iam = Arc::new(iam::Iam::open(storage, clock)?);
-        let sts = Arc::new(sts::Sts::open(storage, clock)?);
+        let sts = Arc::new(sts::Sts::open(storage, clock, &iam)?);
         let clock = clock.clone();
         Ok(Services { clock, iam, kms, s3, secretsmanager, ses, sqs, ssm, sts, outbox })
     }

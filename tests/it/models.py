@@ -20,7 +20,7 @@ TABLES = {
     "ses/model/v2.model": ("Amazon SES API v2", "sesv2", True, True),
     "ssm/model/ssm.model": ("AWS Systems Manager", "ssm", False, False),
     "iam/model/iam.model": ("AWS IAM", "iam", False, False),
-    "sts/model/sts.model": ("AWS STS", "sts", False, True),
+    "sts/model/sts.model": ("AWS STS", "sts", False, False),
 }
 SCALARS = ("boolean", "integer", "long", "double", "float", "timestamp", "blob", "string")
 PROSE = {

@@ -36,6 +36,11 @@ pub trait Credentials: Send + Sync {
     fn account(&self, _access_key: &str) -> Option<String> {
         None
     }
+
+    /// Whether `access_key` was a session's that has ended.
+    fn has_ended(&self, _access_key: &str) -> bool {
+        false
+    }
 }
 
 /// The keys of an environment that declares none: `test` and every account id, with the secret `test`.

@@ -58,6 +58,8 @@ pub enum Refusal {
     NotYet,
     /// It is signed by Signature Version 2.
     Version2,
+    /// The access key's session has ended.
+    Ended,
 }
 
 /// What S3 says to Signature Version 2.
@@ -127,6 +129,7 @@ impl Refusal {
             }
             Refusal::NotYet => denied("Request is not valid yet"),
             Refusal::Version2 => Failure::new(400, "InvalidRequest", ONLY_VERSION_4),
+            Refusal::Ended => Failure::new(400, "ExpiredToken", "The provided token has expired."),
         }
     }
 
@@ -137,6 +140,7 @@ impl Refusal {
             "UnrecognizedClientException" => "InvalidClientTokenId",
             "InvalidSignatureException" => "SignatureDoesNotMatch",
             "MissingAuthenticationTokenException" => "MissingAuthenticationToken",
+            "ExpiredTokenException" => "ExpiredToken",
             _ => "IncompleteSignature",
         };
         let message = if code == "MissingAuthenticationToken" {
@@ -180,6 +184,10 @@ impl Refusal {
                     write_basic(Millis(now.0 - SKEW_MAX_MS)),
                     write_basic(*now)
                 ),
+            ),
+            Refusal::Ended => (
+                "ExpiredTokenException",
+                "The security token included in the request is expired".to_owned(),
             ),
             Refusal::NotYet => {
                 ("InvalidSignatureException", "Signature not yet current".to_owned())

@@ -1,11 +1,15 @@
-//! The sessions: temporary credentials that were handed out and have not expired.
+//! The sessions: temporary credentials that were handed out. Those that have ended are kept for a
+//! while, so that whoever still uses them is told so.
 
 use crate::base::Millis;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 
 /// Sessions kept at the most.
 pub const SESSIONS_MAX: usize = 10_000;
+/// Seconds for which a session that has ended is remembered.
+pub const REMEMBERED_SECONDS: i64 = 36 * 3600;
 
 /// Temporary credentials and who they stand for.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,6 +28,30 @@ pub struct Session {
     pub user_id: String,
     /// When it ends.
     pub expires: Millis,
+    /// What it may.
+    pub facts: Facts,
+}
+
+/// What follows for policies from how a session was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// The ARN of its role.
+    pub role: Option<String>,
+    /// The name of the user whose session it is; root's without one.
+    pub user: Option<String>,
+    /// Whether it is somebody else's, who has only what its policies allow.
+    pub federated: bool,
+    /// Documents of session policies.
+    pub policies: Vec<String>,
+    /// ARNs of managed session policies.
+    pub policy_arns: Vec<String>,
+    /// Session tags.
+    pub tags: Vec<(String, String)>,
+    /// Keys of those that the next role inherits.
+    pub transitive: Vec<String>,
+    /// Who asked for it at first.
+    pub source_identity: Option<String>,
 }
 
 impl fmt::Debug for Session {
@@ -43,7 +71,7 @@ pub struct State {
 #[derive(Debug)]
 pub enum Change {
     /// A new session.
-    Opened(Session),
+    Opened(Box<Session>),
     /// Sessions that ended before this instant are gone.
     Expired(Millis),
 }

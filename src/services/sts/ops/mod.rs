@@ -1,10 +1,9 @@
-//! The operations of STS, one a file.
+//! The operations of STS.
 
 mod get_caller_identity;
 mod open_session;
+mod wishes;
 
-pub use get_caller_identity::{CallerIdentity, get_caller_identity};
-pub use open_session::{
-    AssumeRole, AssumeRoleInput, AssumedRole, AssumedRoleUser, GetSessionToken,
-    GetSessionTokenInput, RANDOM_BYTES, SessionCredentials, SessionToken,
-};
+pub use get_caller_identity::get_caller_identity;
+pub use open_session::{OpenSession, RANDOM_BYTES};
+pub use wishes::{Role, Wish, role_in};
