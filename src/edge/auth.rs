@@ -1,7 +1,7 @@
 //! Who may call: anyone who signs (`lenient`), or who signs with a key's right secret (`strict`).
 
 use super::classify::Target;
-use crate::base::{Millis, Problem, account_of};
+use crate::base::{Caller, Millis, Problem, account_of};
 use crate::profile;
 use crate::protocol::Failure;
 use crate::protocol::sigv4::{self, Body, Credentials, Instants, LegacyQuery, Refusal};
@@ -65,6 +65,10 @@ impl Gate {
         body: Body<'_>,
         target: &Target,
     ) -> Result<(), Failure> {
+        if let Some(key) = session_key(parts).filter(|key| self.credentials.has_ended(key)) {
+            tracing::debug!(access_key = key, "the session has ended");
+            return Err(in_words_of(target, parts, &Refusal::Ended));
+        }
         let s3 = target.service == "s3";
         let lenient = self.mode == Auth::Lenient;
         // Whatever S3 lets nobody do, it refuses itself. Browsers never sign what they ask before a
@@ -109,6 +113,12 @@ impl Gate {
             None => Ok(()),
         }
     }
+}
+
+/// The access key of a session that signed the request.
+fn session_key(parts: &Parts) -> Option<&str> {
+    let caller = parts.extensions.get::<Arc<Caller>>()?;
+    Some(caller.access_key.as_str()).filter(|key| key.starts_with("ASIA"))
 }
 
 fn is_presigned(parts: &Parts) -> bool {
