@@ -3,6 +3,7 @@
 
 use super::Surroundings;
 use super::redacted;
+use crate::base::{Caller, DEFAULT_ACCOUNT};
 use crate::services::secretsmanager::{Called, Event};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::process::Stdio;
@@ -17,20 +18,25 @@ const LINES_TOLD: usize = 3;
 /// How long its output may stay open after its end, in the hands of a child.
 const OUTPUT_GRACE: Duration = Duration::from_millis(200);
 
-/// Calls it. `values` are hidden in what it printed last.
-pub(super) async fn call(
-    argv: &[String],
-    timeout: Duration,
-    event: &Event,
-    surroundings: &Surroundings,
-    values: Vec<String>,
-) -> Called {
+/// A program to call.
+pub(super) struct Program<'a> {
+    pub(super) argv: &'a [String],
+    pub(super) timeout: Duration,
+    pub(super) surroundings: &'a Surroundings,
+    /// Hidden in what it printed last.
+    pub(super) values: Vec<String>,
+}
+
+/// Calls it with `event`, about a secret of `caller`'s account and region.
+pub(super) async fn call(called: Program<'_>, event: &Event, caller: &Caller) -> Called {
+    let Program { argv, timeout, surroundings, values } = called;
     let Some((program, arguments)) = argv.split_first() else { return Err("no program".into()) };
     let mut command = Command::new(program);
     command
         .args(arguments)
         .current_dir(&surroundings.project)
         .envs(&surroundings.variables)
+        .envs(where_the_secret_is(caller))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -75,6 +81,18 @@ pub(super) async fn call(
     }
 }
 
+/// The region and the account of the secret, which need not be the profile's: in them the program finds
+/// it by the name that it is called with.
+fn where_the_secret_is(caller: &Caller) -> Vec<(&'static str, &str)> {
+    // A key of twelve digits is the account; any other means the default one.
+    let key = if caller.account == DEFAULT_ACCOUNT { "test" } else { &caller.account };
+    vec![
+        ("AWS_REGION", caller.region.as_str()),
+        ("AWS_DEFAULT_REGION", &caller.region),
+        ("AWS_ACCESS_KEY_ID", key),
+    ]
+}
+
 /// A program and its children, ended together when this is dropped: it took too long, or devenv stops.
 struct Group(Option<u32>);
 
@@ -98,4 +116,57 @@ async fn last_words(mut stream: impl AsyncRead + Unpin) -> String {
     let text = String::from_utf8_lossy(&kept);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(LINES_TOLD)..].join(" | ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn run(script: &str, timeout_s: u64) -> Called {
+        let argv = ["sh", "-c", script].map(str::to_owned);
+        let surroundings = Surroundings {
+            project: std::env::temp_dir(),
+            variables: [("GREETING".to_owned(), "hello".to_owned())].into(),
+            postgres: None,
+        };
+        let program = Program {
+            argv: &argv,
+            timeout: Duration::from_secs(timeout_s),
+            surroundings: &surroundings,
+            values: vec!["hunter22".to_owned()],
+        };
+        let event = Event {
+            step: "createSecret",
+            secret_id: "arn".into(),
+            client_request_token: "token".into(),
+            rotation_token: "rotation".into(),
+        };
+        call(program, &event, &Caller::internal("123456789012", "eu-west-1", "")).await
+    }
+
+    #[tokio::test]
+    async fn a_program_gets_the_event_and_the_secrets_account_and_region() {
+        let event = r#"{"Step":"createSecret","SecretId":"arn","ClientRequestToken":"token","RotationToken":"rotation"}"#;
+        let script = format!(
+            "read -r event; test \"$event\" = '{event}' && test $GREETING = hello && \
+             test $AWS_REGION$AWS_DEFAULT_REGION = eu-west-1eu-west-1 && test $AWS_ACCESS_KEY_ID = 123456789012"
+        );
+        assert_eq!(run(&script, 60).await, Ok(()));
+        assert_eq!(run("exit 0", 60).await, Ok(()), "one that does not read its event");
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_without_the_secret() {
+        let why = run("echo before >&2; echo 'not hunter22' >&2; exit 3", 60).await.unwrap_err();
+        assert_eq!(why, "exit status: 3: before | not [redacted]");
+        let why = run("exec no-such-program-here", 60).await.unwrap_err();
+        assert!(why.contains("127"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_end_is_ended_with_its_children() {
+        // The child holds the pipe of the words open: only its end closes it.
+        let why = run("sleep 86400 & echo waiting >&2; wait", 1).await.unwrap_err();
+        assert!(why.starts_with("not done after 1 s"), "{why}");
+    }
 }

@@ -87,7 +87,10 @@ impl Functions {
         match &rotator.kind {
             RotatorKind::Command(argv) => {
                 let values = redacted::values(&self.secrets, event, caller).await;
-                command::call(argv, rotator.timeout, event, &self.surroundings, values).await
+                let surroundings = &self.surroundings;
+                let program =
+                    command::Program { argv, timeout: rotator.timeout, surroundings, values };
+                command::call(program, event, caller).await
             }
             RotatorKind::Url(address) => url::call(address, rotator.timeout, event).await,
             RotatorKind::Container(image) => Err(format!(

@@ -92,7 +92,7 @@ generate = 40
 rotation = {{ days = 7, lambda = "by-program" }}
 [secrets.random]
 generate = 24
-rotation = {{ schedule = "cron(0 8 1 * ? *)", window = "3h" }}
+rotation = {{ schedule = "rate(900 days)", window = "3h" }}
 [rotators.by-program]
 command = ["sh", "rotate.sh"]
 [rotators.webhook]
