@@ -176,7 +176,8 @@ pub fn json_error(content_type: &'static str, names: Names, failure: &Failure) -
     let mut members = serde_json::Map::new();
     members.insert("__type".into(), format!("{}{}", names.error_prefix, failure.code).into());
     // Some services spell it `Message`; they bring that as a member of their own.
-    if !failure.members.iter().any(|(name, _)| *name == "Message") {
+    // AWS leaves an empty one out.
+    if !failure.message.is_empty() && !failure.members.iter().any(|(name, _)| *name == "Message") {
         members.insert("message".into(), failure.message.clone().into());
     }
     for (name, value) in &failure.members {

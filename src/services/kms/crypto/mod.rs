@@ -4,6 +4,7 @@
 //! or the raw decapsulation key (ML-KEM); public keys are DER SubjectPublicKeyInfo, as AWS's are.
 
 pub mod asymmetric;
+pub mod encapsulation;
 pub mod import;
 pub mod mac;
 pub mod rsa;

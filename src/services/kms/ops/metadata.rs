@@ -42,8 +42,7 @@ pub struct KeyMetadata {
     enabled: bool,
     description: String,
     key_usage: Usage,
-    /// Its state. A replica that was just made is said to be `Creating`.
-    pub key_state: &'static str,
+    key_state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     deletion_date: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +73,17 @@ pub struct KeyMetadata {
 }
 
 impl KeyMetadata {
+    /// As AWS tells of a replica in the answer that announces it.
+    #[must_use]
+    pub fn being_made(self) -> KeyMetadata {
+        KeyMetadata {
+            enabled: false,
+            key_state: "Creating",
+            current_key_material_id: None,
+            ..self
+        }
+    }
+
     /// Of this key.
     pub fn of(state: &State, key: &Key) -> KeyMetadata {
         let record = &key.record;

@@ -246,7 +246,11 @@ impl Operation for RotateKeyOnDemand {
         match (key.record.origin, self.fresh) {
             (Origin::External, _) => {
                 let waits = |m: &Material| m.record.standing == Standing::Pending;
-                if !key.materials.iter().any(waits) {
+                // In a multi-region set the material must have come into every key of it.
+                let has_it = |key: &Key| key.materials.iter().any(|m| waits(m) && m.sealed.is_some());
+                let everywhere =
+                    key.record.primary.is_none() || state.related(&at).into_iter().all(has_it);
+                if !has_it(key) || !everywhere {
                     return Err(Error::StateText(format!(
                         "No available key material pending rotation for the key: {arn}."
                     )));

@@ -241,6 +241,52 @@ impl Core {
     }
 }
 
+/// The operation's name.
+const ROTATE: &str = RotateKeyOnDemand::NAME;
+
+impl Core {
+    async fn rotate_on_demand(
+        self: Arc<Self>,
+        of: OfKey,
+        caller: &Caller,
+    ) -> Result<Rotated, Failure> {
+        let refuse = |error: Error| failure(&error);
+        let id = of.clone().id().map_err(refuse)?;
+        let found = self.host.look(|state, _| {
+            let key = state.own(caller, &id, ROTATE).ok();
+            key.filter(|key| key.record.spec == Spec::Symmetric).map(|key| key.at.id.clone())
+        })?;
+        let fresh = match found {
+            Some(id) => Some(self.fresh(Spec::Symmetric, &id).map_err(refuse)?),
+            None => None,
+        };
+        self.run(RotateKeyOnDemand { of, fresh }, caller).await
+    }
+
+    async fn parameters_for_import(
+        self: Arc<Self>,
+        get: GetParametersForImport,
+        caller: &Caller,
+    ) -> Result<Parameters, Failure> {
+        let refuse = |error: Error| failure(&error);
+        let target = self.run(get.target().map_err(refuse)?, caller).await?;
+        let core = self.clone();
+        blocking(move || get.carry_out(&target, &core.vault)).await.map_err(refuse)
+    }
+
+    async fn import(
+        self: Arc<Self>,
+        import: ImportKeyMaterial,
+        caller: &Caller,
+    ) -> Result<OnMaterial, Failure> {
+        let refuse = |error: Error| failure(&error);
+        let target = self.run(import.target().map_err(refuse)?, caller).await?;
+        let core = self.clone();
+        let put = blocking(move || import.carry_out(&target, &core.vault)).await;
+        self.run(put.map_err(refuse)?, caller).await
+    }
+}
+
 /// Runs what takes long where nobody waits for the thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -280,6 +326,16 @@ impl Adding {
                 }
                 core.run(describe, &caller).await
             });
+        let added = added
+            .with(ROTATE, |core, of: OfKey, caller| async move {
+                core.rotate_on_demand(of, &caller).await
+            })
+            .with("GetParametersForImport", |core, get: GetParametersForImport, caller| async move {
+                core.parameters_for_import(get, &caller).await
+            })
+            .with(PutImported::NAME, |core, import: ImportKeyMaterial, caller| async move {
+                core.import(import, &caller).await
+            });
         added.records().cryptography()
     }
 
@@ -302,6 +358,19 @@ impl Adding {
             .op::<ListRetirableGrants>()
             .op::<RetireGrant>()
             .op::<RevokeGrant>()
+            .op::<EnableKey>()
+            .op::<DisableKey>()
+            .op::<UpdateKeyDescription>()
+            .op::<ScheduleKeyDeletion>()
+            .op::<CancelKeyDeletion>()
+            .op::<EnableKeyRotation>()
+            .op::<DisableKeyRotation>()
+            .op::<GetKeyRotationStatus>()
+            .op::<ListKeyRotations>()
+            .op::<DeleteImportedKeyMaterial>()
+            .op::<ReplicateKey>()
+            .op::<UpdatePrimaryRegion>()
+            .op::<GetPublicKey>()
     }
 
     /// Operations that use keys.
@@ -310,6 +379,17 @@ impl Adding {
             .cryptic::<Decrypt>()
             .cryptic::<GenerateDataKey>()
             .cryptic::<GenerateDataKeyWithoutPlaintext>()
+            .cryptic::<GenerateDataKeyPair>()
+            .cryptic::<GenerateDataKeyPairWithoutPlaintext>()
+            .cryptic::<ReEncrypt>()
+            .cryptic::<Sign>()
+            .cryptic::<Verify>()
+            .cryptic::<GenerateMac>()
+            .cryptic::<VerifyMac>()
+            .cryptic::<GenerateRandom>()
+            .cryptic::<DeriveSharedSecret>()
+            .cryptic::<Encapsulate>()
+            .cryptic::<Decapsulate>()
     }
 
     fn op<O>(self) -> Adding
