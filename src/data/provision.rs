@@ -4,11 +4,14 @@
 use super::Facts;
 use crate::base::{Caller, Problem, duration};
 use crate::profile::{Profile, Queue, Secret, SecretRotation, SecretSource};
+use crate::services::kms::{Declared, DeclaredKey};
 use crate::services::s3::BucketSpec;
 use crate::services::secretsmanager::ops::ProvisionRotation;
 use crate::services::secretsmanager::rotation::Rules;
 use crate::services::sqs::ops::{CreateQueue, SetQueueAttributes};
 use crate::services::{Failure, Services, ses};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where mail servers take mail from programs.
@@ -44,6 +47,8 @@ pub async fn provision(
 ) -> Result<Provisioned, Problem> {
     let caller = Caller::internal(&profile.account, &profile.region, &facts.endpoint);
     let mut notes = Vec::new();
+    // Before what is encrypted with them.
+    keys(profile, services, &caller, &mut notes).await?;
     queues(profile, services, &caller).await?;
     buckets(profile, services, &caller, &mut notes).await?;
     mail(profile, services, &caller, &mut notes).await?;
@@ -53,12 +58,41 @@ pub async fn provision(
             provision_rotation(name, rotation, services, &caller).await?;
         }
     }
-    if !profile.kms_keys.is_empty() {
-        let names: Vec<&str> = profile.kms_keys.keys().map(String::as_str).collect();
-        let text = format!("not served yet: key {} is a name only", names.join(", "));
-        notes.push(Note::new("kms", text));
-    }
     Ok(Provisioned { notes })
+}
+
+/// Keys of KMS, which the profile has checked.
+async fn keys(
+    profile: &Profile,
+    services: &Services,
+    caller: &Caller,
+    notes: &mut Vec<Note>,
+) -> Result<(), Problem> {
+    for (name, key) in &profile.kms_keys {
+        let text = |member: &str| key[member].as_str().map(str::to_owned);
+        let what = format!("kms.keys.{name}");
+        let material = text("material").map(|m| STANDARD.decode(m)).transpose();
+        let wanted = DeclaredKey {
+            name: name.clone(),
+            alias: text("alias").unwrap_or_else(|| format!("alias/{name}")),
+            spec: text("spec"),
+            usage: text("usage"),
+            description: text("description"),
+            // The decoder's own words would quote the material.
+            material: material.map_err(|_| {
+                let message = format!("{what}: the material is not valid base64");
+                Problem::failed("declaration-refused", message)
+            })?,
+        };
+        let came = services.kms.declare(caller, wanted).await.map_err(|f| declared(&what, &f))?;
+        if came == Declared::Differs {
+            let text = format!(
+                "key {name} has other material than the profile says now; `devenv reset kms` makes it anew"
+            );
+            notes.push(Note::new("kms", text));
+        }
+    }
+    Ok(())
 }
 
 /// The ARN of the queue called `name` in the profile's account and region.

@@ -321,7 +321,7 @@ impl BuiltInRotator {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Kms {
-    /// Keys by name. Stored and shown until KMS is served.
+    /// Keys by name, made at the first boot. Their ids follow from account, region and alias.
     #[schemars(with = "Option<BTreeMap<String, Part<KmsKey>>>")]
     pub(crate) keys: Option<BTreeMap<String, KmsKey>>,
 }
@@ -335,9 +335,14 @@ pub(crate) struct KmsKey {
     /// Key spec. Default: `SYMMETRIC_DEFAULT`.
     #[schemars(with = "Option<KeySpec>")]
     pub(crate) spec: Option<String>,
-    /// What the key is for.
+    /// What the key may be used for. Default: `ENCRYPT_DECRYPT` for symmetric and RSA keys, else the
+    /// first that keys of its spec are for.
+    #[schemars(with = "Option<KeyUsage>")]
+    pub(crate) usage: Option<String>,
+    /// What the key is for, in words.
     pub(crate) description: Option<String>,
-    /// Key material in base64, so that data encrypted elsewhere can be read.
+    /// Key material in base64, so that what was encrypted elsewhere can be read: as many bytes as a
+    /// symmetric or HMAC key has, or a private key in PKCS #8 DER.
     pub(crate) material: Option<String>,
 }
 
@@ -368,8 +373,31 @@ pub(crate) enum KeySpec {
     Hmac384,
     #[schemars(rename = "HMAC_512")]
     Hmac512,
-    #[schemars(rename = "SM2")]
-    Sm2,
+    #[schemars(rename = "ML_DSA_44")]
+    MlDsa44,
+    #[schemars(rename = "ML_DSA_65")]
+    MlDsa65,
+    #[schemars(rename = "ML_DSA_87")]
+    MlDsa87,
+    #[schemars(rename = "ECC_NIST_EDWARDS25519")]
+    EccNistEdwards25519,
+    #[schemars(rename = "ML_KEM_512")]
+    MlKem512,
+    #[schemars(rename = "ML_KEM_768")]
+    MlKem768,
+    #[schemars(rename = "ML_KEM_1024")]
+    MlKem1024,
+}
+
+/// KMS's key usages.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum KeyUsage {
+    SignVerify,
+    EncryptDecrypt,
+    GenerateVerifyMac,
+    KeyAgreement,
+    EncapsulateDecapsulate,
 }
 
 /// The project's containers.

@@ -158,6 +158,17 @@ fn wrong_identity(identity: &str) -> Option<&'static str> {
     (local.is_none() && !domain.contains('.')).then_some("a domain has a dot")
 }
 
+/// Bytes of the material of a key that is only bytes.
+fn material_bytes(spec: Option<&str>) -> Option<usize> {
+    match spec.unwrap_or("SYMMETRIC_DEFAULT") {
+        "SYMMETRIC_DEFAULT" | "HMAC_256" => Some(32),
+        "HMAC_224" => Some(28),
+        "HMAC_384" => Some(48),
+        "HMAC_512" => Some(64),
+        _ => None,
+    }
+}
+
 /// KMS keys as typed, with their alias.
 pub(super) fn kms_keys(raw: &RawProfile, checks: &mut Checks<'_>) -> BTreeMap<String, Value> {
     let typed = raw.kms.as_ref().and_then(|k| k.keys.as_ref());
@@ -194,8 +205,18 @@ pub(super) fn kms_keys(raw: &RawProfile, checks: &mut Checks<'_>) -> BTreeMap<St
             m.len().is_multiple_of(4)
                 && m.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
         };
-        if key.material.as_deref().is_some_and(|m| m.is_empty() || !base64(m)) {
-            checks.value(&[&path[..], &["material"]].concat(), "must be base64");
+        if let Some(material) = key.material.as_deref() {
+            let at = [&path[..], &["material"]].concat();
+            let bytes = material.trim_end_matches('=').len() * 3 / 4;
+            match material_bytes(key.spec.as_deref()) {
+                _ if material.is_empty() || !base64(material) => {
+                    checks.value(&at, "must be base64")
+                }
+                Some(wanted) if wanted != bytes => {
+                    checks.value(&at, format!("holds {bytes} bytes; this spec has {wanted}"));
+                }
+                _ => {}
+            }
         }
         let Some(Value::Object(mut settings)) =
             checks.document.get(&path).map(|node| node.to_json())

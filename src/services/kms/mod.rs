@@ -24,4 +24,4 @@ mod tests;
 mod wire;
 
 pub use key::KeyState;
-pub use wire::{DataKey, Decrypted, Encrypted, Kms, KnownKey};
+pub use wire::{DataKey, Declared, DeclaredKey, Decrypted, Encrypted, Kms, KnownKey};

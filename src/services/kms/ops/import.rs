@@ -138,10 +138,8 @@ impl GetParametersForImport {
             (_, Spec::Sm2) => return refused(spec.name()),
             _ => {}
         }
-        let wraps = matches!(
-            algorithm,
-            WrappingAlgorithm::AesWrapSha1 | WrappingAlgorithm::AesWrapSha256
-        );
+        let wraps =
+            matches!(algorithm, WrappingAlgorithm::AesWrapSha1 | WrappingAlgorithm::AesWrapSha256);
         if spec_is_long(target.spec) && !wraps {
             return Err(Error::invalid(format!(
                 "WrappingAlgorithm {} cannot wrap key material of {}.",

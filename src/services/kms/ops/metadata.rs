@@ -76,12 +76,7 @@ impl KeyMetadata {
     /// As AWS tells of a replica in the answer that announces it.
     #[must_use]
     pub fn being_made(self) -> KeyMetadata {
-        KeyMetadata {
-            enabled: false,
-            key_state: "Creating",
-            current_key_material_id: None,
-            ..self
-        }
+        KeyMetadata { enabled: false, key_state: "Creating", current_key_material_id: None, ..self }
     }
 
     /// Of this key.

@@ -247,7 +247,8 @@ impl Operation for RotateKeyOnDemand {
             (Origin::External, _) => {
                 let waits = |m: &Material| m.record.standing == Standing::Pending;
                 // In a multi-region set the material must have come into every key of it.
-                let has_it = |key: &Key| key.materials.iter().any(|m| waits(m) && m.sealed.is_some());
+                let has_it =
+                    |key: &Key| key.materials.iter().any(|m| waits(m) && m.sealed.is_some());
                 let everywhere =
                     key.record.primary.is_none() || state.related(&at).into_iter().all(has_it);
                 if !has_it(key) || !everywhere {

@@ -1,13 +1,14 @@
 //! What other services ask of KMS, in the process: Secrets Manager, Parameter Store, S3, SQS. Refusals
 //! are KMS's own; a service words them in its own way.
 
-use super::Kms;
+use super::{Kms, blocking, crypto};
 use crate::base::Caller;
 use crate::protocol::Failure;
 use crate::services::failure;
 use crate::services::kms::bytes::Blob;
 use crate::services::kms::error::Error;
 use crate::services::kms::key::{Key, KeyState};
+use crate::services::kms::material::{Clear, MaterialId};
 use crate::services::kms::ops::*;
 use crate::services::kms::spec::{Spec, Usage};
 
@@ -100,7 +101,84 @@ impl std::fmt::Debug for DataKey {
     }
 }
 
+/// A key that a profile declares.
+#[derive(Clone, Default)]
+pub struct DeclaredKey {
+    /// Its name in the profile.
+    pub name: String,
+    /// Its alias, `alias/` included.
+    pub alias: String,
+    /// Its kind; symmetric unless it says otherwise.
+    pub spec: Option<String>,
+    /// What it is for.
+    pub usage: Option<String>,
+    /// In words.
+    pub description: Option<String>,
+    /// Its material; made here if there is none.
+    pub material: Option<Vec<u8>>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declared {
+    /// It was missing.
+    Made,
+    /// Its alias is there already.
+    There,
+    /// Its alias is there, and leads to a key with other material than the profile's.
+    Differs,
+}
+
 impl Kms {
+    /// Makes a key that a profile declares, unless its alias is there.
+    pub async fn declare(&self, caller: &Caller, key: DeclaredKey) -> Result<Declared, Failure> {
+        let refuse = |error: Error| failure(&error);
+        let spec = key.spec.as_deref().and_then(Spec::of).unwrap_or(Spec::Symmetric);
+        let usage = key.usage.unwrap_or_else(|| spec.usages()[0].name().to_owned());
+        let create = CreateKey {
+            key_spec: key.spec,
+            key_usage: Some(usage),
+            description: key.description.clone(),
+            ..CreateKey::default()
+        };
+        let plan = create.plan().map_err(refuse)?;
+        let held = self.core.host.look(|state, _| {
+            let held = state.find(caller, &key.alias, true).ok();
+            held.map(|held| match &key.material {
+                Some(clear) => {
+                    let id = MaterialId::of(&held.at.id, clear);
+                    held.materials.iter().any(|m| m.record.id == id)
+                }
+                None => true,
+            })
+        })?;
+        match held {
+            Some(true) => return Ok(Declared::There),
+            Some(false) => return Ok(Declared::Differs),
+            None => {}
+        }
+        let (core, id) = (self.core.clone(), named_id(caller, &key.alias));
+        let fresh = blocking(move || match key.material {
+            None => core.fresh(plan.spec, &id),
+            Some(clear) => {
+                let clear = Clear::new(clear);
+                let wrong =
+                    |_| Error::invalid(format!("material is no key of spec {}", plan.spec.name()));
+                let public = crypto::public_of(plan.spec, &clear).map_err(wrong)?;
+                core.close(&id, &clear, public)
+            }
+        });
+        let provide = Provide {
+            alias: key.alias,
+            plan,
+            fresh: fresh.await.map_err(refuse)?,
+            description: key.description.unwrap_or_default(),
+            declared: Some(key.name),
+        };
+        self.core.run(provide, caller).await?;
+        Ok(Declared::Made)
+    }
+
     /// The key that `id` (id, ARN, alias or alias ARN) means in the caller's account and region. The
     /// aliases of AWS's own keys (`alias/aws/s3`) make them on demand. In whatever state it is:
     /// [`KnownKey::encrypts`] refuses for it.

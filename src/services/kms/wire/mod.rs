@@ -2,10 +2,11 @@
 //! to; long work (key pairs) is done beside the requests' threads.
 
 mod handle;
+mod routes;
 mod vault;
 mod worker;
 
-pub use handle::{DataKey, Decrypted, Encrypted, KnownKey};
+pub use handle::{DataKey, Declared, DeclaredKey, Decrypted, Encrypted, KnownKey};
 
 use super::crypto;
 use super::error::Error;
@@ -18,71 +19,9 @@ use crate::base::{Caller, Problem, uuid_text};
 use crate::protocol::{Answer, AwsJson11, Endpoint, Failure, JsonRoutes, Names, Request};
 use crate::services::{Clock, Host, Operation, Pending, Service, Worker, failure, read_whole};
 use crate::storage::{Sealer, Storage};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use std::future::Future;
+use routes::{Adding, MODEL};
 use std::sync::Arc;
 use vault::Locked;
-
-/// What AWS has (botocore's service model of 2026-11).
-const MODEL: &[&str] = &[
-    "CancelKeyDeletion",
-    "ConnectCustomKeyStore",
-    "CreateAlias",
-    "CreateCustomKeyStore",
-    "CreateGrant",
-    "CreateKey",
-    "Decapsulate",
-    "Decrypt",
-    "DeleteAlias",
-    "DeleteCustomKeyStore",
-    "DeleteImportedKeyMaterial",
-    "DeriveSharedSecret",
-    "DescribeCustomKeyStores",
-    "DescribeKey",
-    "DisableKey",
-    "DisableKeyRotation",
-    "DisconnectCustomKeyStore",
-    "EnableKey",
-    "EnableKeyRotation",
-    "Encapsulate",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateDataKeyWithoutPlaintext",
-    "GenerateMac",
-    "GenerateRandom",
-    "GetKeyLastUsage",
-    "GetKeyPolicy",
-    "GetKeyRotationStatus",
-    "GetParametersForImport",
-    "GetPublicKey",
-    "ImportKeyMaterial",
-    "ListAliases",
-    "ListGrants",
-    "ListKeyPolicies",
-    "ListKeyRotations",
-    "ListKeys",
-    "ListResourceTags",
-    "ListRetirableGrants",
-    "PutKeyPolicy",
-    "ReEncrypt",
-    "ReplicateKey",
-    "RetireGrant",
-    "RevokeGrant",
-    "RotateKeyOnDemand",
-    "ScheduleKeyDeletion",
-    "Sign",
-    "TagResource",
-    "UntagResource",
-    "UpdateAlias",
-    "UpdateCustomKeyStore",
-    "UpdateKeyDescription",
-    "UpdatePrimaryRegion",
-    "Verify",
-    "VerifyMac",
-];
 
 /// Errors bear their bare name.
 const NAMES: Names = Names { error_prefix: "", ..Names::PLAIN };
@@ -108,9 +47,7 @@ impl Kms {
         let core = Arc::new(Core { host, vault: Locked(sealer.clone()) });
         core.can_open_what_is_there()?;
         let routes = JsonRoutes::<AwsJson11>::new("kms", NAMES);
-        let adding = Adding { routes, core: core.clone(), served: Vec::new() };
-        let Adding { routes, mut served, .. } = adding.all();
-        served.sort_unstable();
+        let (routes, served) = Adding::to(routes, core.clone()).all();
         let endpoint = routes.by_target("TrentService", MODEL);
         Ok(Kms { core, endpoint, served: Arc::new(served) })
     }
@@ -304,129 +241,6 @@ fn fresh_id(multi_region: bool) -> Result<String, Error> {
     bits[8] = bits[8] & 0x3F | 0x80;
     let id = uuid_text(u128::from_be_bytes(bits));
     Ok(if multi_region { format!("mrk-{}", id.replace('-', "")) } else { id })
-}
-
-/// Collects the routes.
-struct Adding {
-    routes: JsonRoutes<AwsJson11>,
-    core: Arc<Core>,
-    served: Vec<&'static str>,
-}
-
-impl Adding {
-    /// Every operation that is served.
-    fn all(self) -> Adding {
-        let added = self
-            .with(MakeKey::NAME, |core, create: CreateKey, caller| async move {
-                core.create_key(create, &caller).await
-            })
-            .with(DescribeKey::NAME, |core, describe: DescribeKey, caller| async move {
-                if let Some(id) = &describe.key_id {
-                    core.ensure_managed(&caller, id).await?;
-                }
-                core.run(describe, &caller).await
-            });
-        let added = added
-            .with(ROTATE, |core, of: OfKey, caller| async move {
-                core.rotate_on_demand(of, &caller).await
-            })
-            .with("GetParametersForImport", |core, get: GetParametersForImport, caller| async move {
-                core.parameters_for_import(get, &caller).await
-            })
-            .with(PutImported::NAME, |core, import: ImportKeyMaterial, caller| async move {
-                core.import(import, &caller).await
-            });
-        added.records().cryptography()
-    }
-
-    /// Operations on the keys' data.
-    fn records(self) -> Adding {
-        self.op::<ListKeys>()
-            .op::<GetKeyLastUsage>()
-            .op::<CreateAlias>()
-            .op::<UpdateAlias>()
-            .op::<DeleteAlias>()
-            .op::<ListAliases>()
-            .op::<TagResource>()
-            .op::<UntagResource>()
-            .op::<ListResourceTags>()
-            .op::<PutKeyPolicy>()
-            .op::<GetKeyPolicy>()
-            .op::<ListKeyPolicies>()
-            .op::<CreateGrant>()
-            .op::<ListGrants>()
-            .op::<ListRetirableGrants>()
-            .op::<RetireGrant>()
-            .op::<RevokeGrant>()
-            .op::<EnableKey>()
-            .op::<DisableKey>()
-            .op::<UpdateKeyDescription>()
-            .op::<ScheduleKeyDeletion>()
-            .op::<CancelKeyDeletion>()
-            .op::<EnableKeyRotation>()
-            .op::<DisableKeyRotation>()
-            .op::<GetKeyRotationStatus>()
-            .op::<ListKeyRotations>()
-            .op::<DeleteImportedKeyMaterial>()
-            .op::<ReplicateKey>()
-            .op::<UpdatePrimaryRegion>()
-            .op::<GetPublicKey>()
-    }
-
-    /// Operations that use keys.
-    fn cryptography(self) -> Adding {
-        self.cryptic::<Encrypt>()
-            .cryptic::<Decrypt>()
-            .cryptic::<GenerateDataKey>()
-            .cryptic::<GenerateDataKeyWithoutPlaintext>()
-            .cryptic::<GenerateDataKeyPair>()
-            .cryptic::<GenerateDataKeyPairWithoutPlaintext>()
-            .cryptic::<ReEncrypt>()
-            .cryptic::<Sign>()
-            .cryptic::<Verify>()
-            .cryptic::<GenerateMac>()
-            .cryptic::<VerifyMac>()
-            .cryptic::<GenerateRandom>()
-            .cryptic::<DeriveSharedSecret>()
-            .cryptic::<Encapsulate>()
-            .cryptic::<Decapsulate>()
-    }
-
-    fn op<O>(self) -> Adding
-    where
-        O: Operation<State = State, Change = Change, Error = Error>,
-        O: DeserializeOwned + Send + Sync + 'static,
-        O::Output: Serialize + Send + Sync + 'static,
-    {
-        self.with(O::NAME, |core, operation: O, caller| async move {
-            core.run(operation, &caller).await
-        })
-    }
-
-    fn cryptic<O>(self) -> Adding
-    where
-        O: Cryptic + DeserializeOwned + Send + Sync + 'static,
-        O::Output: Serialize + Send + Sync + 'static,
-    {
-        self.with(O::NAME, |core, operation: O, caller| async move {
-            core.work(operation, &caller).await
-        })
-    }
-
-    fn with<I, O, F, Fut>(mut self, name: &'static str, handle: F) -> Adding
-    where
-        I: DeserializeOwned + Send + Sync + 'static,
-        O: Serialize + Send + Sync + 'static,
-        F: Fn(Arc<Core>, I, Arc<Caller>) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<O, Failure>> + Send + 'static,
-    {
-        let core = self.core.clone();
-        self.served.push(name);
-        self.routes = self
-            .routes
-            .add(name, move |input: I, caller: Arc<Caller>| handle(core.clone(), input, caller));
-        self
-    }
 }
 
 impl Service for Kms {
