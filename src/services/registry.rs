@@ -42,7 +42,7 @@ impl Services {
         let kms = kms::Kms::open(storage, clock, &sealer)?;
         let secretsmanager = Arc::new(secretsmanager::SecretsManager::open(storage, clock, &kms)?);
         let ses = Arc::new(ses::Ses::open(storage, clock, state_dir)?);
-        let sqs = Arc::new(sqs::Sqs::open(storage, clock)?);
+        let sqs = Arc::new(sqs::Sqs::open(storage, clock, &kms)?);
         let outbox = Arc::new(Outbox::new(storage, clock, &sqs));
         let s3 = Arc::new(s3::S3::open(storage, clock, state_dir, &sqs, &outbox)?);
         let ssm = Arc::new(ssm::Ssm::open(storage, clock, &secretsmanager, None)?);

@@ -81,7 +81,7 @@ fn the_aws_cli_moves_files() {
 #[test]
 fn the_aws_cli_speaks_with_each_service() {
     let desk = Desk::open();
-    for service in ["s3api", "sqs", "mail", "secrets", "identity"] {
+    for service in ["s3api", "sqs", "mail", "secrets", "keys", "identity"] {
         desk.aws_cli(service);
     }
 }

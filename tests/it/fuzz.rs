@@ -39,6 +39,13 @@ const TARGETS: &[Target] = &[
             b"QueueUrl=q&QueueName=new&Attribute.1.Name=RedrivePolicy&Attribute.1.Value=%7B%22deadLetterTargetArn%22%3A%22arn%3Aaws%3Asqs%3Aus-east-1%3A000000000000%3Aq%22%2C%22maxReceiveCount%22%3A1%7D&Tag.1.Key=k&Tag.1.Value=v",
         ],
     ),
+    (
+        devenv::services::kms::blob::fuzz,
+        &[
+            b"\x01\x02\x02\x00\x78\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07aaaabbbbbbbbbbbbcccccccccccccccc",
+            b"bbbbbbbbbbbbcccccccccccccccccccc",
+        ],
+    ),
     (fuzz::ranges, &[b"\x0a\0\0\0\0\0\0\0bytes=0-9", b"\xff\xff\xff\xff\xff\xff\xff\xffbytes=-5"]),
     (
         fuzz::headers,

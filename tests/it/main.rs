@@ -7,6 +7,7 @@ mod edge;
 mod fuzz;
 mod identity;
 mod install;
+mod kms;
 mod platform;
 mod profile;
 mod runtime;

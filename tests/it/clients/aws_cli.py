@@ -235,6 +235,23 @@ def secrets():
     assert "(ResourceNotFoundException)" in refused and "can't find the specified secret" in refused, refused
 
 
+def keys():
+    key = aws("kms create-key --tags TagKey=team,TagValue=a --description", "by the CLI")["KeyMetadata"]
+    aws("kms create-alias --alias-name alias/cli --target-key-id", key["KeyId"])
+    write("plain.txt", b"plain text")
+    made = aws("kms encrypt --key-id alias/cli --plaintext fileb://plain.txt --encryption-context a=b")
+    write("sealed.bin", base64.b64decode(made["CiphertextBlob"]))
+    opened = aws("kms decrypt --ciphertext-blob fileb://sealed.bin --encryption-context a=b")
+    assert base64.b64decode(opened["Plaintext"]) == b"plain text" and opened["KeyId"] == key["Arn"], opened
+    refused = aws("kms decrypt --ciphertext-blob fileb://sealed.bin", code=255)
+    assert "(InvalidCiphertextException)" in refused, refused
+    aws("kms enable-key-rotation --rotation-period-in-days 90 --key-id", key["KeyId"])
+    assert aws("kms get-key-rotation-status --key-id", key["KeyId"])["RotationPeriodInDays"] == 90
+    aws("kms schedule-key-deletion --pending-window-in-days 7 --key-id", key["KeyId"])
+    refused = aws("kms encrypt --key-id alias/cli --plaintext fileb://plain.txt", code=255)
+    assert "(KMSInvalidStateException)" in refused and "is pending deletion." in refused, refused
+
+
 def identity():
     caller = aws("sts get-caller-identity")
     assert caller["Account"] == "000000000000" and caller["Arn"].startswith("arn:aws:"), caller

@@ -2,7 +2,7 @@
 // also told to put the bucket in the path, or is given a name for a host, before which it puts the bucket.
 
 import assert from "node:assert/strict";
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, createPublicKey, randomBytes, verify } from "node:crypto";
 import http from "node:http";
 import { createRequire } from "node:module";
 import { Readable } from "node:stream";
@@ -13,6 +13,7 @@ const sqs = installed("@aws-sdk/client-sqs");
 const ses = installed("@aws-sdk/client-ses");
 const sesv2 = installed("@aws-sdk/client-sesv2");
 const secrets = installed("@aws-sdk/client-secrets-manager");
+const kms = installed("@aws-sdk/client-kms");
 const sts = installed("@aws-sdk/client-sts");
 const { Upload } = installed("@aws-sdk/lib-storage");
 const { getSignedUrl } = installed("@aws-sdk/s3-request-presigner");
@@ -213,6 +214,36 @@ async function secretValues() {
   await assert.rejects(client.send(again), (error) => error instanceof secrets.ResourceExistsException);
 }
 
+async function keys() {
+  const client = new kms.KMSClient();
+  const { KeyMetadata } = await client.send(new kms.CreateKeyCommand({ Description: "by JavaScript" }));
+  assert.ok(KeyMetadata.CreationDate instanceof Date && KeyMetadata.Enabled);
+  await client.send(new kms.CreateAliasCommand({ AliasName: "alias/js", TargetKeyId: KeyMetadata.KeyId }));
+  const EncryptionContext = { tenant: "a" };
+  const made = await client.send(new kms.EncryptCommand({
+    KeyId: "alias/js", Plaintext: Buffer.from("grüße"), EncryptionContext,
+  }));
+  const opened = await client.send(new kms.DecryptCommand({ CiphertextBlob: made.CiphertextBlob, EncryptionContext }));
+  assert.equal(Buffer.from(opened.Plaintext).toString(), "grüße");
+  const without = new kms.DecryptCommand({ CiphertextBlob: made.CiphertextBlob });
+  await assert.rejects(client.send(without), (error) => error instanceof kms.InvalidCiphertextException);
+  const pair = await client.send(new kms.CreateKeyCommand({ KeySpec: "ECC_NIST_P256", KeyUsage: "SIGN_VERIFY" }));
+  const { KeyId } = pair.KeyMetadata;
+  const { PublicKey } = await client.send(new kms.GetPublicKeyCommand({ KeyId }));
+  const { Signature } = await client.send(new kms.SignCommand({
+    KeyId, Message: Buffer.from("message"), SigningAlgorithm: "ECDSA_SHA_256",
+  }));
+  const key = createPublicKey({ key: Buffer.from(PublicKey), format: "der", type: "spki" });
+  assert.ok(verify("sha256", Buffer.from("message"), key, Signature));
+  const names = [];
+  for await (const page of kms.paginateListAliases({ client, pageSize: 1 }, {})) {
+    names.push(...page.Aliases.map((one) => one.AliasName));
+  }
+  assert.deepEqual(names, ["alias/js"]);
+  const absent = new kms.DescribeKeyCommand({ KeyId: "alias/absent" });
+  await assert.rejects(client.send(absent), (error) => error instanceof kms.NotFoundException);
+}
+
 const caller = await new sts.STSClient().send(new sts.GetCallerIdentityCommand({}));
 assert.equal(caller.Account, "000000000000");
 // To an address the SDK speaks path style by itself.
@@ -230,3 +261,4 @@ for (const host of ["s3.localhost", "localhost"]) {
 await queues();
 await mail();
 await secretValues();
+await keys();

@@ -2,6 +2,7 @@
 //! worker that carries move tasks on.
 
 mod bells;
+mod encryption;
 pub mod fuzz;
 mod pages;
 mod receive;
@@ -13,9 +14,11 @@ use crate::protocol::{
     Answer, AwsJson10, AwsQuery, Endpoint, Failure, Form, Names, Protocol, QueryNames, Request,
     Routes,
 };
+use crate::services::kms::Kms;
 use crate::services::{Clock, Host, Operation, Pending, Service, Worker, read_whole};
 use crate::storage::Storage;
 use bells::Bells;
+use encryption::Encrypts;
 use http::Uri;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -110,13 +113,14 @@ pub struct Sqs {
 }
 
 impl Sqs {
-    /// Opens the state.
-    pub fn open(storage: &Storage, clock: &Clock) -> Result<Self, Problem> {
+    /// Opens the state. Keys of encrypted queues are those of `kms`.
+    pub fn open(storage: &Storage, clock: &Clock, kms: &Kms) -> Result<Self, Problem> {
         let host = Host::<State>::open(storage, clock)?;
         let bells = Arc::new(Bells::new(clock));
         let ringing = bells.clone();
         host.watch(move |changes, now| ringing.ring(changes, now));
-        let core = Arc::new(Core { host, bells, stopping: watch::Sender::new(false) });
+        let core =
+            Arc::new(Core { host, bells, kms: kms.clone(), stopping: watch::Sender::new(false) });
         let json = routes::<AwsJson10>(&core, |failure| failure).by_target("AmazonSQS", MODEL);
         let query = routes::<AwsQuery>(&core, in_query).by_action(MODEL);
         Ok(Sqs { core, json, query })
@@ -239,11 +243,12 @@ fn routes<P: Protocol>(core: &Arc<Core>, reword: fn(Failure) -> Failure) -> Rout
     add = add.op::<CreateQueue>().op::<DeleteQueue>().op::<GetQueueUrl>().op::<ListQueues>();
     add = add.op::<GetQueueAttributes>().op::<SetQueueAttributes>().op::<PurgeQueue>();
     add = add.op::<TagQueue>().op::<UntagQueue>().op::<ListQueueTags>();
-    add = add.op::<SendMessage>().op::<DeleteMessage>().op::<ChangeMessageVisibility>();
+    add =
+        add.encrypting::<SendMessage>(NAMES).op::<DeleteMessage>().op::<ChangeMessageVisibility>();
     add = add.op::<CancelMessageMoveTask>().op::<ListMessageMoveTasks>();
     add = add.op::<ListDeadLetterSourceQueues>().op::<AddPermission>().op::<RemovePermission>();
     // The results of batches are called `Successful` in JSON, and each by its own name in XML.
-    add = add.op_called::<SendMessageBatch>(names(|m| match m {
+    add = add.encrypting::<SendMessageBatch>(names(|m| match m {
         "Successful" => Some("SendMessageBatchResultEntry"),
         m => flat(m),
     }));
@@ -273,6 +278,25 @@ impl<P: Protocol> Adding<'_, P> {
         self.op_called::<O>(NAMES)
     }
 
+    /// An operation that needs the queue's key, if it has one.
+    fn encrypting<O>(self, names: Names) -> Self
+    where
+        O: Operation<State = State, Change = Change> + Encrypts,
+        O: DeserializeOwned + Send + Sync + 'static,
+        O::Output: Serialize + Send + Sync + 'static,
+    {
+        let Adding { routes, core, reword } = self;
+        let running = core.clone();
+        let routes = routes.named(names).add(O::NAME, move |operation: O, caller: Arc<Caller>| {
+            let core = running.clone();
+            async move {
+                core.key_works(operation.queue_url(), &caller).await.map_err(reword)?;
+                core.host.run(operation, &caller).await.map_err(reword)
+            }
+        });
+        Adding { routes: routes.named(NAMES), core, reword }
+    }
+
     fn op_called<O>(self, names: Names) -> Self
     where
         O: Operation<State = State, Change = Change> + DeserializeOwned + Send + Sync + 'static,
@@ -291,6 +315,7 @@ impl<P: Protocol> Adding<'_, P> {
 struct Core {
     host: Arc<Host<State>>,
     bells: Arc<Bells>,
+    kms: Kms,
     stopping: watch::Sender<bool>,
 }
 

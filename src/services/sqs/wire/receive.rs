@@ -16,6 +16,7 @@ impl Core {
         receive: ReceiveMessage,
         caller: &Caller,
     ) -> Result<Received, Failure> {
+        self.key_works(&receive.queue_url, caller).await?;
         let first = self.take(receive.clone(), caller).await?;
         if !first.messages.is_empty() || first.wait_s == 0 {
             return Ok(first);
