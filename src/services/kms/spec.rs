@@ -224,6 +224,14 @@ impl Spec {
         }
     }
 
+    /// The kinds that AWS's older name of the member, `CustomerMasterKeySpec`, knows.
+    pub const OF_OLD_MEMBER: &'static [&'static str] = Spec::NAMES.split_at(13).0;
+
+    /// This kind, as far as `CustomerMasterKeySpec` knows it.
+    pub fn by_old_member(self) -> Option<Spec> {
+        Spec::OF_OLD_MEMBER.contains(&self.name()).then_some(self)
+    }
+
     /// Bits of an RSA key.
     pub fn rsa_bits(self) -> Option<usize> {
         match self {
@@ -301,5 +309,6 @@ mod tests {
         }
         assert_eq!(Spec::NAMES.len(), Spec::ALL.len());
         assert_eq!(Spec::of("RSA_1024"), None);
+        assert_eq!(Spec::OF_OLD_MEMBER.last(), Some(&"SM2"));
     }
 }

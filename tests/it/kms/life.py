@@ -65,7 +65,7 @@ def encryption():
     assert len(kms.generate_random(NumberOfBytes=91)["Plaintext"]) == 91
     refused("ValidationException", kms.generate_random, "NumberOfBytes is required.")
     used = kms.get_key_last_usage(KeyId=key["KeyId"])
-    assert used["KeyLastUsage"]["Operation"] == "Decrypt", used
+    assert used["KeyLastUsage"]["Operation"] == "GenerateDataKeyPairWithoutPlaintext", used
 
 
 def asymmetric():

@@ -65,7 +65,7 @@ impl CreateKey {
         check.length("description", self.description.as_ref(), (0, DESCRIPTION_CHARS_MAX));
         check.one_of("keyUsage", self.key_usage.as_ref(), Usage::NAMES);
         let old = self.customer_master_key_spec.as_ref();
-        check.one_of("customerMasterKeySpec", old, Spec::NAMES);
+        check.one_of("customerMasterKeySpec", old, Spec::OF_OLD_MEMBER);
         check.one_of("keySpec", self.key_spec.as_ref(), Spec::NAMES);
         check.one_of("origin", self.origin.as_ref(), Origin::NAMES);
         tags::check(&mut check, self.tags.as_deref());

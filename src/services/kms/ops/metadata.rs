@@ -51,7 +51,8 @@ pub struct KeyMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     expiration_model: Option<&'static str>,
     key_manager: &'static str,
-    customer_master_key_spec: Spec,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_master_key_spec: Option<Spec>,
     key_spec: Spec,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     encryption_algorithms: &'static [EncryptionAlgorithm],
@@ -105,7 +106,7 @@ impl KeyMetadata {
                 None => "KEY_MATERIAL_DOES_NOT_EXPIRE",
             }),
             key_manager: if record.managed { "AWS" } else { "CUSTOMER" },
-            customer_master_key_spec: spec,
+            customer_master_key_spec: spec.by_old_member(),
             key_spec: spec,
             encryption_algorithms: if usage == Usage::EncryptDecrypt {
                 spec.encryption_algorithms()

@@ -24,7 +24,8 @@ pub struct GetPublicKey {
 pub struct PublicKey {
     key_id: String,
     public_key: Blob,
-    customer_master_key_spec: Spec,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_master_key_spec: Option<Spec>,
     key_spec: Spec,
     key_usage: Usage,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -72,7 +73,7 @@ impl Operation for GetPublicKey {
         Ok(PublicKey {
             key_id: key.arn(),
             public_key: Blob(public.to_vec()),
-            customer_master_key_spec: spec,
+            customer_master_key_spec: spec.by_old_member(),
             key_spec: spec,
             key_usage: usage,
             encryption_algorithms: if encrypts { spec.encryption_algorithms() } else { &[] },
