@@ -363,3 +363,20 @@ fn mail_secrets_and_the_rest() {
     assert_eq!(secrets["a"].source, SecretSource::Generate { length: 32 });
     assert_eq!(secrets["b"].source, SecretSource::Value("${OWN} and ${ unclosed".into()));
 }
+
+#[test]
+fn keys_have_material_that_fits_them() {
+    only(
+        "[kms.keys.k]\nmaterial = \"c2hvcnQ=\"\n",
+        "devenv.toml:2:12: `kms.keys.k.material` holds 5 bytes; this spec has 32",
+    );
+    only(
+        "[kms.keys.k]\nmaterial = \"c2hvcnQ\"\n",
+        "devenv.toml:2:12: `kms.keys.k.material` must be base64",
+    );
+    only(
+        "[kms.keys.k]\nalias = \"alias/aws/s3\"\n",
+        "devenv.toml:2:9: `kms.keys.k.alias` must be letters, digits, `/`, `_` and `-`, \
+         not starting with `aws/`",
+    );
+}
