@@ -185,10 +185,9 @@ impl Kms {
     pub async fn key(&self, caller: &Caller, id: &str) -> Result<KnownKey, Failure> {
         self.core.ensure_managed(caller, id).await?;
         self.core.tend().await?;
-        let found = self.core.host.look(|state, _| {
+        self.core.host.look(|state, _| {
             state.find(caller, id, true).map(KnownKey::of).map_err(|error| failure(&error))
-        })?;
-        found
+        })?
     }
 
     /// AWS's own key of `service` (`s3`) in the caller's account and region, made on demand.
