@@ -5,7 +5,7 @@ use super::dispatch::{Dispatch, guarded};
 use super::{pages, serve};
 use crate::base::Problem;
 use crate::protocol::{Answer, streaming};
-use crate::services::{Background, Clock, Services, schemas};
+use crate::services::{Background, Clock, Services, replays, schemas};
 use crate::storage::Storage;
 use axum::Router;
 use std::net::SocketAddr;
@@ -54,7 +54,8 @@ impl Gateway {
         let address =
             listener.local_addr().map_err(|e| Problem::failed("listen", e.to_string()))?;
         make_private_dir(&config.state_dir)?;
-        let storage = Storage::open(&config.state_dir.join("state.db"), &schemas())?;
+        let storage =
+            Storage::open_with(&config.state_dir.join("state.db"), &schemas(), &replays())?;
         let clock = Clock::open(&storage)?;
         let services = Services::open(&storage, &clock, &config.state_dir)?;
         let background = Background::start(services.workers(), &clock);

@@ -5,7 +5,7 @@ use super::{Clock, Operation, ServiceError};
 use crate::base::{Caller, Context, Ids, Millis, Problem};
 use crate::protocol::Failure;
 use crate::storage::rusqlite::{self, Connection, Transaction};
-use crate::storage::{Schema, Storage, StorageError, Ticket};
+use crate::storage::{Counted, Record, ReplayError, Schema, Storage, StorageError, Ticket};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -20,10 +20,31 @@ pub trait Domain: Default + Send + 'static {
     fn load(connection: &Connection) -> rusqlite::Result<Self>;
     /// Writes one change: an exhaustive match.
     fn write(change: &Self::Change, transaction: &Transaction<'_>) -> rusqlite::Result<()>;
+    /// The record by which the journal keeps these changes; none if they go to the tables at once.
+    fn record(_changes: &[Self::Change]) -> Option<Vec<u8>> {
+        None
+    }
+    /// The changes of a record that `record` made.
+    fn recorded(record: &[u8]) -> serde_json::Result<Vec<Self::Change>> {
+        let service = Self::SCHEMA.name;
+        Err(serde::de::Error::custom(format!(
+            "{service} keeps no records ({} bytes)",
+            record.len()
+        )))
+    }
     /// Takes into `next`, which was read anew or is empty, what this process was told and no row holds.
     fn carry_over(&self, _next: &mut Self) {}
     /// Deletes every row.
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()>;
+}
+
+/// Writes what the journal kept of a service's changes, after a crash.
+pub(super) fn replay<D: Domain>(
+    record: &[u8],
+    transaction: &Transaction<'_>,
+) -> Result<(), ReplayError> {
+    let changes = D::recorded(record)?;
+    Ok(changes.iter().try_for_each(|change| D::write(change, transaction))?)
 }
 
 /// Told of an operation's changes and its instant.
@@ -140,9 +161,11 @@ impl<D: Domain> Host<D> {
     }
 
     fn submit(&self, epoch: u64, changes: Vec<D::Change>) -> Ticket {
-        let counted = InFlight::enter(&self.in_flight);
-        self.storage.submit(epoch, move |transaction| {
-            let _leaves_when_dropped = &counted;
+        let counted = Counted::enter(&self.in_flight);
+        let service = D::SCHEMA.name;
+        let bytes = if changes.is_empty() { Some(Vec::new()) } else { D::record(&changes) };
+        let record = bytes.map(|bytes| Record { service, bytes });
+        self.storage.submit_recorded(epoch, record, counted, move |transaction| {
             changes.iter().try_for_each(|change| D::write(change, transaction))
         })
     }
@@ -153,6 +176,7 @@ impl<D: Domain> Host<D> {
         let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
         let epoch = self.storage.epoch();
         if owned.epoch != epoch || poisoned {
+            self.storage.settle().map_err(|e| unavailable(&e))?;
             let mut read = self.storage.read(D::load).map_err(|e| unavailable(&e))?;
             owned.state.carry_over(&mut read);
             owned.state = read;
@@ -160,22 +184,6 @@ impl<D: Domain> Host<D> {
             self.owned.clear_poison();
         }
         Ok(owned)
-    }
-}
-
-/// Counts a submitted job until the writer drops it.
-struct InFlight(Arc<AtomicI64>);
-
-impl InFlight {
-    fn enter(count: &Arc<AtomicI64>) -> InFlight {
-        count.fetch_add(1, Ordering::AcqRel);
-        InFlight(count.clone())
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -24,7 +24,7 @@ pub use background::{Background, Worker};
 pub use clock::{Clock, ClockOrder, ClockView, parse_instant};
 pub use host::{Domain, Host, failure, unavailable};
 pub use outbox::{Call, Outbox};
-pub use registry::{Services, read_whole, schemas};
+pub use registry::{Services, read_whole, replays, schemas};
 
 use crate::base::{Context, Problem};
 use crate::protocol::{Answer, Request};

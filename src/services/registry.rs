@@ -1,11 +1,11 @@
 //! The list of services: a new one is a folder and its lines here.
 
 use super::{
-    Clock, Domain, Outbox, Service, Worker, clock, iam, kms, outbox, s3, secretsmanager, ses, sqs,
-    ssm, sts,
+    Clock, Domain, Outbox, Service, Worker, clock, host, iam, kms, outbox, s3, secretsmanager, ses,
+    sqs, ssm, sts,
 };
 use crate::base::Problem;
-use crate::storage::{Schema, Sealer, Storage};
+use crate::storage::{Replay, Schema, Sealer, Storage};
 use http_body_util::BodyExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -82,6 +82,12 @@ impl Services {
             self.ses.pruner(),
         ]
     }
+}
+
+/// Those whose changes the journal may hold.
+pub fn replays() -> Vec<Replay> {
+    let service = sqs::State::SCHEMA.name;
+    vec![Replay { service, apply: host::replay::<sqs::State> }]
 }
 
 /// The tables of all services.

@@ -1,11 +1,16 @@
-//! One transaction for a group of jobs, on the one connection that writes.
+//! How a group of jobs becomes durable: by one write to the journal if all of them bring a record, by
+//! one transaction on the one connection that writes otherwise.
+//!
+//! The work of journalled jobs is the backlog. It is settled, in one transaction, before any other
+//! work is done, when it is long, and when the keeper comes by.
 //!
 //! A full disk costs the group that meets it, and the reserve. Until there is room again jobs run one
 //! by one: what makes the file grow is refused, what frees space is committed.
 
 use super::error::StorageError;
+use super::journal::{Journal, RECORD_MAX, set_applied};
 use super::reserve::Reserve;
-use super::writer::{Job, lock};
+use super::writer::{Job, Work, lock};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -13,26 +18,37 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Jobs in one transaction at the most; bounds how long the first of them waits.
 const GROUP_MAX: usize = 512;
+/// Jobs of the backlog at which it is settled at once; bounds how long that holds up the others.
+const BACKLOG_MAX: usize = 1024;
+/// Jobs of the backlog whose settling writes about as much as one small transaction.
+const BACKLOG_SHARE: usize = 16;
 
-/// The writing connection, until it is closed.
+/// The writing connection, until it is closed, and the journal before it.
 pub(super) struct Committer {
     connection: Option<Connection>,
-    /// The jobs of the transaction under way; some are left here only by a leader that panicked.
+    /// The jobs under way; some are left here only by a leader that panicked.
     group: Vec<Job>,
+    journal: Journal,
+    /// Work that the journal holds and the state file does not yet.
+    backlog: Vec<Work>,
+    /// An append failed: what it left must be settled over before anything else.
+    must_settle: bool,
 }
 
 impl Committer {
-    pub(super) fn new(connection: Connection) -> Committer {
-        Committer { connection: Some(connection), group: Vec::new() }
+    pub(super) fn new(connection: Connection, journal: Journal) -> Committer {
+        let (group, backlog) = (Vec::new(), Vec::new());
+        Committer { connection: Some(connection), group, journal, backlog, must_settle: false }
     }
 
-    /// Commits the head of `queue`; whether anything was written.
+    /// Makes the head of `queue` durable; how much of it was written to the state file, counted in small
+    /// transactions, or none if there was nothing to do.
     pub(super) fn commit(
         &mut self,
         queue: &Mutex<VecDeque<Job>>,
         epoch: &AtomicU64,
         reserve: &Reserve,
-    ) -> bool {
+    ) -> Option<u64> {
         if !self.group.is_empty() {
             tracing::error!(jobs = self.group.len(), "state file: a commit was broken off");
             epoch.fetch_add(1, Ordering::SeqCst);
@@ -46,15 +62,33 @@ impl Committer {
         // A job of a bygone epoch was rolled back: dropped, it says so.
         self.group.retain(|job| job.epoch >= now);
         if self.group.is_empty() {
-            return false;
+            return None;
         }
-        let Some(connection) = &mut self.connection else {
+        if self.connection.is_none() {
             self.group.drain(..).for_each(|job| job.finish(Err(StorageError::Closed)));
-            return false;
+            return None;
+        }
+        let has_room = reserve.hold();
+        if has_room && self.can_journal() && self.append() {
+            let is_long = self.backlog.len() >= BACKLOG_MAX;
+            return Some(if is_long { self.settle(reserve).unwrap_or(0) } else { 0 });
+        }
+        let settled = match self.settle(reserve) {
+            Ok(settled) => settled,
+            Err(error) => {
+                fail(error, self.group.drain(..), epoch);
+                return None;
+            }
         };
-        if !reserve.hold() {
-            commit_lean(connection, &mut self.group, epoch);
-            return true;
+        self.transact(has_room, epoch, reserve);
+        Some(settled + 1)
+    }
+
+    /// Commits the group in a transaction of its own.
+    fn transact(&mut self, has_room: bool, epoch: &AtomicU64, reserve: &Reserve) {
+        let Some(connection) = &mut self.connection else { return };
+        if !has_room {
+            return commit_lean(connection, &mut self.group, epoch);
         }
         match run_group(connection, &mut self.group) {
             Ok(()) => self.group.drain(..).for_each(|job| job.finish(Ok(()))),
@@ -65,12 +99,65 @@ impl Committer {
                 fail(error, self.group.drain(..), epoch);
             }
         }
+    }
+
+    fn can_journal(&self) -> bool {
+        let size = |job: &Job| job.record.as_ref().map(|r| r.bytes.len());
+        let bytes = self.group.iter().try_fold(0, |sum, job| {
+            size(job).filter(|size| *size <= RECORD_MAX).map(|size| sum + size)
+        });
+        !self.must_settle && bytes.is_some_and(|n| self.journal.fits(n, self.group.len()))
+    }
+
+    /// Makes the group durable in the journal; whether that went well, and nobody waits any more.
+    fn append(&mut self) -> bool {
+        if let Err(error) = self.journal.append(self.group.iter().filter_map(|j| j.record.as_ref()))
+        {
+            // Half of it may stand there: the group's transaction makes its numbers bygone ones.
+            tracing::warn!(%error, "state file: the journal cannot be written");
+            self.must_settle = true;
+            return false;
+        }
+        for job in self.group.drain(..) {
+            let (work, told) = job.part();
+            self.backlog.extend(work);
+            told.finish(Ok(()));
+        }
         true
     }
 
+    /// Brings the state file up to the journal; how much was written, counted in small transactions.
+    pub(super) fn settle(&mut self, reserve: &Reserve) -> rusqlite::Result<u64> {
+        let Some(connection) = &mut self.connection else { return Ok(0) };
+        if self.backlog.is_empty() && !self.must_settle {
+            return Ok(0);
+        }
+        let mut settled = settle(connection, &mut self.backlog, self.journal.last());
+        if let Err(error) = &settled
+            && error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        {
+            // What was acknowledged comes first: it gets the space that was kept.
+            reserve.release();
+            settled = settle(connection, &mut self.backlog, self.journal.last());
+        }
+        if let Err(error) = settled {
+            tracing::error!(%error, jobs = self.backlog.len(), "state file: it stays behind its journal");
+            return Err(error);
+        }
+        let many = self.backlog.len().div_ceil(BACKLOG_SHARE);
+        self.backlog.clear();
+        self.must_settle = false;
+        self.journal.rewind();
+        Ok(many as u64)
+    }
+
     /// Folds the log into the file and closes it; later jobs hear that it is closed.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, reserve: &Reserve) {
+        let settled = self.settle(reserve).is_ok();
         let Some(connection) = self.connection.take() else { return };
+        if settled {
+            self.journal.remove();
+        }
         // A failed checkpoint loses nothing: the log is read again at the next start.
         if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::warn!(%error, "state file: checkpoint at close failed");
@@ -78,10 +165,17 @@ impl Committer {
     }
 }
 
+fn settle(connection: &mut Connection, backlog: &mut [Work], last: u64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    backlog.iter_mut().try_for_each(|work| work(&transaction))?;
+    set_applied(&transaction, last)?;
+    transaction.commit()
+}
+
 fn run_group(connection: &mut Connection, group: &mut [Job]) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in group.iter_mut() {
-        (job.work)(&transaction)?;
+        job.run(&transaction)?;
     }
     transaction.commit()
 }
@@ -115,7 +209,7 @@ fn run_lean(connection: &mut Connection, job: &mut Job) -> rusqlite::Result<()> 
     };
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let before = pages(&transaction)?;
-    (job.work)(&transaction)?;
+    job.run(&transaction)?;
     if pages(&transaction)? > before {
         let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
         return Err(rusqlite::Error::SqliteFailure(full, None));

@@ -1,15 +1,15 @@
-//! The state file's housekeeping, off the path of requests: the log is folded into the file when it is
+//! The state file's housekeeping, off the path of requests: it is brought up to its journal, the log is folded into the file when it is
 //! long or nothing has been written for a while, and what nobody waits for is committed.
 //!
 //! Folding runs on a connection of its own beside the writer, so that nobody waits for the disk. Only
 //! where writers never pause, and the log would grow without end, are they held up for its last part.
 
 use super::open::open_keeper;
-use super::writer::Shared;
+use super::writer::{Shared, lock};
 use crate::base::Problem;
 use rusqlite::Connection;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -29,9 +29,13 @@ const QUIET: Duration = Duration::from_secs(2);
 /// The keeper's thread as others see it.
 #[derive(Default)]
 pub(super) struct Keeper {
-    thread: Mutex<Option<(JoinHandle<()>, Thread)>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// To wake it without the lock.
     handle: std::sync::OnceLock<Thread>,
+    /// What was written to the state file, counted in small transactions.
     writes: AtomicU64,
+    /// How often something became durable, in the journal or the state file.
+    groups: AtomicU64,
     /// Whether the keeper has been told that there are writes to look after.
     awake: AtomicBool,
     stopping: AtomicBool,
@@ -49,8 +53,7 @@ impl Keeper {
                 Problem::failed("thread", format!("the state's keeper cannot start: {e}"))
             })?;
         let _ = self.handle.set(thread.thread().clone());
-        let handle = thread.thread().clone();
-        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some((thread, handle));
+        *lock(&self.thread) = Some(thread);
         Ok(())
     }
 
@@ -59,9 +62,15 @@ impl Keeper {
         self.handle.get().into_iter().for_each(Thread::unpark);
     }
 
-    /// Something was written.
-    pub(super) fn wrote(&self) {
-        self.writes.fetch_add(1, Ordering::Relaxed);
+    /// So much was written, counted in small transactions.
+    pub(super) fn count(&self, writes: u64) {
+        self.writes.fetch_add(writes, Ordering::Relaxed);
+    }
+
+    /// Something became durable, and so much of it was written to the state file.
+    pub(super) fn wrote(&self, writes: u64) {
+        self.count(writes);
+        self.groups.fetch_add(1, Ordering::SeqCst);
         if !self.awake.swap(true, Ordering::AcqRel) {
             self.nudge();
         }
@@ -70,9 +79,8 @@ impl Keeper {
     /// Ends the thread and waits for it.
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((thread, handle)) = thread {
-            handle.unpark();
+        self.nudge();
+        if let Some(thread) = lock(&self.thread).take() {
             let _ = thread.join();
         }
     }
@@ -84,7 +92,7 @@ struct Watch {
     connection: Option<Connection>,
     /// Writes at the last folding, and when it was.
     folded: (u64, Instant),
-    /// Writes at the last look, and since when there are no more.
+    /// Groups at the last look, and since when there are no more.
     seen: (u64, Instant),
 }
 
@@ -109,9 +117,12 @@ impl Watch {
     /// Folds if it is time to; whether there is nothing more to look after.
     fn look(&mut self, shared: &Shared) -> bool {
         let keeper = shared.keeper();
-        let (writes, now) = (keeper.writes.load(Ordering::Relaxed), Instant::now());
-        if writes != self.seen.0 {
-            self.seen = (writes, now);
+        let (groups, now) = (keeper.groups.load(Ordering::SeqCst), Instant::now());
+        // An error is told to whoever needs the file next: the journal keeps what it lacks.
+        let _ = shared.settle();
+        let writes = keeper.writes.load(Ordering::Relaxed);
+        if groups != self.seen.0 {
+            self.seen = (groups, now);
         }
         let quiet = now.duration_since(self.seen.1) >= QUIET;
         let many = writes - self.folded.0 >= GROUPS_MANY;
@@ -125,7 +136,7 @@ impl Watch {
         }
         keeper.awake.store(false, Ordering::SeqCst);
         // A write between the count and the store has nudged nobody.
-        keeper.writes.load(Ordering::SeqCst) == writes || {
+        keeper.groups.load(Ordering::SeqCst) == groups || {
             keeper.awake.store(true, Ordering::SeqCst);
             false
         }

@@ -8,6 +8,9 @@
 mod blobs;
 mod commit;
 mod error;
+mod journal;
+#[cfg(test)]
+mod journal_tests;
 mod keeper;
 mod open;
 mod reserve;
@@ -16,7 +19,8 @@ mod writer;
 
 pub use blobs::{Blobs, Held, NewBlob, Recorded};
 pub use error::StorageError;
+pub use journal::{Record, Replay, ReplayError};
 pub use open::Schema;
 pub use rusqlite;
 pub use sealing::Sealer;
-pub use writer::{Storage, Ticket};
+pub use writer::{Counted, Storage, Ticket};

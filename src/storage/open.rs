@@ -1,6 +1,7 @@
 //! Opening the state file: pragmas, permissions, and each service's schema brought up to date.
 
 use super::error::open_problem;
+use super::journal::SCRIPT;
 use crate::base::Problem;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -107,7 +108,9 @@ fn migrate(connection: &mut Connection, path: &Path, schemas: &[Schema]) -> Resu
         )
         .hint("nothing was changed; move it away, then run `devenv up` again"));
     }
-    let mut wanted: Vec<_> = schemas.iter().map(|s| (s.name.to_owned(), s.scripts.len())).collect();
+    let own = Schema { name: "devenv_journal", scripts: &[SCRIPT] };
+    let schemas = || schemas.iter().chain(std::iter::once(&own));
+    let mut wanted: Vec<_> = schemas().map(|s| (s.name.to_owned(), s.scripts.len())).collect();
     wanted.sort();
     if tables > 0 && stored_versions(connection).map_err(failed)? == wanted {
         return Ok(());
@@ -120,7 +123,7 @@ fn migrate(connection: &mut Connection, path: &Path, schemas: &[Schema]) -> Resu
                service TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;"
         ))
         .map_err(failed)?;
-    for schema in schemas {
+    for schema in schemas() {
         apply_schema(&transaction, path, schema)?;
     }
     transaction.commit().map_err(failed)

@@ -5,12 +5,15 @@
 //! the next group gathers. A ticket first lets other requests have their turn, so that what they submit
 //! goes into the same transaction. The keeper's thread (`keeper.rs`) commits what nobody waits for.
 //!
+//! A job that brings a record of its changes needs no transaction to be durable (`journal.rs`).
+//!
 //! Memory may run ahead of the disk: a service applies an operation first and submits its changes
 //! under the same lock. If a transaction fails, every job submitted under the same epoch fails with
 //! it; services notice the new epoch and reload from disk, which is right.
 
 use super::commit::Committer;
 use super::error::{StorageError, disk_full};
+use super::journal::{self, Journal, Record, Replay};
 use super::keeper::Keeper;
 use super::open::{Schema, open_reader, open_writer};
 use super::reserve::Reserve;
@@ -18,7 +21,7 @@ use crate::base::Problem;
 use rusqlite::{Connection, Transaction};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 
@@ -30,25 +33,66 @@ const TURNS: usize = 2;
 /// Idle read connections kept.
 const READERS_MAX: usize = 8;
 
-type Work = Box<dyn FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
+pub(super) type Work = Box<dyn FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
 
 /// Work that waits for its transaction; dropped without an outcome, it was rolled back.
 pub(super) struct Job {
     pub(super) epoch: u64,
-    pub(super) work: Work,
-    done: Arc<Done>,
+    /// None once the journal has it.
+    work: Option<Work>,
+    /// Its changes for the journal, if that can replay them.
+    pub(super) record: Option<Record>,
+    told: Told,
 }
 
 impl Job {
     /// Tells whoever waits.
     pub(super) fn finish(self, result: Result<(), StorageError>) {
+        self.told.finish(result);
+    }
+
+    pub(super) fn run(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        self.work.as_mut().map_or(Ok(()), |work| work(transaction))
+    }
+
+    /// The work, which the journal holds, and whom to tell so.
+    pub(super) fn part(self) -> (Option<Work>, Told) {
+        (self.work.filter(|_| self.record.is_some_and(|r| !r.bytes.is_empty())), self.told)
+    }
+}
+
+/// Whoever waits for a job, and who counts it until it is done.
+pub(super) struct Told {
+    done: Arc<Done>,
+    _counted: Option<Counted>,
+}
+
+impl Told {
+    pub(super) fn finish(self, result: Result<(), StorageError>) {
         self.done.finish(result);
     }
 }
 
-impl Drop for Job {
+impl Drop for Told {
     fn drop(&mut self) {
         self.done.finish(Err(StorageError::RolledBack));
+    }
+}
+
+/// Counts a submitted job until it is durable or given up.
+pub struct Counted(Arc<AtomicI64>);
+
+impl Counted {
+    /// One more in `count`.
+    pub fn enter(count: &Arc<AtomicI64>) -> Counted {
+        count.fetch_add(1, Ordering::AcqRel);
+        Counted(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -163,11 +207,19 @@ impl Shared {
     pub(super) fn lead(&self, mut writer: MutexGuard<'_, Committer>) {
         let wrote = writer.commit(&self.queue, &self.epoch, &self.reserve);
         drop(writer);
-        if wrote {
-            self.keeper.wrote();
+        if let Some(writes) = wrote {
+            self.keeper.wrote(writes);
         }
-        let next = lock(&self.queue).iter().find_map(|job| lock(&job.done.outcome).waker.take());
+        let next =
+            lock(&self.queue).iter().find_map(|job| lock(&job.told.done.outcome).waker.take());
         next.into_iter().for_each(Waker::wake);
+    }
+
+    /// Brings the state file up to the journal.
+    pub(super) fn settle(&self) -> rusqlite::Result<()> {
+        let settled = lock(&self.writer).settle(&self.reserve)?;
+        self.keeper.count(settled);
+        Ok(())
     }
 
     /// Commits all that waits.
@@ -199,9 +251,18 @@ impl Drop for Shared {
 impl Storage {
     /// Opens the state file `path`, brings its schemas up to date and starts the keeper.
     pub fn open(path: &Path, schemas: &[Schema]) -> Result<Storage, Problem> {
+        Storage::open_with(path, schemas, &[])
+    }
+
+    /// The same, for services some of whose changes the journal may hold.
+    pub fn open_with(
+        path: &Path,
+        schemas: &[Schema],
+        replays: &[Replay],
+    ) -> Result<Storage, Problem> {
         let reserve = Reserve::beside(path);
         // SQLite calls a full disk an I/O error where it meets it while opening.
-        let connection = match open_writer(path, schemas) {
+        let mut connection = match open_writer(path, schemas) {
             Err(_) if reserve.disk_is_full() => {
                 reserve.release();
                 let again = open_writer(path, schemas);
@@ -209,12 +270,14 @@ impl Storage {
             }
             other => other?,
         };
+        let applied = journal::replay(&mut connection, path, replays)?;
+        let journal = Journal::beside(path, applied);
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             epoch: AtomicU64::new(0),
             reserve,
             queue: Mutex::default(),
-            writer: Mutex::new(Committer::new(connection)),
+            writer: Mutex::new(Committer::new(connection, journal)),
             readers: Mutex::default(),
             abandoned: AtomicBool::new(false),
             keeper: Keeper::default(),
@@ -245,8 +308,37 @@ impl Storage {
         epoch: u64,
         work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static,
     ) -> Ticket {
+        self.enqueue(epoch, None, None, Box::new(work))
+    }
+
+    /// The same for changes that a service of this state file can replay from `record`; `work` may run
+    /// again if it failed, and `counted` ends when the changes are durable. What is read from the state
+    /// file shows them only after `settle`.
+    pub fn submit_recorded(
+        &self,
+        epoch: u64,
+        record: Option<Record>,
+        counted: Counted,
+        work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Ticket {
+        self.enqueue(epoch, record, Some(counted), Box::new(work))
+    }
+
+    /// Brings the state file up to all that is acknowledged. Blocks for a transaction at the most.
+    pub fn settle(&self) -> Result<(), StorageError> {
+        Ok(self.shared.settle()?)
+    }
+
+    fn enqueue(
+        &self,
+        epoch: u64,
+        record: Option<Record>,
+        counted: Option<Counted>,
+        work: Work,
+    ) -> Ticket {
         let done = Arc::new(Done::default());
-        let job = Job { epoch, work: Box::new(work), done: done.clone() };
+        let told = Told { done: done.clone(), _counted: counted };
+        let job = Job { epoch, work: Some(work), record, told };
         let waiting = {
             let mut queue = lock(&self.shared.queue);
             queue.push_back(job);
@@ -293,12 +385,18 @@ impl Storage {
         Ok(value)
     }
 
+    /// Runs `act` while nothing is written.
+    #[cfg(test)]
+    pub(super) fn held_up(&self, act: impl FnOnce()) {
+        self.shared.hold_up(act);
+    }
+
     /// Commits what waits, folds the log into the file and closes it. Blocks.
     pub fn close(&self) {
         self.shared.keeper.stop();
         lock(&self.shared.readers).clear();
         self.shared.lead_all();
-        lock(&self.shared.writer).close();
+        lock(&self.shared.writer).close(&self.shared.reserve);
     }
 }
 

@@ -15,6 +15,7 @@ pub mod ops;
 mod queue;
 mod ready;
 mod receipt;
+mod record;
 mod redrive;
 mod settings;
 mod state;

@@ -56,6 +56,14 @@ impl Domain for State {
         Ok(state)
     }
 
+    fn record(changes: &[Change]) -> Option<Vec<u8>> {
+        super::record::record(changes)
+    }
+
+    fn recorded(record: &[u8]) -> serde_json::Result<Vec<Change>> {
+        super::record::changes(record)
+    }
+
     fn carry_over(&self, next: &mut Self) {
         next.cooldowns = self.cooldowns;
     }
