@@ -108,6 +108,35 @@ fn more_than_the_journal_holds_goes_through_it_in_turns() {
     assert_eq!(keys(&open(&path)).len(), 20_000);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_left_waiting_behind_a_settling() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("state.db"));
+    let settling = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let (other, on) = (storage.clone(), settling.clone());
+    let settler = std::thread::spawn(move || {
+        while on.load(Ordering::SeqCst) {
+            other.settle().unwrap();
+        }
+    });
+    let tasks: Vec<_> = (0..16)
+        .map(|task| {
+            let storage = storage.clone();
+            tokio::spawn(async move {
+                for key in 0..200 {
+                    sender().send(&storage, task * 1000 + key).committed().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    settling.store(false, Ordering::SeqCst);
+    settler.join().unwrap();
+    assert_eq!(keys(&storage).len(), 16 * 200);
+}
+
 #[test]
 fn a_record_that_is_too_long_goes_to_the_tables_at_once() {
     let dir = tempfile::tempdir().unwrap();

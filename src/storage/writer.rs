@@ -217,8 +217,11 @@ impl Shared {
 
     /// Brings the state file up to the journal.
     pub(super) fn settle(&self) -> rusqlite::Result<()> {
-        let settled = lock(&self.writer).settle(&self.reserve)?;
-        self.keeper.count(settled);
+        let mut writer = lock(&self.writer);
+        let settled = writer.settle(&self.reserve);
+        // Whoever came meanwhile found the lock taken and waits for a leader.
+        self.lead(writer);
+        self.keeper.count(settled?);
         Ok(())
     }
 
