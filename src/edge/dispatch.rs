@@ -8,7 +8,7 @@ use crate::protocol::{
     Answer, AwsJson10, AwsQuery, BoxError, Credential, Failure, Form, Incoming, Names, Protocol,
     body, sigv4,
 };
-use crate::services::{Clock, Service};
+use crate::services::{Clock, Pending, Service};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
@@ -51,14 +51,25 @@ impl Dispatch {
         self.gate.clock()
     }
 
-    /// Answers an AWS request.
+    /// Answers an AWS request. Only the body and the service are waited for: all between them is done
+    /// by plain functions, since each level of futures is moved as a whole before it runs.
     pub(super) async fn answer(&self, request: Request<impl Arriving>) -> Answer {
         let (parts, body) = request.into_parts();
         let credential = credential_of(&parts);
         let caller = Arc::new(caller_of(&parts, credential.as_ref(), &self.gate));
         let trace = Trace::begin(&parts);
-        let mut answer = match self.route(parts, body, credential, caller.clone()).await {
-            Ok(answer) | Err(answer) => answer,
+        let arrival = self.arrival(parts, credential.as_ref(), caller.clone());
+        let answering = match arrival.limit {
+            // The service reads the body itself, as it arrives.
+            None => self.pass_on(arrival, body),
+            Some(limit) => match collect(body, limit).await {
+                Ok(bytes) => self.hand_over(arrival, bytes),
+                Err(failure) => Err(fail(arrival.known.as_ref(), &failure, &caller)),
+            },
+        };
+        let mut answer = match answering {
+            Ok(answering) => answering.await,
+            Err(answer) => answer,
         };
         if let Some(trace) = trace {
             trace.end(&answer, &caller);
@@ -70,38 +81,47 @@ impl Dispatch {
         answer
     }
 
-    async fn route(
+    /// What the head of a request tells.
+    fn arrival(
         &self,
         mut parts: Parts,
-        body: impl Arriving,
-        credential: Option<Credential>,
+        credential: Option<&Credential>,
         caller: Arc<Caller>,
-    ) -> Result<Answer, Answer> {
+    ) -> Arrival {
         parts.extensions.insert(caller.clone());
         let page = self.by_page(parts.uri.path());
         let is_page = page.is_some();
-        let known = page.or_else(|| classify::by_head(&parts, credential.as_ref()));
-        let limit = known.as_ref().and_then(|t| self.services.get(t.service.as_str()));
-        let limit = match (&known, limit) {
+        let known = page.or_else(|| classify::by_head(&parts, credential));
+        let service = known.as_ref().and_then(|t| self.services.get(t.service.as_str()));
+        let limit = match (&known, service) {
             (Some(_), Some(service)) => service.body_limit(),
             _ => Some(FORM_BYTES_MAX),
         };
-        let Some(limit) = limit else {
-            // The service reads the body itself, as it arrives.
-            let target = known.ok_or_else(|| unknown_form(&caller))?;
-            if !is_page {
-                self.admit(&mut parts, sigv4::Body::Arriving, &target, &caller)?;
-            }
-            let body = body.map_err(Into::into).boxed_unsync();
-            return self.call(&target, Request::from_parts(parts, body), &caller).await;
-        };
-        let bytes = collect(body, limit).await.map_err(|f| fail(known.as_ref(), &f, &caller))?;
+        Arrival { parts, caller, known, is_page, limit }
+    }
+
+    fn pass_on(
+        &self,
+        arrival: Arrival,
+        body: impl Arriving,
+    ) -> Result<Pending<'_, Answer>, Answer> {
+        let Arrival { mut parts, caller, known, is_page, .. } = arrival;
+        let target = known.ok_or_else(|| unknown_form(&caller))?;
+        if !is_page {
+            self.admit(&mut parts, sigv4::Body::Arriving, &target, &caller)?;
+        }
+        let body = body.map_err(Into::into).boxed_unsync();
+        self.call(&target, Request::from_parts(parts, body), &caller)
+    }
+
+    fn hand_over(&self, arrival: Arrival, bytes: Bytes) -> Result<Pending<'_, Answer>, Answer> {
+        let Arrival { mut parts, caller, known, is_page, .. } = arrival;
         let target = self.with_form(known, &mut parts, &bytes, &caller)?;
         if !is_page {
             self.admit(&mut parts, sigv4::Body::Whole(&bytes), &target, &caller)?;
         }
         let body: Incoming = Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
-        self.call(&target, Request::from_parts(parts, body), &caller).await
+        self.call(&target, Request::from_parts(parts, body), &caller)
     }
 
     fn admit(
@@ -156,14 +176,14 @@ impl Dispatch {
         Ok(target)
     }
 
-    async fn call(
+    fn call(
         &self,
         target: &Target,
         request: crate::protocol::Request,
         caller: &Caller,
-    ) -> Result<Answer, Answer> {
+    ) -> Result<Pending<'_, Answer>, Answer> {
         match self.services.get(target.service.as_str()) {
-            Some(service) => Ok(service.call(request).await),
+            Some(service) => Ok(service.call(request)),
             None => {
                 let operation = operation_of(&request);
                 let failure = Failure::no_such_service(&target.service, &operation);
@@ -171,6 +191,16 @@ impl Dispatch {
             }
         }
     }
+}
+
+/// A request before its body is read.
+struct Arrival {
+    parts: Parts,
+    caller: Arc<Caller>,
+    known: Option<Target>,
+    is_page: bool,
+    /// Bytes of its body at the most; none if the service reads it.
+    limit: Option<usize>,
 }
 
 /// A request's line for the log, when somebody reads it.

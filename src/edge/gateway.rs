@@ -5,7 +5,7 @@ use super::dispatch::{Dispatch, guarded};
 use super::{pages, serve};
 use crate::base::Problem;
 use crate::protocol::{Answer, streaming};
-use crate::services::{Background, Clock, Services, replays, schemas};
+use crate::services::{Background, Clock, Pending, Services, replays, schemas};
 use crate::storage::Storage;
 use axum::Router;
 use std::net::SocketAddr;
@@ -108,20 +108,26 @@ impl Edge {
         Edge { dispatch, pages }
     }
 
-    /// Answers a request. The guard stands before every address, devenv's own pages included.
-    pub(super) async fn answer(&self, request: http::Request<hyper::body::Incoming>) -> Answer {
+    /// Answers a request. The guard stands before every address, devenv's own pages included. The
+    /// future is in a box of its own: hyper moves what it is given several times.
+    pub(super) fn answer(
+        self: Arc<Self>,
+        request: http::Request<hyper::body::Incoming>,
+    ) -> Pending<'static, Answer> {
         let (parts, body) = request.into_parts();
         if let Err(refused) = guarded(&parts) {
-            return refused;
+            return Box::pin(std::future::ready(refused));
         }
         let request = http::Request::from_parts(parts, body);
         if !request.uri().path().starts_with("/_") {
-            return self.dispatch.answer(request).await;
+            return Box::pin(async move { self.dispatch.answer(request).await });
         }
-        match self.pages.clone().oneshot(request).await {
-            Ok(answer) => answer.map(streaming),
-            Err(never) => match never {},
-        }
+        Box::pin(async move {
+            match self.pages.clone().oneshot(request).await {
+                Ok(answer) => answer.map(streaming),
+                Err(never) => match never {},
+            }
+        })
     }
 }
 

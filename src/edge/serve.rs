@@ -58,8 +58,8 @@ pub(super) async fn serve(listener: TcpListener, edge: Arc<Edge>, mut stop: watc
         let _ = stream.set_nodelay(true);
         let edge = edge.clone();
         let service = service_fn(move |request| {
-            let edge = edge.clone();
-            async move { Ok::<_, Infallible>(edge.answer(request).await) }
+            let answering = edge.clone().answer(request);
+            async move { Ok::<_, Infallible>(answering.await) }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);

@@ -5,7 +5,9 @@ use super::{Clock, Operation, ServiceError};
 use crate::base::{Caller, Context, Ids, Millis, Problem};
 use crate::protocol::Failure;
 use crate::storage::rusqlite::{self, Connection, Transaction};
-use crate::storage::{Counted, Record, ReplayError, Schema, Storage, StorageError, Ticket};
+use crate::storage::{
+    Brief, Counted, Record, ReplayError, Schema, Storage, StorageError, Ticket, Work,
+};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -24,13 +26,13 @@ pub trait Domain: Default + Send + 'static {
     fn record(_changes: &[Self::Change]) -> Option<Vec<u8>> {
         None
     }
-    /// The changes of a record that `record` made.
-    fn recorded(record: &[u8]) -> serde_json::Result<Vec<Self::Change>> {
-        let service = Self::SCHEMA.name;
-        Err(serde::de::Error::custom(format!(
-            "{service} keeps no records ({} bytes)",
-            record.len()
-        )))
+    /// The changes of a record that `record` made, or why it cannot be read.
+    fn recorded(_record: &[u8]) -> Result<Vec<Self::Change>, String> {
+        Err(format!("{} keeps no records", Self::SCHEMA.name))
+    }
+    /// What a change is to the row that it is about, so that one that lives briefly is never written.
+    fn fate(_change: &Self::Change) -> Fate {
+        Fate::Other
     }
     /// Takes into `next`, which was read anew or is empty, what this process was told and no row holds.
     fn carry_over(&self, _next: &mut Self) {}
@@ -43,8 +45,47 @@ pub(super) fn replay<D: Domain>(
     record: &[u8],
     transaction: &Transaction<'_>,
 ) -> Result<(), ReplayError> {
-    let changes = D::recorded(record)?;
+    let changes = D::recorded(record).map_err(ReplayError::Unreadable)?;
     Ok(changes.iter().try_for_each(|change| D::write(change, transaction))?)
+}
+
+/// What a change is to the row that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The row, and only it, begins here.
+    Made(u64),
+    /// Nothing but this row is written.
+    Written(u64),
+    /// The row, and only it, ends here for good.
+    Deleted(u64),
+    /// About no row, or not only about one.
+    Other,
+}
+
+/// An operation's changes on their way to the tables.
+struct Changes<D: Domain>(Vec<D::Change>);
+
+impl<D: Domain> Work for Changes<D> {
+    fn run(&mut self, transaction: &Transaction<'_>, brief: &Brief) -> rusqlite::Result<()> {
+        let is_brief = |change| match D::fate(change) {
+            Fate::Made(row) | Fate::Written(row) | Fate::Deleted(row) => {
+                brief.holds(D::SCHEMA.name, row)
+            }
+            Fate::Other => false,
+        };
+        let mut written = self.0.iter().filter(|change| !is_brief(change));
+        written.try_for_each(|change| D::write(change, transaction))
+    }
+
+    fn survey(&self, brief: &mut Brief) {
+        for change in &self.0 {
+            match D::fate(change) {
+                Fate::Made(row) => brief.made(D::SCHEMA.name, row),
+                Fate::Deleted(row) => brief.deleted(D::SCHEMA.name, row),
+                Fate::Written(_) | Fate::Other => {}
+            }
+        }
+    }
 }
 
 /// Told of an operation's changes and its instant.
@@ -165,9 +206,7 @@ impl<D: Domain> Host<D> {
         let service = D::SCHEMA.name;
         let bytes = if changes.is_empty() { Some(Vec::new()) } else { D::record(&changes) };
         let record = bytes.map(|bytes| Record { service, bytes });
-        self.storage.submit_recorded(epoch, record, counted, move |transaction| {
-            changes.iter().try_for_each(|change| D::write(change, transaction))
-        })
+        self.storage.submit_recorded(epoch, record, counted, Changes::<D>(changes))
     }
 
     /// The state, loaded anew if a commit failed since.

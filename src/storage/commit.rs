@@ -10,7 +10,7 @@
 use super::error::StorageError;
 use super::journal::{Journal, RECORD_MAX, set_applied};
 use super::reserve::Reserve;
-use super::writer::{Job, Work, lock};
+use super::writer::{Brief, Job, Work, lock};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -30,7 +30,7 @@ pub(super) struct Committer {
     group: Vec<Job>,
     journal: Journal,
     /// Work that the journal holds and the state file does not yet.
-    backlog: Vec<Work>,
+    backlog: Vec<Box<dyn Work>>,
     /// An append failed: what it left must be settled over before anything else.
     must_settle: bool,
 }
@@ -165,9 +165,15 @@ impl Committer {
     }
 }
 
-fn settle(connection: &mut Connection, backlog: &mut [Work], last: u64) -> rusqlite::Result<()> {
+fn settle(
+    connection: &mut Connection,
+    backlog: &mut [Box<dyn Work>],
+    last: u64,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    backlog.iter_mut().try_for_each(|work| work(&transaction))?;
+    let mut brief = Brief::default();
+    backlog.iter().for_each(|work| work.survey(&mut brief));
+    backlog.iter_mut().try_for_each(|work| work.run(&transaction, &brief))?;
     set_applied(&transaction, last)?;
     transaction.commit()
 }

@@ -45,7 +45,7 @@ pub struct Replay {
 pub enum ReplayError {
     /// It is not what this version writes.
     #[error("{0}")]
-    Unreadable(#[from] serde_json::Error),
+    Unreadable(String),
     /// SQLite refused the change.
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),

@@ -11,7 +11,8 @@ const SCHEMA: &[Schema] =
 const REPLAYS: &[Replay] = &[Replay { service: "t", apply: insert_recorded }];
 
 fn insert_recorded(record: &[u8], to: &Transaction<'_>) -> Result<(), ReplayError> {
-    let key: i64 = serde_json::from_slice(record)?;
+    let key: i64 =
+        serde_json::from_slice(record).map_err(|e| ReplayError::Unreadable(e.to_string()))?;
     Ok(insert(key, to)?)
 }
 
@@ -29,7 +30,12 @@ impl Sender {
     fn send(&self, storage: &Storage, key: i64) -> Ticket {
         let record = Record { service: "t", bytes: key.to_string().into_bytes() };
         let counted = Counted::enter(&self.0);
-        storage.submit_recorded(storage.epoch(), Some(record), counted, move |t| insert(key, t))
+        storage.submit_recorded(
+            storage.epoch(),
+            Some(record),
+            counted,
+            move |t: &Transaction<'_>| insert(key, t),
+        )
     }
 }
 
@@ -144,7 +150,8 @@ fn a_record_that_is_too_long_goes_to_the_tables_at_once() {
     let storage = open(&path);
     let long = Record { service: "t", bytes: vec![b'1'; journal::RECORD_MAX + 1] };
     let counted = Counted::enter(&Arc::default());
-    let ticket = storage.submit_recorded(0, Some(long), counted, |t| insert(5, t));
+    let ticket =
+        storage.submit_recorded(0, Some(long), counted, |t: &Transaction<'_>| insert(5, t));
     ticket.committed_blocking().unwrap();
     assert!(!path.with_extension("journal").exists());
     assert_eq!(keys(&storage), [5]);
@@ -206,4 +213,45 @@ fn a_journal_of_an_unknown_service_is_named_and_left_alone() {
         assert!(problem.message.contains("state.journal"), "{}", problem.message);
         assert_eq!(keys(&open(&path)), [1]);
     }
+}
+
+struct Row(i64, bool);
+
+impl Work for Row {
+    fn run(&mut self, to: &Transaction<'_>, brief: &Brief) -> rusqlite::Result<()> {
+        match (brief.holds("t", self.0 as u64), self.1) {
+            (true, _) => Ok(()),
+            (false, true) => insert(self.0, to),
+            (false, false) => to.execute("DELETE FROM t WHERE k=?1", [self.0]).map(drop),
+        }
+    }
+
+    fn survey(&self, brief: &mut Brief) {
+        if self.1 {
+            brief.made("t", self.0 as u64);
+        } else {
+            brief.deleted("t", self.0 as u64);
+        }
+    }
+}
+
+#[test]
+fn a_row_that_lives_briefly_is_never_written_and_an_older_one_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("state.db"));
+    let refuse = "CREATE TRIGGER no BEFORE INSERT ON t WHEN NEW.k=7
+                  BEGIN SELECT RAISE(ABORT, 'written'); END;";
+    storage.submit(0, move |t| t.execute_batch(refuse)).committed_blocking().unwrap();
+    let submit = |row: Row| {
+        let record = Some(Record { service: "t", bytes: b"0".to_vec() });
+        storage.submit_recorded(0, record, Counted::enter(&Arc::default()), row)
+    };
+    submit(Row(1, true)).committed_blocking().unwrap();
+    assert_eq!(keys(&storage), [1]);
+    storage.held_up(|| {
+        for row in [Row(7, true), Row(2, true), Row(7, false), Row(1, false)] {
+            drop(submit(row));
+        }
+    });
+    assert_eq!(keys(&storage), [2]);
 }

@@ -23,4 +23,4 @@ pub use journal::{Record, Replay, ReplayError};
 pub use open::Schema;
 pub use rusqlite;
 pub use sealing::Sealer;
-pub use writer::{Counted, Storage, Ticket};
+pub use writer::{Brief, Counted, Storage, Ticket, Work};

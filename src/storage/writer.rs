@@ -19,7 +19,7 @@ use super::open::{Schema, open_reader, open_writer};
 use super::reserve::Reserve;
 use crate::base::Problem;
 use rusqlite::{Connection, Transaction};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -33,13 +33,50 @@ const TURNS: usize = 2;
 /// Idle read connections kept.
 const READERS_MAX: usize = 8;
 
-pub(super) type Work = Box<dyn FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
+/// What a job does in its transaction.
+pub trait Work: Send {
+    /// Does it; rows of `brief` need not be written.
+    fn run(&mut self, transaction: &Transaction<'_>, brief: &Brief) -> rusqlite::Result<()>;
+    /// Names the rows that it makes and deletes.
+    fn survey(&self, _brief: &mut Brief) {}
+}
+
+impl<F: FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send> Work for F {
+    fn run(&mut self, transaction: &Transaction<'_>, _: &Brief) -> rusqlite::Result<()> {
+        self(transaction)
+    }
+}
+
+/// Rows that are made and deleted within one backlog: the state file never needs to see them.
+#[derive(Default)]
+pub struct Brief {
+    made: HashSet<(&'static str, u64)>,
+    gone: HashSet<(&'static str, u64)>,
+}
+
+impl Brief {
+    /// A service makes this row.
+    pub fn made(&mut self, service: &'static str, row: u64) {
+        self.made.insert((service, row));
+    }
+
+    /// A service deletes this row for good.
+    pub fn deleted(&mut self, service: &'static str, row: u64) {
+        if self.made.contains(&(service, row)) {
+            self.gone.insert((service, row));
+        }
+    }
+
+    /// Whether nothing of this row has to be written.
+    pub fn holds(&self, service: &'static str, row: u64) -> bool {
+        !self.gone.is_empty() && self.gone.contains(&(service, row))
+    }
+}
 
 /// Work that waits for its transaction; dropped without an outcome, it was rolled back.
 pub(super) struct Job {
     pub(super) epoch: u64,
-    /// None once the journal has it.
-    work: Option<Work>,
+    work: Box<dyn Work>,
     /// Its changes for the journal, if that can replay them.
     pub(super) record: Option<Record>,
     told: Told,
@@ -52,12 +89,13 @@ impl Job {
     }
 
     pub(super) fn run(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        self.work.as_mut().map_or(Ok(()), |work| work(transaction))
+        self.work.run(transaction, &Brief::default())
     }
 
-    /// The work, which the journal holds, and whom to tell so.
-    pub(super) fn part(self) -> (Option<Work>, Told) {
-        (self.work.filter(|_| self.record.is_some_and(|r| !r.bytes.is_empty())), self.told)
+    /// The work, if the journal holds anything of it, and whom to tell so.
+    pub(super) fn part(self) -> (Option<Box<dyn Work>>, Told) {
+        let is_kept = self.record.is_some_and(|r| !r.bytes.is_empty());
+        (is_kept.then_some(self.work), self.told)
     }
 }
 
@@ -322,7 +360,7 @@ impl Storage {
         epoch: u64,
         record: Option<Record>,
         counted: Counted,
-        work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static,
+        work: impl Work + 'static,
     ) -> Ticket {
         self.enqueue(epoch, record, Some(counted), Box::new(work))
     }
@@ -337,11 +375,11 @@ impl Storage {
         epoch: u64,
         record: Option<Record>,
         counted: Option<Counted>,
-        work: Work,
+        work: Box<dyn Work>,
     ) -> Ticket {
         let done = Arc::new(Done::default());
         let told = Told { done: done.clone(), _counted: counted };
-        let job = Job { epoch, work: Some(work), record, told };
+        let job = Job { epoch, work, record, told };
         let waiting = {
             let mut queue = lock(&self.shared.queue);
             queue.push_back(job);

@@ -1,13 +1,17 @@
-//! The changes that come with every message, as the journal keeps them: one JSON array a job.
+//! The changes that come with every message, as the journal keeps them: one list a job, in
+//! postcard's compact form, behind the number of that form.
 //!
 //! What is rare (a queue made, purged or deleted, a move task) goes to the tables at once instead.
 
 use super::dedup::Remembered;
-use super::message::{Attributes, Content, Delivery};
+use super::message::{AttributeValue, Content, Delivery};
 use super::state::Change;
 use crate::base::Millis;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+
+/// The form of the records. Any change of the types below changes their bytes, and needs a new number.
+const FORM: u8 = 1;
 
 /// A change, borrowed from the one that is written and owned by the one that is read.
 #[derive(Serialize, Deserialize)]
@@ -48,27 +52,29 @@ struct KeptContent<'a> {
     sender: Cow<'a, str>,
     sent: i64,
     sequence: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    attributes: Option<Cow<'a, Attributes>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attributes: Vec<KeptAttribute<'a>>,
     trace: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     group: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     deduplication: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<Cow<'a, str>>,
 }
+
+/// A user attribute: name, type, text, and base64 of a binary one.
+type KeptAttribute<'a> = (Cow<'a, str>, Cow<'a, str>, Option<Cow<'a, str>>, Option<Cow<'a, str>>);
 
 /// The record of these changes, unless one of them is of the rare kind.
 pub(super) fn record(changes: &[Change]) -> Option<Vec<u8>> {
     let kept: Option<Vec<Kept<'_>>> = changes.iter().map(keep).collect();
-    serde_json::to_vec(&kept?).ok()
+    let bytes = vec![FORM];
+    postcard::to_extend(&kept?, bytes).ok()
 }
 
 /// The changes of a record.
-pub(super) fn changes(record: &[u8]) -> serde_json::Result<Vec<Change>> {
-    let kept: Vec<Kept<'_>> = serde_json::from_slice(record)?;
+pub(super) fn changes(record: &[u8]) -> Result<Vec<Change>, String> {
+    let Some((&FORM, bytes)) = record.split_first() else {
+        return Err(format!("it is not of form {FORM}, which this devenv writes"));
+    };
+    let kept: Vec<Kept<'_>> = postcard::from_bytes(bytes).map_err(|e| e.to_string())?;
     Ok(kept.into_iter().map(change).collect())
 }
 
@@ -112,12 +118,27 @@ fn keep_content(content: &Content) -> KeptContent<'_> {
         sender: Cow::Borrowed(sender),
         sent: sent.0,
         sequence: *sequence,
-        attributes: (!attributes.is_empty()).then_some(Cow::Borrowed(attributes)),
+        attributes: attributes.iter().map(keep_attribute).collect(),
         trace: trace.as_deref().map(Cow::from),
         group: group.as_deref().map(Cow::from),
         deduplication: deduplication.as_deref().map(Cow::from),
         source: source.as_deref().map(Cow::from),
     }
+}
+
+fn keep_attribute<'a>((name, value): (&'a String, &'a AttributeValue)) -> KeptAttribute<'a> {
+    let AttributeValue { data_type, string_value, binary_value } = value;
+    let (text, binary) = (string_value.as_deref(), binary_value.as_deref());
+    (name.into(), data_type.into(), text.map(Cow::from), binary.map(Cow::from))
+}
+
+fn attribute((name, data_type, text, binary): KeptAttribute<'_>) -> (String, AttributeValue) {
+    let value = AttributeValue {
+        data_type: data_type.into_owned(),
+        string_value: text.map(Cow::into_owned),
+        binary_value: binary.map(Cow::into_owned),
+    };
+    (name.into_owned(), value)
 }
 
 fn change(kept: Kept<'_>) -> Change {
@@ -150,7 +171,7 @@ impl KeptContent<'_> {
             message_id: self.message_id,
             md5: super::message::md5_of(&self.body),
             body: self.body.into(),
-            attributes: self.attributes.map(Cow::into_owned).unwrap_or_default(),
+            attributes: self.attributes.into_iter().map(attribute).collect(),
             trace: self.trace.map(Into::into),
             sender: self.sender.into(),
             sent: Millis(self.sent),
@@ -164,7 +185,7 @@ impl KeptContent<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::{AttributeValue, md5_of};
+    use super::super::message::{Attributes, md5_of};
     use super::*;
 
     fn content() -> Content {
@@ -172,7 +193,18 @@ mod tests {
             message_id: u128::MAX - 5,
             body: "\"quoted\" \u{1f4e8}\n".into(),
             md5: md5_of("\"quoted\" \u{1f4e8}\n"),
-            attributes: [("kind".to_owned(), AttributeValue::text("é"))].into(),
+            attributes: [
+                ("kind".to_owned(), AttributeValue::text("é")),
+                (
+                    "bytes".to_owned(),
+                    AttributeValue {
+                        data_type: "Binary.png".into(),
+                        string_value: None,
+                        binary_value: Some("AAE=".into()),
+                    },
+                ),
+            ]
+            .into(),
             trace: Some("Root=1".into()),
             sender: "AIDA".into(),
             sent: Millis(-1),
@@ -226,6 +258,14 @@ mod tests {
         assert_eq!(changes(&record(&all).unwrap()).unwrap(), all);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(mut bytes: Vec<u8>) {
+            bytes.insert(0, FORM);
+            let _ = changes(&bytes);
+        }
+    }
+
     #[test]
     fn a_rare_change_goes_to_the_tables_with_all_beside_it() {
         let mut all = every_frequent_change();
@@ -235,7 +275,10 @@ mod tests {
 
     #[test]
     fn a_record_of_something_else_is_refused() {
-        assert!(changes(br#"[{"Sold":{"row":1}}]"#).is_err());
-        assert!(changes(b"[").is_err());
+        let mut other = record(&every_frequent_change()).unwrap();
+        other[0] += 1;
+        assert!(changes(&other).unwrap_err().contains("form 1"));
+        assert!(changes(&[FORM, 1, 99]).is_err());
+        assert!(changes(&[]).is_err());
     }
 }

@@ -10,7 +10,7 @@ use super::message::{Attributes, Content, Delivery, Message, Place, md5_of};
 use super::queue::{Queue, QueueRecord, position_of, queue_of, row};
 use super::state::{Change, KeptName, State};
 use crate::base::Millis;
-use crate::services::Domain;
+use crate::services::{Domain, Fate};
 use crate::storage::Schema;
 use crate::storage::rusqlite::{self, Connection, Row, Transaction, params};
 use std::collections::HashMap;
@@ -60,8 +60,17 @@ impl Domain for State {
         super::record::record(changes)
     }
 
-    fn recorded(record: &[u8]) -> serde_json::Result<Vec<Change>> {
+    fn recorded(record: &[u8]) -> Result<Vec<Change>, String> {
         super::record::changes(record)
+    }
+
+    fn fate(change: &Change) -> Fate {
+        match change {
+            Change::Sent { row, .. } => Fate::Made(*row),
+            Change::Delivered { row, .. } => Fate::Written(*row),
+            Change::Deleted { row, .. } => Fate::Deleted(*row),
+            _ => Fate::Other,
+        }
     }
 
     fn carry_over(&self, next: &mut Self) {
