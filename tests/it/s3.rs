@@ -92,6 +92,16 @@ fn annotations_and_metadata_configurations() {
 }
 
 #[test]
+fn objects_are_sealed_by_keys_of_kms() {
+    boto3("s3/sealed.py");
+}
+
+#[test]
+fn what_aws_was_recorded_to_answer() {
+    boto3("s3/recorded.py");
+}
+
+#[test]
 fn access_by_policy_and_acl() {
     boto3("s3/access.py");
 }

@@ -234,39 +234,27 @@ fn complete_encryption(element: &mut Element) -> Result<()> {
 }
 
 /// What an encryption document means for new objects.
-pub fn encryption(element: &Element, region: &str, account: &str) -> Encryption {
+pub fn encryption(element: &Element) -> Encryption {
     let rule = element.child("Rule");
     let apply = rule.and_then(|r| r.child("ApplyServerSideEncryptionByDefault"));
     let algorithm = apply.and_then(|a| a.value("SSEAlgorithm")).unwrap_or("AES256");
-    let key = apply.and_then(|a| a.value("KMSMasterKeyID")).filter(|k| !k.is_empty());
+    let key = apply.and_then(|a| a.value("KMSMasterKeyID"));
     let bucket_key = rule.and_then(|r| r.value("BucketKeyEnabled")) == Some("true");
-    encrypted(algorithm, key, bucket_key, region, account)
+    encrypted(algorithm, key, bucket_key)
 }
 
-/// The key id that stands for the AWS-managed key `aws/s3`, which every account has one of.
-const MANAGED_KEY: &str = "5f2b3c1e-0000-4000-8000-617773007333";
+/// Whether a key is the one that stood for AWS's own (`aws/s3`) before there was KMS.
+pub fn is_key_of_old(key: &str) -> bool {
+    key.ends_with(":key/5f2b3c1e-0000-4000-8000-617773007333")
+}
 
 /// Encryption by an algorithm and, for KMS, a key id, alias or ARN.
-pub fn encrypted(
-    algorithm: &str,
-    key: Option<&str>,
-    bucket_key: bool,
-    region: &str,
-    account: &str,
-) -> Encryption {
+pub fn encrypted(algorithm: &str, key: Option<&str>, bucket_key: bool) -> Encryption {
     if algorithm == "AES256" {
         return Encryption::default();
     }
-    let key = match key {
-        Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
-        Some(alias) if alias.starts_with("alias/") => {
-            format!("arn:aws:kms:{region}:{account}:{alias}")
-        }
-        other => {
-            format!("arn:aws:kms:{region}:{account}:key/{}", other.unwrap_or(MANAGED_KEY))
-        }
-    };
-    Encryption { algorithm: algorithm.to_owned(), key: Some(key), bucket_key, customer: None }
+    let key = key.filter(|key| !key.is_empty()).map(str::to_owned);
+    Encryption { algorithm: algorithm.to_owned(), key, bucket_key, ..Encryption::default() }
 }
 
 fn complete_replication(element: &mut Element) -> Result<()> {

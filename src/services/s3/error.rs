@@ -137,6 +137,16 @@ impl Error {
         Self::new(400, "InvalidRequest", message)
     }
 
+    pub(crate) fn conditional_conflict(condition: &'static str, key: &str) -> Self {
+        Self::new(
+            409,
+            "ConditionalRequestConflict",
+            "The conditional request cannot succeed due to a conflicting operation against this resource.",
+        )
+        .with("Condition", condition)
+        .with("Key", key)
+    }
+
     pub(crate) fn precondition_failed(condition: &'static str) -> Self {
         Self::new(
             412,

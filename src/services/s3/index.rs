@@ -99,6 +99,8 @@ pub trait Index: Look {
     fn delete_annotation(&mut self, of: &Version, annotation: &Annotation) -> Result<()>;
     /// Stores an upload.
     fn put_upload(&mut self, upload: &Upload) -> Result<()>;
+    /// Notes with the uploads of a key that its object was deleted.
+    fn disturb(&mut self, bucket: i64, key: &str) -> Result<()>;
     /// Forgets an upload and its parts and releases their bodies.
     fn delete_upload(&mut self, upload: &Upload) -> Result<()>;
     /// Stores a part in place of one with the same number, whose bodies are released.

@@ -206,6 +206,12 @@ impl Index for Memory {
         Ok(())
     }
 
+    fn disturb(&mut self, bucket: i64, key: &str) -> Result<()> {
+        let own = self.uploads.values_mut().filter(|u| u.bucket == bucket && u.key == key);
+        own.for_each(|upload| upload.disturbed = true);
+        Ok(())
+    }
+
     fn delete_upload(&mut self, upload: &Upload) -> Result<()> {
         for part in self.parts(&upload.id, 0, usize::MAX)? {
             self.release(&part.extents);

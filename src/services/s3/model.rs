@@ -42,6 +42,9 @@ pub struct Bucket {
 pub struct Settings {
     /// Versioning.
     pub versioning: Versioning,
+    /// The MFA flag, once it was set: kept and shown, nobody is asked for a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mfa_delete: Option<bool>,
     /// Created with object lock.
     pub object_lock: bool,
     /// How new objects are said to be encrypted, where no header says otherwise.
@@ -55,9 +58,12 @@ pub struct Settings {
 pub struct Encryption {
     /// `AES256`, `aws:kms` or `aws:kms:dsse`.
     pub algorithm: String,
-    /// The key's ARN, for KMS.
+    /// For KMS: of an object the key's ARN; of a bucket the key as it was named, none for AWS's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Whether KMS knew the key when the object was written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_kms: bool,
     /// Whether an S3 bucket key is used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bucket_key: bool,
@@ -68,7 +74,15 @@ pub struct Encryption {
 
 impl Default for Encryption {
     fn default() -> Self {
-        Encryption { algorithm: "AES256".into(), key: None, bucket_key: false, customer: None }
+        let (algorithm, key, customer) = ("AES256".into(), None, None);
+        Encryption { algorithm, key, of_kms: false, bucket_key: false, customer }
+    }
+}
+
+impl Encryption {
+    /// Whether it is by a key of KMS.
+    pub fn is_kms(&self) -> bool {
+        self.algorithm.starts_with("aws:kms")
     }
 }
 
@@ -241,6 +255,8 @@ pub struct Upload {
     pub attributes: Attributes,
     /// The checksum asked for: algorithm, and whether over the whole object.
     pub checksum: Option<(Algorithm, bool)>,
+    /// Whether the object of this key was deleted since, for which a conditional completion conflicts.
+    pub disturbed: bool,
 }
 
 /// A version that waits for its replicas.

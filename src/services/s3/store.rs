@@ -59,6 +59,7 @@ pub const SCHEMA: Schema = Schema {
           checksum TEXT NOT NULL, extents TEXT NOT NULL,
           PRIMARY KEY(bucket, key, ord, name)) WITHOUT ROWID;
     ",
+    "ALTER TABLE s3_uploads ADD COLUMN disturbed INTEGER NOT NULL DEFAULT 0;",
     ],
 };
 
@@ -257,6 +258,7 @@ fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
         id: row.get(3)?,
         attributes: parsed(row, 4)?,
         checksum: parsed(row, 5)?,
+        disturbed: row.get(6)?,
     })
 }
 
@@ -383,7 +385,7 @@ impl Look for Store<'_> {
 
     fn upload(&self, bucket: i64, key: &str, id: &str) -> Result<Option<Upload>> {
         self.one(
-            "SELECT bucket, key, initiated, id, attributes, checksum FROM s3_uploads
+            "SELECT bucket, key, initiated, id, attributes, checksum, disturbed FROM s3_uploads
              WHERE bucket=?1 AND key=?2 AND id=?3",
             params![bucket, key, id],
             upload,
@@ -392,7 +394,7 @@ impl Look for Store<'_> {
 
     fn uploads(&self, bucket: i64, after: &UploadPlace, limit: usize) -> Result<Vec<Upload>> {
         self.all(
-            "SELECT bucket, key, initiated, id, attributes, checksum FROM s3_uploads
+            "SELECT bucket, key, initiated, id, attributes, checksum, disturbed FROM s3_uploads
              WHERE bucket=?1 AND (key, initiated, id)>(?2, ?3, ?4)
              ORDER BY key, initiated, id LIMIT ?5",
             params![bucket, after.key, after.initiated, after.id, limit as i64],
@@ -551,17 +553,23 @@ impl Index for Store<'_> {
 
     fn put_upload(&mut self, upload: &Upload) -> Result<()> {
         self.run(
-            "INSERT INTO s3_uploads VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO s3_uploads VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
                 upload.bucket,
                 upload.key,
                 upload.initiated.0,
                 upload.id,
                 json(&upload.attributes),
-                json(&upload.checksum)
+                json(&upload.checksum),
+                upload.disturbed
             ],
         )
         .map(drop)
+    }
+
+    fn disturb(&mut self, bucket: i64, key: &str) -> Result<()> {
+        let sql = "UPDATE s3_uploads SET disturbed=1 WHERE bucket=?1 AND key=?2";
+        self.run(sql, params![bucket, key]).map(drop)
     }
 
     fn delete_upload(&mut self, upload: &Upload) -> Result<()> {

@@ -50,7 +50,7 @@ impl Script {
     }
 
     fn versioning(&mut self, index: &mut impl Index, versioning: Versioning) {
-        let setting = Setting::Versioning(versioning);
+        let setting = Setting::Versioning(versioning, None);
         let configure = Configure { bucket: "bucket".into(), setting };
         configure.apply(index, &mut self.context()).unwrap();
     }

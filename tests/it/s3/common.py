@@ -20,6 +20,11 @@ def client(region="us-east-1", key="test", endpoint=ENDPOINT, **config):
         aws_access_key_id=key, aws_secret_access_key="test", config=Config(**config))
 
 
+def kms(region="us-east-1"):
+    return boto3.client("kms", endpoint_url=ENDPOINT, region_name=region, aws_access_key_id="test",
+                        aws_secret_access_key="test", config=Config(retries={"max_attempts": 1}))
+
+
 s3 = client()
 
 

@@ -3,7 +3,7 @@
 import json
 
 import requests
-from common import ENDPOINT, refused, s3, same
+from common import ENDPOINT, kms, refused, s3, same
 
 B = "configured"
 s3.create_bucket(Bucket=B)
@@ -27,12 +27,13 @@ for code, call in [
     refused("NoSuchBucket", 404, call, Bucket="nowhere")
 
 # Encryption shows on new objects.
+sealing = kms().create_key()["KeyMetadata"]
 s3.put_bucket_encryption(**at, ServerSideEncryptionConfiguration={"Rules": [{
-    "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "11111111-2222-3333-4444-555555555555"},
+    "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": sealing["KeyId"]},
     "BucketKeyEnabled": True}]})
 put = s3.put_object(**at, Key="k", Body=b"x")
 same((put["ServerSideEncryption"], put["SSEKMSKeyId"], put["BucketKeyEnabled"]),
-     ("aws:kms", "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555", True))
+     ("aws:kms", sealing["Arn"], True))
 same(s3.head_object(**at, Key="k")["SSEKMSKeyId"], put["SSEKMSKeyId"])
 same(s3.put_object(**at, Key="k", Body=b"x", ServerSideEncryption="AES256")["ServerSideEncryption"], "AES256")
 s3.delete_bucket_encryption(**at)

@@ -36,6 +36,12 @@ def data(pieces):
     return whole
 
 
+def note_of(note):
+    """Text of an annotation: a number and a size."""
+    number, size = note
+    return (f"{number:08d}" * (size // 8 + 1))[:size].encode()
+
+
 def load():
     if os.path.exists(MODEL):
         with open(MODEL) as file:
@@ -67,13 +73,21 @@ def apply(model, op):
     elif kind == "versioning":
         model["versioning"] = op["status"]
     elif kind in ("put", "copy"):
-        write(model, key, {"pieces": op["pieces"], "marker": False})
+        more = {name: copy.deepcopy(op[name]) for name in ("tag", "notes") if name in op}
+        write(model, key, {"pieces": op["pieces"], "marker": False, **more})
     elif kind == "delete" and model["versioning"] is None:
         versions.clear()
     elif kind == "delete":
         write(model, key, {"pieces": [], "marker": True})
+    elif kind == "delete_many":
+        for one in op["keys"]:
+            apply(model, {"op": "delete", "key": one})
     elif kind == "delete_version":
         versions[:] = [v for v in versions if v["id"] != op["id"]]
+    elif kind == "tag":
+        versions[0]["tag"] = op["tag"]
+    elif kind == "annotate":
+        versions[0].setdefault("notes", {})[op["name"]] = op["note"]
     elif kind == "begin":
         model["uploads"][NEW] = {"key": key, "parts": {}}
     elif kind == "part":
@@ -98,6 +112,13 @@ def held():
             body = b"" if marker else s3.get_object(Bucket=B, Key=key, VersionId=version)["Body"].read()
             digest = hashlib.md5(body).hexdigest()
             entry = {"id": version, "marker": marker, "digest": digest, "size": len(body), "latest": latest}
+            if not marker:
+                of = {"Bucket": B, "Key": key, "VersionId": version}
+                tags = s3.get_object_tagging(**of)["TagSet"]
+                names = [a["AnnotationName"] for a in s3.list_object_annotations(**of).get("Annotations", [])]
+                entry["tag"] = tags[0]["Value"] if tags else None
+                entry["notes"] = {name: hashlib.md5(s3.get_object_annotation(
+                    **of, AnnotationName=name)["AnnotationPayload"].read()).hexdigest() for name in names}
             found["keys"].setdefault(key, []).append(entry)
     listed = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=B, PaginationConfig={"PageSize": 2}):
@@ -126,13 +147,17 @@ def adopt(model, found):
         left = set(theirs) - {v["id"] for v in versions}
         if len(versions) != len(theirs) or len(fresh) != len(left):
             return False
+        # One operation makes one version of a key, so there is no doubt which id is whose.
         for version, given in zip(fresh, left):
             version["id"] = given
         for at, version in enumerate(versions):
             there = theirs.get(version["id"])
             if there is None or there["marker"] != version["marker"] or there["latest"] != (at == 0):
                 return False
-            if not version["marker"] and there["digest"] != digest(version["pieces"]):
+            if version["marker"]:
+                continue
+            notes = {name: hashlib.md5(note_of(note)).hexdigest() for name, note in version.get("notes", {}).items()}
+            if (there["digest"], there["tag"], there["notes"]) != (digest(version["pieces"]), version.get("tag"), notes):
                 return False
     new = set(found["uploads"]) - set(model["uploads"])
     if NEW in model["uploads"] and len(new) == 1:
@@ -174,15 +199,25 @@ def choose(model):
     key = rng.choice(KEYS)
     versions = [(k, v) for k, vs in model["keys"].items() for v in vs]
     readable = [(k, vs[0]) for k, vs in model["keys"].items() if not vs[0]["marker"]]
-    kind = rng.choices(["put", "delete", "delete_version", "copy", "multipart", "versioning"],
-                       [10, 4, 4, 3, 5, 1])[0]
+    kind = rng.choices(["put", "delete", "delete_many", "delete_version", "copy", "multipart", "versioning", "tag", "annotate"],
+                       [10, 3, 2, 4, 3, 5, 1, 2, 3])[0]
     if kind == "delete_version" and versions:
         key, version = rng.choice(versions)
         return {"op": kind, "key": key, "id": version["id"]}
     if kind == "copy" and readable:
         source, version = rng.choice(readable)
         if source != key:
-            return {"op": kind, "key": key, "source": source, "pieces": version["pieces"]}
+            more = {name: version[name] for name in ("tag", "notes") if version.get(name)}
+            return {"op": kind, "key": key, "source": source, "pieces": version["pieces"], **more}
+    if kind == "tag" and readable:
+        model["next"] += 1
+        return {"op": kind, "key": rng.choice(readable)[0], "tag": str(model["next"])}
+    if kind == "annotate" and readable:
+        model["next"] += 1
+        return {"op": kind, "key": rng.choice(readable)[0], "name": rng.choice(["n", "m.2"]),
+                "note": [model["next"], rng.choice([1, 3000, 100_000])]}
+    if kind == "delete_many":
+        return {"op": kind, "keys": rng.sample(KEYS, 3)}
     if kind == "versioning":
         return {"op": kind, "status": rng.choice(["Enabled", "Suspended"])}
     if kind == "multipart":
@@ -209,8 +244,15 @@ def send(model, op):
         return s3.copy_object(**where, CopySource={"Bucket": B, "Key": op["source"]}).get("VersionId")
     if kind == "delete":
         return s3.delete_object(**where).get("VersionId")
+    if kind == "delete_many":
+        gone = s3.delete_objects(Bucket=B, Delete={"Objects": [{"Key": key} for key in op["keys"]]})
+        return {d["Key"]: d.get("DeleteMarkerVersionId") for d in gone["Deleted"]}
     if kind == "delete_version":
         s3.delete_object(**where, VersionId=op["id"])
+    if kind == "tag":
+        s3.put_object_tagging(**where, Tagging={"TagSet": [{"Key": "t", "Value": op["tag"]}]})
+    if kind == "annotate":
+        s3.put_object_annotation(**where, AnnotationName=op["name"], AnnotationPayload=note_of(op["note"]))
     if kind == "versioning":
         s3.put_bucket_versioning(Bucket=B, VersioningConfiguration={"Status": op["status"]})
     if kind == "begin":
@@ -230,10 +272,10 @@ def send(model, op):
 
 def happened(model, op, given):
     apply(model, op)
-    for versions in model["keys"].values():
+    for key, versions in model["keys"].items():
         for version in versions:
             if version["id"] == NEW:
-                version["id"] = given
+                version["id"] = given[key] if op["op"] == "delete_many" else given
     if NEW in model["uploads"]:
         model["uploads"][given] = model["uploads"].pop(NEW)
 

@@ -1,6 +1,6 @@
 """A bucket that the profile declared: every setting as the Put operations would have stored it."""
 
-from common import s3, same
+from common import kms, s3, same
 
 at = {"Bucket": "declared"}
 same(s3.get_bucket_versioning(**at)["Status"], "Enabled")
@@ -18,6 +18,8 @@ same((queue["QueueArn"], queue["Filter"]["Key"]["FilterRules"]),
 same(s3.get_bucket_tagging(**at)["TagSet"], [{"Key": "team", "Value": "clinic"}])
 same(s3.get_bucket_policy_status(**at)["PolicyStatus"]["IsPublic"], True)
 same(s3.get_public_access_block(**at)["PublicAccessBlockConfiguration"]["BlockPublicPolicy"], False)
+key = kms().create_key()["KeyMetadata"]
+kms().create_alias(AliasName="alias/epicenter", TargetKeyId=key["KeyId"])
 put = s3.put_object(**at, Key="k", Body=b"x")
 same((put["ServerSideEncryption"], put["SSEKMSKeyId"]),
-     ("aws:kms", "arn:aws:kms:us-east-1:000000000000:alias/epicenter"))
+     ("aws:kms", key["Arn"]))

@@ -8,7 +8,7 @@ import time
 
 import boto3
 
-from common import ENDPOINT, client, refused, s3, same
+from common import ENDPOINT, client, kms, refused, s3, same
 
 B = "locked"
 at = {"Bucket": B}
@@ -163,7 +163,7 @@ same(told["ObjectRestore:Completed"]["glacierEventData"]["restoreEventData"]["li
 assert s3.head_object(**cold)["Restore"].startswith('ongoing-request="false", expiry-date="')
 same(s3.get_object(**cold)["Body"].read(), b"cold")
 refused("InvalidObjectState", 403, s3.restore_object, **plain, RestoreRequest={"Days": 1})
-arn = "arn:aws:kms:us-east-1:000000000000:key/5f2b3c1e-0000-4000-8000-000000000001"
+arn = kms().create_key()["KeyMetadata"]["Arn"]
 s3.update_object_encryption(**plain, ObjectEncryption={"SSEKMS": {"KMSKeyArn": arn, "BucketKeyEnabled": True}})
 same(s3.head_object(**plain)["SSEKMSKeyId"], arn)
 

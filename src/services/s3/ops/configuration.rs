@@ -20,8 +20,8 @@ pub struct Configure {
 /// A setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting {
-    /// PutBucketVersioning.
-    Versioning(Versioning),
+    /// PutBucketVersioning, and its MFA flag where it is given.
+    Versioning(Versioning, Option<bool>),
     /// A document of this kind.
     Put(String, String),
     /// PutBucketEncryption: the document and what it means.
@@ -41,7 +41,7 @@ impl Configure {
         let settings = &mut bucket.settings;
         let mut new_rules = false;
         match self.setting {
-            Setting::Versioning(versioning) => {
+            Setting::Versioning(versioning, mfa) => {
                 if settings.object_lock && versioning == Versioning::Suspended {
                     return Err(Error::new(
                         409,
@@ -58,6 +58,7 @@ impl Configure {
                     ));
                 }
                 settings.versioning = versioning;
+                settings.mfa_delete = mfa.or(settings.mfa_delete);
             }
             Setting::Put(kind, document) => {
                 check_state(settings.versioning, &kind)?;

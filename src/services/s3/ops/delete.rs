@@ -117,6 +117,7 @@ pub(super) fn erase(
     context: &mut Context<'_>,
 ) -> Result<()> {
     index.delete_version(version)?;
+    index.disturb(bucket.id, &version.key)?;
     notify(index, context, bucket, event)?;
     lifecycle::written(index, bucket, context.now)
 }

@@ -5,6 +5,7 @@
 
 use crate::services::s3::error::Result;
 use crate::services::s3::index::{Look, Place};
+use crate::services::s3::limits::PAGE_MAX;
 use crate::services::s3::model::Version;
 use crate::services::s3::names::after_prefix;
 
@@ -13,7 +14,7 @@ const SPARE_ROWS: usize = 16;
 /// Rows fetched at once at the most.
 const ROWS_MAX: usize = 256;
 /// Rows fetched behind a common prefix: most of what comes next may be leapt over again.
-pub(crate) const ROWS_BEHIND_PREFIX: usize = 4;
+const ROWS_BEHIND_PREFIX: usize = 4;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +81,61 @@ pub(crate) fn common_prefix<'a>(key: &'a str, prefix: &str, delimiter: &str) -> 
 /// The smallest key behind `key`.
 pub(crate) fn behind(key: &str) -> String {
     format!("{key}\0")
+}
+
+/// A place in an order of rows that a listing shows one by one.
+pub(super) trait Order: Sized {
+    /// What is listed.
+    type Row;
+    /// Its key.
+    fn key(row: &Self::Row) -> &str;
+    /// Whether a row was leapt over by this place.
+    fn leaps(&self, row: &Self::Row) -> bool;
+    /// Before every row of `key`.
+    fn before_key(key: &str) -> Self;
+    /// Right behind a row.
+    fn behind(row: &Self::Row) -> Self;
+}
+
+/// The page of what `rows` hands out from a place on, so many at a time.
+pub(super) fn walk<O: Order, T>(
+    (prefix, delimiter, max): (&str, &str, usize),
+    mut from: O,
+    rows: impl Fn(&O, usize) -> Result<Vec<O::Row>>,
+    mut item: impl FnMut(O::Row) -> T,
+) -> Result<Page<T>> {
+    let mut page = Page { entries: Vec::new(), truncated: false };
+    let mut ahead = if delimiter.is_empty() { PAGE_MAX } else { ROWS_BEHIND_PREFIX };
+    loop {
+        let wanted = (max + 1 - page.entries.len()).min(ahead).max(1);
+        let found = rows(&from, wanted)?;
+        let last_rows = found.len() < wanted;
+        ahead = (ahead * 2).min(PAGE_MAX);
+        for row in found {
+            if from.leaps(&row) {
+                continue;
+            }
+            if !O::key(&row).starts_with(prefix) {
+                return Ok(page);
+            }
+            if page.entries.len() == max {
+                page.truncated = max > 0;
+                return Ok(page);
+            }
+            if let Some(common) = common_prefix(O::key(&row), prefix, delimiter) {
+                page.entries.push(Entry::Prefix(common.to_owned()));
+                let Some(next) = after_prefix(common) else { return Ok(page) };
+                from = O::before_key(&next);
+                ahead = ROWS_BEHIND_PREFIX;
+                continue;
+            }
+            from = O::behind(&row);
+            page.entries.push(Entry::Item(item(row)));
+        }
+        if last_rows {
+            return Ok(page);
+        }
+    }
 }
 
 impl ListObjects {

@@ -3,10 +3,9 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html>
 
-use super::list::{Entry, Page, ROWS_BEHIND_PREFIX, common_prefix};
+use super::list::{Order, Page, common_prefix, walk};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, UploadPlace};
-use crate::services::s3::limits::PAGE_MAX;
 use crate::services::s3::model::{Part, Upload};
 use crate::services::s3::names::after_prefix;
 
@@ -28,50 +27,21 @@ pub struct ListUploads {
 impl ListUploads {
     /// The page of `bucket`.
     pub fn apply(&self, index: &impl Look, bucket: i64) -> Result<Page<Upload>> {
-        let mut page = Page { entries: Vec::new(), truncated: false };
-        let Some(start) = self.start(index, bucket)? else { return Ok(page) };
-        let mut after = start.max(before_key(&self.prefix));
-        let mut ahead = if self.delimiter.is_empty() { PAGE_MAX } else { ROWS_BEHIND_PREFIX };
-        loop {
-            let wanted = (self.max + 1 - page.entries.len()).min(ahead).max(1);
-            let rows = index.uploads(bucket, &after, wanted)?;
-            let last_rows = rows.len() < wanted;
-            ahead = (ahead * 2).min(PAGE_MAX);
-            for row in rows {
-                if row.key < after.key {
-                    continue;
-                }
-                if !row.key.starts_with(&self.prefix) {
-                    return Ok(page);
-                }
-                if page.entries.len() == self.max {
-                    page.truncated = self.max > 0;
-                    return Ok(page);
-                }
-                if let Some(common) = common_prefix(&row.key, &self.prefix, &self.delimiter) {
-                    page.entries.push(Entry::Prefix(common.to_owned()));
-                    let Some(next) = after_prefix(common) else { return Ok(page) };
-                    after = before_key(&next);
-                    ahead = ROWS_BEHIND_PREFIX;
-                    continue;
-                }
-                let (key, id) = (row.key.clone(), row.id.clone());
-                after = UploadPlace { key, initiated: row.initiated.0, id };
-                page.entries.push(Entry::Item(row));
-            }
-            if last_rows {
-                return Ok(page);
-            }
-        }
+        let Some(start) = self.start(index, bucket)? else {
+            return Ok(Page { entries: Vec::new(), truncated: false });
+        };
+        let from = start.max(UploadPlace::before_key(&self.prefix));
+        let filter = (self.prefix.as_str(), self.delimiter.as_str(), self.max);
+        walk(filter, from, |after, limit| index.uploads(bucket, after, limit), |upload| upload)
     }
 
     fn start(&self, index: &impl Look, bucket: i64) -> Result<Option<UploadPlace>> {
         if self.key_marker.is_empty() {
-            return Ok(Some(before_key(&self.prefix)));
+            return Ok(Some(UploadPlace::before_key(&self.prefix)));
         }
         if self.upload_marker.is_empty() {
             if let Some(common) = common_prefix(&self.key_marker, &self.prefix, &self.delimiter) {
-                return Ok(after_prefix(common).map(|next| before_key(&next)));
+                return Ok(after_prefix(common).map(|next| UploadPlace::before_key(&next)));
             }
             let key = self.key_marker.clone();
             return Ok(Some(UploadPlace { key, initiated: i64::MAX, id: String::new() }));
@@ -84,13 +54,28 @@ impl ListUploads {
                 self.upload_marker.as_str(),
             ));
         };
-        let (key, id) = (upload.key, upload.id);
-        Ok(Some(UploadPlace { key, initiated: upload.initiated.0, id }))
+        Ok(Some(UploadPlace::behind(&upload)))
     }
 }
 
-fn before_key(key: &str) -> UploadPlace {
-    UploadPlace { key: key.to_owned(), initiated: i64::MIN, id: String::new() }
+impl Order for UploadPlace {
+    type Row = Upload;
+
+    fn key(row: &Upload) -> &str {
+        &row.key
+    }
+
+    fn leaps(&self, row: &Upload) -> bool {
+        row.key < self.key
+    }
+
+    fn before_key(key: &str) -> Self {
+        UploadPlace { key: key.to_owned(), initiated: i64::MIN, id: String::new() }
+    }
+
+    fn behind(row: &Upload) -> Self {
+        UploadPlace { key: row.key.clone(), initiated: row.initiated.0, id: row.id.clone() }
+    }
 }
 
 /// ListParts: the upload, its parts behind `after`, and whether there are more.

@@ -2,11 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html>
 
-use super::list::{Entry, Page, ROWS_BEHIND_PREFIX, behind, common_prefix};
+use super::list::{Order, Page, behind, common_prefix, walk};
 use super::objects::{check_version_id, kept_id};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, Place};
-use crate::services::s3::limits::PAGE_MAX;
 use crate::services::s3::model::Version;
 use crate::services::s3::names::after_prefix;
 
@@ -28,42 +27,21 @@ pub struct ListObjectVersions {
 impl ListObjectVersions {
     /// The page of `bucket`: versions, and whether each is its key's newest.
     pub fn apply(&self, index: &impl Look, bucket: i64) -> Result<Page<(Version, bool)>> {
-        let mut page = Page { entries: Vec::new(), truncated: false };
-        let Some(mut from) = self.start(index, bucket)? else { return Ok(page) };
+        let Some(from) = self.start(index, bucket)? else {
+            return Ok(Page { entries: Vec::new(), truncated: false });
+        };
         let mut before = (from.order > i64::MIN).then(|| from.key.clone());
-        let mut ahead = if self.delimiter.is_empty() { PAGE_MAX } else { ROWS_BEHIND_PREFIX };
-        loop {
-            let wanted = (self.max + 1 - page.entries.len()).min(ahead).max(1);
-            let rows = index.versions(bucket, &from, wanted)?;
-            let last_rows = rows.len() < wanted;
-            ahead = (ahead * 2).min(PAGE_MAX);
-            for row in rows {
-                if (row.key.as_str(), row.order) < (from.key.as_str(), from.order) {
-                    continue;
-                }
-                if !row.key.starts_with(&self.prefix) {
-                    return Ok(page);
-                }
-                if page.entries.len() == self.max {
-                    page.truncated = self.max > 0;
-                    return Ok(page);
-                }
-                if let Some(common) = common_prefix(&row.key, &self.prefix, &self.delimiter) {
-                    page.entries.push(Entry::Prefix(common.to_owned()));
-                    let Some(after) = after_prefix(common) else { return Ok(page) };
-                    from = Place::at(after);
-                    ahead = ROWS_BEHIND_PREFIX;
-                    continue;
-                }
-                from = Place { key: row.key.clone(), order: row.order + 1 };
-                let newest = before.as_deref() != Some(row.key.as_str());
-                before = Some(row.key.clone());
-                page.entries.push(Entry::Item((row, newest)));
-            }
-            if last_rows {
-                return Ok(page);
-            }
-        }
+        let filter = (self.prefix.as_str(), self.delimiter.as_str(), self.max);
+        walk(
+            filter,
+            from,
+            |from, limit| index.versions(bucket, from, limit),
+            |version| {
+                let newest = before.as_deref() != Some(version.key.as_str());
+                before = Some(version.key.clone());
+                (version, newest)
+            },
+        )
     }
 
     fn start(&self, index: &impl Look, bucket: i64) -> Result<Option<Place>> {
@@ -94,5 +72,25 @@ impl ListObjectVersions {
         };
         let first = Place::at(self.prefix.as_str());
         Ok(Some(if place.key < first.key { first } else { place }))
+    }
+}
+
+impl Order for Place {
+    type Row = Version;
+
+    fn key(row: &Version) -> &str {
+        &row.key
+    }
+
+    fn leaps(&self, row: &Version) -> bool {
+        (row.key.as_str(), row.order) < (self.key.as_str(), self.order)
+    }
+
+    fn before_key(key: &str) -> Self {
+        Place::at(key)
+    }
+
+    fn behind(row: &Version) -> Self {
+        Place { key: row.key.clone(), order: row.order + 1 }
     }
 }

@@ -11,7 +11,9 @@ use crate::services::s3::conditions::WriteConditions;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Index, Look, existing};
 use crate::services::s3::limits::{OBJECT_BYTES_MAX, PART_BYTES_MIN, PART_NUMBER_MAX};
-use crate::services::s3::model::{Attributes, Blob, Bucket, Extent, ObjectPart, Part, Upload};
+use crate::services::s3::model::{
+    Attributes, Blob, Bucket, Extent, ObjectPart, Part, Upload, Version,
+};
 use crate::services::s3::names::check_key;
 use std::collections::BTreeMap;
 
@@ -49,6 +51,7 @@ impl CreateUpload {
             initiated: context.now,
             attributes,
             checksum: self.checksum,
+            disturbed: false,
         };
         index.put_upload(&upload)?;
         lifecycle::written(index, &bucket, context.now)?;
@@ -175,6 +178,7 @@ impl CompleteUpload {
         let upload = find_upload(index, &bucket, &self.key, &self.upload)?;
         let newest = index.newest(bucket.id, &self.key)?;
         self.conditions.check(&self.key, newest.as_ref())?;
+        self.check_conflict(&upload, newest.as_ref())?;
         let parts = self.chosen(index, &upload)?;
         let size: u64 = parts.iter().map(|p| p.size).sum();
         if size > OBJECT_BYTES_MAX {
@@ -209,6 +213,17 @@ impl CompleteUpload {
         let version = write(index, context, &bucket, &self.key, content)?;
         index.delete_upload(&upload)?;
         Ok(Stored::of(&bucket, version))
+    }
+
+    /// A condition that holds now is still refused if the object changed while the upload was under way.
+    fn check_conflict(&self, upload: &Upload, newest: Option<&Version>) -> Result<()> {
+        let since = newest.is_some_and(|version| version.modified > upload.initiated);
+        let condition = match &self.conditions {
+            WriteConditions { matches: Some(_), .. } if since => "If-Match",
+            WriteConditions { absent: true, .. } if since || upload.disturbed => "If-None-Match",
+            _ => return Ok(()),
+        };
+        Err(Error::conditional_conflict(condition, &self.key))
     }
 
     /// The parts that the request names, as they were uploaded.

@@ -61,7 +61,7 @@ fn is_for(rule: &Element, version: &Version) -> bool {
     let markers = enabled(rule, "DeleteMarkerReplication") && !filter.has_tags();
     // Rules of the first version of the schema, without `Filter`, take delete markers along.
     let markers = markers || rule.child("Filter").is_none();
-    let kms = version.attributes.encryption.algorithm.starts_with("aws:kms") && !version.marker;
+    let kms = version.attributes.encryption.is_kms() && !version.marker;
     let takes_kms = rule
         .child("SourceSelectionCriteria")
         .is_some_and(|criteria| enabled(criteria, "SseKmsEncryptedObjects"));

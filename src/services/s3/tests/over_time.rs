@@ -343,7 +343,7 @@ fn replicas_have_the_id_the_date_and_the_bytes_of_their_source() {
         index.newest(bucket.id, key).unwrap().map(|v| v.attributes.replication)
     };
     assert_eq!(status(&index, "bucket", "r/a").as_deref(), Some(replication::FAILED));
-    let setting = Setting::Versioning(Versioning::Enabled);
+    let setting = Setting::Versioning(Versioning::Enabled, None);
     let configure = Configure { bucket: "target".into(), setting };
     configure.apply(&mut index, &mut script.context()).unwrap();
     let source = script.put(&mut index, "r/a", "y");

@@ -171,8 +171,7 @@ pub(super) fn encryption(head: &Head) -> Result<Option<Encryption>> {
     }
     let key = head.header("x-amz-server-side-encryption-aws-kms-key-id");
     let bucket_key = head.header("x-amz-server-side-encryption-bucket-key-enabled");
-    let (region, account) = (&head.caller.region, &head.caller.account);
-    Ok(Some(encrypted(algorithm, key, bucket_key == Some("true"), region, account)))
+    Ok(Some(encrypted(algorithm, key, bucket_key == Some("true"))))
 }
 
 /// What the headers of a write say of its checksum.

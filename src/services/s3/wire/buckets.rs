@@ -5,6 +5,7 @@ use super::access::acl_of_headers;
 use super::answer::{document, empty, set};
 use super::head::Head;
 use super::receive::{Plan, receive_document};
+use crate::base::REGIONS;
 use crate::protocol::{Answer, Incoming};
 use crate::services::s3::access::acl::Acl;
 use crate::services::s3::access::check_new_bucket;
@@ -50,7 +51,13 @@ impl S3 {
             let wanted = Element::parse(&text, "CreateBucketConfiguration")?;
             create.location = wanted.value("LocationConstraint").map(str::to_owned);
             if let Some(tags) = wanted.child("Tags").filter(|t| !t.children.is_empty()) {
-                let document = tag_set(&tagging::checked(tag_pairs(tags)?, BUCKET_TAGS_MAX, true)?);
+                let pairs = tag_pairs(tags)?;
+                if pairs.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with("aws:")) {
+                    return Err(Error::invalid_tag(
+                        "User-defined tag keys can't start with \"aws:\". This prefix is reserved for system tags. Remove \"aws:\" from your tag keys and try again.",
+                    ));
+                }
+                let document = tag_set(&tagging::checked(pairs, BUCKET_TAGS_MAX, true)?);
                 create.documents.insert("tagging".into(), document);
             }
         }
@@ -106,9 +113,16 @@ impl S3 {
                 Error::invalid_argument(message, "max-buckets", max)
             })
         });
+        let region = head.param("bucket-region").filter(|r| !r.is_empty());
+        if let Some(region) = region.filter(|region| !REGIONS.contains(region)) {
+            let message = format!("Argument value {region} is not a valid AWS Region");
+            return Err(
+                Error::new(400, "InvalidArgument", message).with("ArgumentName", "bucket-region")
+            );
+        }
         let list = ListBuckets {
             prefix: head.param("prefix").unwrap_or_default().to_owned(),
-            region: head.param("bucket-region").filter(|r| !r.is_empty()).map(str::to_owned),
+            region: region.map(str::to_owned),
             after: decoded.transpose()?.unwrap_or_default(),
             max: max.transpose()?,
         };

@@ -56,13 +56,17 @@ pub(super) async fn document(s3: &S3, kind: &str, head: &Head, body: Incoming) -
             match kind.name {
                 "notification" => return notification(s3, head, element).await,
                 "lifecycle" => return lifecycle(s3, head, element).await,
+                "accelerate" if head.bucket.contains('.') => {
+                    let text = "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names";
+                    return Err(Error::invalid_request(text));
+                }
                 "replication" => check_destinations(s3, &bucket, &element)?,
                 "logging" => check_log_target(s3, &bucket, &element)?,
                 _ => {}
             }
             let setting = match kind.name {
                 "encryption" => {
-                    let meant = documents::encryption(&element, &bucket.region, &bucket.account);
+                    let meant = documents::encryption(&element);
                     Setting::Encryption(element.document(), meant)
                 }
                 "tagging" => {
@@ -226,6 +230,8 @@ pub(super) async fn versioning(s3: &S3, head: &Head, body: Incoming) -> Result<A
             Versioning::Enabled => xml.leaf("Status", "Enabled"),
             Versioning::Suspended => xml.leaf("Status", "Suspended"),
         }
+        let mfa = bucket.settings.mfa_delete.map(|on| if on { "Enabled" } else { "Disabled" });
+        xml.maybe("MfaDelete", mfa);
         return Ok(xml_document(xml.finish()));
     }
     let plan = Plan::read(head)?;
@@ -244,7 +250,13 @@ pub(super) async fn versioning(s3: &S3, head: &Head, body: Incoming) -> Result<A
             ));
         }
     };
-    configure(s3, head, Setting::Versioning(versioning)).await?;
+    let mfa = match wanted.value("MfaDelete") {
+        None => None,
+        Some("Enabled") => Some(true),
+        Some("Disabled") => Some(false),
+        Some(_) => return Err(Error::malformed_xml()),
+    };
+    configure(s3, head, Setting::Versioning(versioning, mfa)).await?;
     Ok(empty(StatusCode::OK))
 }
 

@@ -85,9 +85,10 @@ impl S3 {
             }
         };
         let algorithm = head.header("x-amz-checksum-algorithm").and_then(Algorithm::parse);
+        let bucket = self.bucket(&head.bucket)?;
         let mut copy = CopyObject {
             source_conditions: attributes::read_conditions(head, true),
-            expected: self.source(head, &from)?,
+            expected: self.readable_source(head, &from).await?,
             source: from,
             digests: None,
             bucket: head.bucket.clone(),
@@ -97,7 +98,7 @@ impl S3 {
             replace: replace.then_some(given),
             tags,
             storage_class: attributes::storage_class(head)?,
-            encryption: attributes::encryption(head)?,
+            encryption: self.sealed(&head.caller, &bucket, attributes::encryption(head)?).await?,
             redirect,
             annotations,
             conditions: attributes::write_conditions(head)?,
@@ -119,6 +120,14 @@ impl S3 {
             copy.expected = self.source(head, &copy.source)?;
         }
         Err(changing())
+    }
+
+    /// The same, unless it lies under a key that is no longer to be used.
+    async fn readable_source(&self, head: &Head, from: &Source) -> Result<Version> {
+        let version = self.source(head, from)?;
+        let bucket = self.bucket(&from.bucket)?;
+        self.check_sealed(&head.caller, &bucket, &version.attributes.encryption).await?;
+        Ok(version)
     }
 
     /// The source as it is now, if the conditions on it hold.
@@ -172,7 +181,7 @@ impl S3 {
         let number = part_number(head.param("partNumber").unwrap_or_default())?;
         let upload = self.upload_of(head)?;
         customer::check_part(head, &upload.attributes.encryption)?;
-        let mut expected = self.source(head, &from)?;
+        let mut expected = self.readable_source(head, &from).await?;
         for _ in 0..ATTEMPTS_MAX {
             let (first, length) = match head.header("x-amz-copy-source-range") {
                 Some(text) => {

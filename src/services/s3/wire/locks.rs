@@ -148,12 +148,14 @@ impl S3 {
         let key = kms.value("KMSKeyArn").filter(|arn| arn.starts_with("arn:"));
         let key = key.ok_or_else(Error::malformed_xml)?;
         let bucket_key = kms.value("BucketKeyEnabled") == Some("true");
-        let (region, account) = (&head.caller.region, &head.caller.account);
+        let bucket = self.bucket(&head.bucket)?;
+        let wanted = encrypted("aws:kms", Some(key), bucket_key);
+        let sealed = self.sealed(&head.caller, &bucket, Some(wanted)).await?;
         let update = UpdateEncryption {
             bucket: head.bucket.clone(),
             key: head.key.clone(),
             version: head.param("versionId").map(str::to_owned),
-            encryption: encrypted("aws:kms", Some(key), bucket_key, region, account),
+            encryption: sealed.unwrap_or_default(),
         };
         let version = self.change(&head.caller, move |i, c| update.apply(i, c)).await?;
         Ok(of_version(empty(StatusCode::OK), &version))

@@ -31,6 +31,7 @@ mod presign;
 mod provision;
 mod receive;
 mod routes;
+mod sealed;
 mod stream;
 mod website;
 mod workers;
@@ -47,6 +48,7 @@ use super::model::Bucket;
 use super::store::{Store, WIPE};
 use crate::base::{Caller, Context, Ids, Problem};
 use crate::protocol::{Answer, Incoming, Request};
+use crate::services::kms::Kms;
 use crate::services::sqs::Sqs;
 use crate::services::{Clock, Outbox, Pending, Service};
 use crate::storage::rusqlite::{self, Transaction};
@@ -63,6 +65,7 @@ pub struct S3 {
     blobs: Arc<Blobs>,
     ids: Mutex<Ids>,
     sqs: Arc<Sqs>,
+    kms: Kms,
     outbox: Arc<Outbox>,
     known: Arc<ByHeart>,
     access_logs: Mutex<AccessLogs>,
@@ -75,6 +78,7 @@ impl S3 {
         clock: &Clock,
         state_dir: &Path,
         sqs: &Arc<Sqs>,
+        kms: &Kms,
         outbox: &Arc<Outbox>,
     ) -> std::result::Result<Self, Problem> {
         let blobs = Blobs::open(&state_dir.join("blobs"), storage, recorded)?;
@@ -83,8 +87,9 @@ impl S3 {
             .map_err(|e| Problem::failed("randomness", format!("the kernel gave none: {e}")))?;
         let ids = Mutex::new(Ids::seeded(u64::from_le_bytes(seed)));
         let (storage, clock, known) = (storage.clone(), clock.clone(), Arc::default());
-        let (sqs, outbox, access_logs) = (sqs.clone(), outbox.clone(), Mutex::default());
-        Ok(S3 { storage, clock, blobs, ids, sqs, outbox, known, access_logs })
+        let (sqs, kms, outbox) = (sqs.clone(), kms.clone(), outbox.clone());
+        let access_logs = Mutex::default();
+        Ok(S3 { storage, clock, blobs, ids, sqs, kms, outbox, known, access_logs })
     }
 
     /// Reads the metadata, all of one moment.

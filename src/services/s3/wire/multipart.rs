@@ -33,8 +33,11 @@ fn show_abortion(headers: &mut HeaderMap, bucket: &Bucket, upload: &Upload) {
 
 impl S3 {
     pub(super) async fn create_upload(&self, head: &Head) -> Result<Answer> {
-        let (attributes, encrypted_by_header) = attributes::read(head, self.clock.now())?;
+        let (mut attributes, by_header) = attributes::read(head, self.clock.now())?;
         self.check_write(head, &attributes)?;
+        let bucket = self.bucket(&head.bucket)?;
+        let encrypted_by_header =
+            self.seal(&head.caller, &bucket, &mut attributes, by_header).await?;
         let create = CreateUpload {
             bucket: head.bucket.clone(),
             key: head.key.clone(),
@@ -63,6 +66,8 @@ impl S3 {
         let number = part_number(head.param("partNumber").unwrap_or_default())?;
         let upload = self.upload_of(head)?;
         customer::check_part(head, &upload.attributes.encryption)?;
+        let bucket = self.bucket(&head.bucket)?;
+        self.check_sealed(&head.caller, &bucket, &upload.attributes.encryption).await?;
         check_algorithm(&upload, plan.algorithm())?;
         if let Some((algorithm, _)) = upload.checksum {
             plan.also(algorithm);

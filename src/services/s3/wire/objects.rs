@@ -23,7 +23,7 @@ use crate::services::s3::ops::objects::{Cause, PutObject, find, visible};
 use crate::services::s3::ops::tagging::{self, PutObjectTagging};
 use crate::services::s3::range;
 use crate::services::s3::xml::{Element, Xml};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ struct Wanted {
 
 impl S3 {
     pub(super) async fn put_object(&self, head: &Head, body: Incoming) -> Result<Answer> {
-        let (mut attributes, encrypted_by_header) = attributes::read(head, self.clock.now())?;
+        let (mut attributes, by_header) = attributes::read(head, self.clock.now())?;
         let conditions = attributes::write_conditions(head)?;
         let plan = Plan::read(head)?;
         check_key(&head.key)?;
@@ -64,6 +64,8 @@ impl S3 {
             let newest = self.glance(|index| index.newest(bucket.id, &head.key))?;
             conditions.check(&head.key, newest.as_ref())?;
         }
+        let encrypted_by_header =
+            self.seal(&head.caller, &bucket, &mut attributes, by_header).await?;
         let Received { content, digests, checksum, .. } = receive(&self.blobs, body, &plan).await?;
         attributes.checksum = Some(checksum.clone());
         let put = PutObject {
@@ -101,6 +103,10 @@ impl S3 {
             customer::check(head, customer::Of::Object, &version.attributes.encryption)?;
             conditions.check(&version, now)?;
             let wanted = wanted(head, &version)?;
+            if head.method == Method::GET {
+                let encryption = &version.attributes.encryption;
+                self.check_sealed(&head.caller, &bucket, encryption).await?;
+            }
             if head.method == Method::HEAD {
                 break (version, wanted, Vec::new());
             }
@@ -132,7 +138,8 @@ impl S3 {
         maybe(headers, "x-amz-expiration", expiration.as_deref());
         show_wanted(headers, head, &version, &wanted);
         for (param, name) in OVERRIDES {
-            maybe(headers, name, head.param(param));
+            let Some(value) = head.param(param) else { continue };
+            headers.insert(HeaderName::from_static(name), latin_1(param, value)?);
         }
         if wanted.partial {
             *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -306,6 +313,17 @@ impl S3 {
         }
         Ok(answer)
     }
+}
+
+/// A header's value in ISO 8859-1, as S3 sends it.
+fn latin_1(param: &'static str, value: &str) -> Result<HeaderValue> {
+    let bytes: std::result::Result<Vec<u8>, _> =
+        value.chars().map(|c| u8::try_from(u32::from(c))).collect();
+    let value_of = |bytes: Vec<u8>| HeaderValue::from_bytes(&bytes).ok();
+    bytes.ok().and_then(value_of).ok_or_else(|| {
+        let message = "Header value cannot be represented using ISO-8859-1.";
+        Error::invalid_argument(message, param, value)
+    })
 }
 
 /// What is locked must say what it is.

@@ -170,9 +170,12 @@ impl S3 {
         if policy.is_none() && head.anonymous {
             self.check_anonymous_form(&put)?;
         }
-        let (mut attributes, encrypted_by_header) = attributes::read(&put, self.clock.now())?;
+        let (mut attributes, by_header) = attributes::read(&put, self.clock.now())?;
         tags(&fields, &mut attributes)?;
         self.check_write(&put, &attributes)?;
+        let bucket = self.bucket(&put.bucket)?;
+        let encrypted_by_header =
+            self.seal(&put.caller, &bucket, &mut attributes, by_header).await?;
         let plan = Plan::of_form(&put)?;
         let received = receive(&self.blobs, form.file(), &plan).await?;
         let Received { content, digests, checksum, .. } = received;

@@ -58,7 +58,7 @@ impl S3 {
     ) -> Result<Vec<String>> {
         let mut settings = Vec::new();
         if spec.versioning || spec.object_lock {
-            settings.push(Setting::Versioning(Versioning::Enabled));
+            settings.push(Setting::Versioning(Versioning::Enabled, None));
         }
         if spec.public {
             settings.extend(public(name)?);
@@ -111,7 +111,7 @@ fn setting(key: &str, value: &Value, caller: &Caller) -> Result<Option<Setting>>
         .map_err(|error| Error { message: format!("{key}: {}", error.message).into(), ..error })?;
     Ok(Some(match key {
         "encryption" => {
-            let meant = documents::encryption(&accepted, &caller.region, &caller.account);
+            let meant = documents::encryption(&accepted);
             Setting::Encryption(accepted.document(), meant)
         }
         _ => Setting::Put(kind.name.to_owned(), accepted.document()),
