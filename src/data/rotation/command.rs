@@ -2,9 +2,8 @@
 //! when it ends with 0. Its environment is that of `devenv env`; nothing secret is in its arguments.
 
 use super::Surroundings;
-use super::redacted;
 use crate::base::{Caller, DEFAULT_ACCOUNT};
-use crate::services::secretsmanager::{Called, Event};
+use crate::services::secretsmanager::Event;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::process::Stdio;
 use std::time::Duration;
@@ -23,14 +22,33 @@ pub(super) struct Program<'a> {
     pub(super) argv: &'a [String],
     pub(super) timeout: Duration,
     pub(super) surroundings: &'a Surroundings,
-    /// Hidden in what it printed last.
-    pub(super) values: Vec<String>,
+}
+
+/// Why it failed.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// How it ended.
+    pub(super) how: String,
+    /// What it printed last, as it stands: it may hold the secret.
+    pub(super) words: String,
+}
+
+impl From<String> for Failed {
+    fn from(how: String) -> Failed {
+        Failed { how, words: String::new() }
+    }
 }
 
 /// Calls it with `event`, about a secret of `caller`'s account and region.
-pub(super) async fn call(called: Program<'_>, event: &Event, caller: &Caller) -> Called {
-    let Program { argv, timeout, surroundings, values } = called;
-    let Some((program, arguments)) = argv.split_first() else { return Err("no program".into()) };
+pub(super) async fn call(
+    called: Program<'_>,
+    event: &Event,
+    caller: &Caller,
+) -> Result<(), Failed> {
+    let Program { argv, timeout, surroundings } = called;
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err("no program".to_owned().into());
+    };
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -62,7 +80,7 @@ pub(super) async fn call(called: Program<'_>, event: &Event, caller: &Caller) ->
         group.0 = None;
     }
     drop(group);
-    let status = match ended {
+    let how = match ended {
         Ok(Ok(status)) if status.success() => return Ok(()),
         Ok(Ok(status)) => status.to_string(),
         Ok(Err(e)) => e.to_string(),
@@ -75,10 +93,7 @@ pub(super) async fn call(called: Program<'_>, event: &Event, caller: &Caller) ->
         Some(words) => tokio::time::timeout(OUTPUT_GRACE, words).await.ok().and_then(Result::ok),
         None => None,
     };
-    match words.filter(|words| !words.is_empty()) {
-        Some(words) => Err(format!("{status}: {}", redacted::hide(&words, &values))),
-        None => Err(status),
-    }
+    Err(Failed { how, words: words.unwrap_or_default() })
 }
 
 /// The region and the account of the secret, which need not be the profile's: in them the program finds
@@ -122,7 +137,7 @@ async fn last_words(mut stream: impl AsyncRead + Unpin) -> String {
 mod tests {
     use super::*;
 
-    async fn run(script: &str, timeout_s: u64) -> Called {
+    async fn run(script: &str, timeout_s: u64) -> Result<(), (String, String)> {
         let argv = ["sh", "-c", script].map(str::to_owned);
         let surroundings = Surroundings {
             project: std::env::temp_dir(),
@@ -133,7 +148,6 @@ mod tests {
             argv: &argv,
             timeout: Duration::from_secs(timeout_s),
             surroundings: &surroundings,
-            values: vec!["hunter22".to_owned()],
         };
         let event = Event {
             step: "createSecret",
@@ -141,7 +155,8 @@ mod tests {
             client_request_token: "token".into(),
             rotation_token: "rotation".into(),
         };
-        call(program, &event, &Caller::internal("123456789012", "eu-west-1", "")).await
+        let caller = Caller::internal("123456789012", "eu-west-1", "");
+        call(program, &event, &caller).await.map_err(|failed| (failed.how, failed.words))
     }
 
     #[tokio::test]
@@ -156,17 +171,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_is_told_without_the_secret() {
-        let why = run("echo before >&2; echo 'not hunter22' >&2; exit 3", 60).await.unwrap_err();
-        assert_eq!(why, "exit status: 3: before | not [redacted]");
-        let why = run("exec no-such-program-here", 60).await.unwrap_err();
-        assert!(why.contains("127"), "{why}");
+    async fn a_failure_is_told_with_the_last_words() {
+        let (how, words) = run("seq 9 >&2; echo oh no >&2; exit 3", 60).await.unwrap_err();
+        assert_eq!((how.as_str(), words.as_str()), ("exit status: 3", "8 | 9 | oh no"));
+        let (how, _) = run("exec no-such-program-here", 60).await.unwrap_err();
+        assert!(how.contains("127"), "{how}");
     }
 
     #[tokio::test]
     async fn one_that_does_not_end_is_ended_with_its_children() {
         // The child holds the pipe of the words open: only its end closes it.
-        let why = run("sleep 86400 & echo waiting >&2; wait", 1).await.unwrap_err();
-        assert!(why.starts_with("not done after 1 s"), "{why}");
+        let (how, _) = run("sleep 86400 & echo waiting >&2; wait", 1).await.unwrap_err();
+        assert_eq!(how, "not done after 1 s");
     }
 }

@@ -86,11 +86,17 @@ impl Functions {
     async fn call_declared(&self, rotator: &Rotator, event: &Event, caller: &Caller) -> Called {
         match &rotator.kind {
             RotatorKind::Command(argv) => {
-                let values = redacted::values(&self.secrets, event, caller).await;
                 let surroundings = &self.surroundings;
-                let program =
-                    command::Program { argv, timeout: rotator.timeout, surroundings, values };
-                command::call(program, event, caller).await
+                let program = command::Program { argv, timeout: rotator.timeout, surroundings };
+                let Err(failed) = command::call(program, event, caller).await else {
+                    return Ok(());
+                };
+                if failed.words.is_empty() {
+                    return Err(failed.how);
+                }
+                // What it has put meanwhile counts too.
+                let values = redacted::values(&self.secrets, event, caller).await;
+                Err(format!("{}: {}", failed.how, redacted::hide(&failed.words, &values)))
             }
             RotatorKind::Url(address) => url::call(address, rotator.timeout, event).await,
             RotatorKind::Container(image) => Err(format!(

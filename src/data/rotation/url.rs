@@ -23,12 +23,19 @@ fn post(address: &str, timeout: Duration, event: &Event) -> Called {
         .proxy(None)
         .build();
     let agent = ureq::Agent::new_with_config(config);
+    let shown = shown(address);
     let sent = agent.post(address).send_json(event);
-    // An error of the client names the address and never the event.
-    let mut answer = sent.map_err(|e| format!("cannot call {address}: {e}"))?;
+    let mut answer = sent.map_err(|e| match e {
+        ureq::Error::Io(e) => format!("cannot call {shown}: {e}"),
+        ureq::Error::Timeout(_) => {
+            format!("{shown} has not answered after {} s", timeout.as_secs())
+        }
+        // Others may quote the address.
+        _ => format!("cannot call {shown}"),
+    })?;
     let status = answer.status();
     if !status.is_success() {
-        return Err(format!("{address} answered with {status}"));
+        return Err(format!("{shown} answered with {status}"));
     }
     let function_error = answer.headers().get("x-amz-function-error").is_some();
     let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
@@ -40,4 +47,40 @@ fn post(address: &str, timeout: Duration, event: &Event) -> Called {
         return Err(format!("the function has failed: {}", kind.unwrap_or("it does not say how")));
     }
     Ok(())
+}
+
+/// The address without what may be secret in it: a user, a password, a query.
+fn shown(address: &str) -> String {
+    let Ok(mut url) = url::Url::parse(address) else { return "the address".to_owned() };
+    // An address that has a host can have both taken away.
+    let _ = (url.set_username(""), url.set_password(None));
+    url.set_query(None);
+    url.set_fragment(None);
+    url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_credentials() {
+        assert_eq!(shown("http://ann:pw@h:9000/f?token=t#x"), "http://h:9000/f");
+        assert_eq!(shown("no address"), "the address");
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_told() {
+        let event = Event {
+            step: "testSecret",
+            secret_id: "arn".into(),
+            client_request_token: "token".into(),
+            rotation_token: "rotation".into(),
+        };
+        // A port that is kept for a service that nobody runs any more.
+        let address = "http://u:hunter22@127.0.0.1:1/";
+        let why = call(address, Duration::from_secs(60), &event).await.unwrap_err();
+        assert!(why.starts_with("cannot call http://127.0.0.1:1/"), "{why}");
+        assert!(!why.contains("hunter22"), "{why}");
+    }
 }

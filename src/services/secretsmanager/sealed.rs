@@ -47,7 +47,10 @@ impl fmt::Debug for Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Text(text.into()))
+        // The decoder's own words would quote a value of another type.
+        let text = String::deserialize(deserializer);
+        let text = text.map_err(|_| serde::de::Error::custom("a secret value is not a string"))?;
+        Ok(Text(text.into()))
     }
 }
 
@@ -69,7 +72,8 @@ impl fmt::Debug for Blob {
 
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = String::deserialize(deserializer);
+        let text = text.map_err(|_| serde::de::Error::custom("a blob is not a string"))?;
         let decoded = base64::engine::general_purpose::STANDARD.decode(text.as_bytes());
         // The decoder's own words would quote a byte of the value.
         let bytes = decoded.map_err(|_| serde::de::Error::custom("a blob is not valid base64"))?;
@@ -94,5 +98,12 @@ mod tests {
         assert_eq!(shown, "[redacted] [redacted] [redacted]");
         let bad = serde_json::from_str::<Blob>("\"hunter2!\"").unwrap_err().to_string();
         assert!(!bad.contains("hunter"), "{bad}");
+        for json in ["31337", "[\"hunter2\"]", "{\"hunter2\":1}", "true", "31337.5"] {
+            let text = serde_json::from_str::<Text>(json).unwrap_err().to_string();
+            let blob = serde_json::from_str::<Blob>(json).unwrap_err().to_string();
+            for told in [text, blob] {
+                assert!(!["31337", "hunter2", "true"].iter().any(|v| told.contains(v)), "{told}");
+            }
+        }
     }
 }

@@ -380,3 +380,43 @@ fn keys_have_material_that_fits_them() {
          not starting with `aws/`",
     );
 }
+
+#[test]
+fn rotations_name_functions_that_there_are() {
+    let secret = "[secrets.a]\nvalue = \"x\"\n";
+    only(
+        &format!("{secret}rotation = {{ days = 3 }}\n"),
+        "devenv.toml:3:1: `secrets.a.rotation` needs `rotate` (a built-in function) or `lambda` (one of `rotators`)",
+    );
+    only(
+        &format!(
+            "{secret}rotation = {{ days = 3, lambda = \"by-hnd\" }}\n[rotators.by-hand]\ncommand = \"true\"\n"
+        ),
+        "devenv.toml:3:33: `secrets.a.rotation.lambda` names `by-hnd`, which this profile does not declare; did you mean `by-hand`?",
+    );
+    only(
+        "[rotators.a]\ntimeout = \"1m\"\n",
+        "devenv.toml:1:11: `rotators.a` needs `command`, `url`, `container` or `rotate`",
+    );
+    only(
+        "[rotators.a]\nurl = \"ftp://h\"\n",
+        "devenv.toml:2:7: `rotators.a.url` must begin with `http://` or `https://`",
+    );
+    only(
+        "[rotators.a]\ncommand = [\"true\"]\ncontainer = \"x\"\n",
+        "devenv.toml:3:13: `rotators.a.container` stands beside `command`; a function has one of them",
+    );
+    only(
+        "[rotators.\"a b\"]\ncommand = [\"true\"]\n",
+        "devenv.toml:1:11: the name of a function has 1 to 64 letters, digits, `-` and `_`, as Lambda's",
+    );
+    let profile = good(
+        "[secrets.a]\ngenerate = 9\nrotation = { schedule = \"rate(4 hours)\" }\n\
+         [secrets.b]\ngenerate = 9\nrotation = { days = 1, lambda = \"arn:aws:lambda:us-east-1:000000000000:function:f:live\" }\n\
+         [rotators.f]\ncommand = \"exit 0\"\n",
+    );
+    let function = |name: &str| profile.secrets[name].rotation.as_ref().unwrap().lambda.clone();
+    assert_eq!([function("a"), function("b")], ["random-password", "f"]);
+    let shell = RotatorKind::Command(["sh", "-c", "exit 0"].map(str::to_owned).to_vec());
+    assert_eq!(profile.rotators["f"].kind, shell);
+}

@@ -216,6 +216,10 @@ assert batch["Errors"][0]["ErrorCode"] == "DecryptionFailure", batch["Errors"]
 other = dict(SecretId="with-own-key", KmsKeyId="alias/aws/secretsmanager")
 refused("DecryptionFailure", "KMS key", sm.update_secret, **other)
 kms.create_alias(**named)
+assert sm.get_secret_value(SecretId="with-own-key")["SecretString"] == "v"
+kms.disable_key(KeyId=key)
+refused("DecryptionFailure", "KMS key", sm.get_secret_value, SecretId="with-own-key")
+kms.enable_key(KeyId=key)
 sm.update_secret(SecretId="with-own-key", KmsKeyId="alias/aws/secretsmanager")
 assert sm.get_secret_value(SecretId="with-own-key")["SecretString"] == "v"
 sm.delete_secret(SecretId="with-own-key", ForceDeleteWithoutRecovery=True)
