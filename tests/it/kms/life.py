@@ -242,8 +242,9 @@ def over_time(key, material):
     blob = kms.encrypt(KeyId=turning, Plaintext=b"before")["CiphertextBlob"]
     kms.enable_key_rotation(KeyId=turning, RotationPeriodInDays=90)
     refused("UnsupportedOperationException", kms.enable_key_rotation, KeyId=key)
-    kms.rotate_key_on_demand(KeyId=turning)
+    rotated = kms.rotate_key_on_demand(KeyId=turning)
     status = kms.get_key_rotation_status(KeyId=turning)
+    assert rotated["KeyId"] == status["KeyId"] == kms.describe_key(KeyId=turning)["KeyMetadata"]["Arn"]
     assert status["KeyRotationEnabled"] and status["RotationPeriodInDays"] == 90
     going = new()["KeyId"]
     kms.schedule_key_deletion(KeyId=going, PendingWindowInDays=8)

@@ -191,7 +191,7 @@ impl Operation for GetKeyRotationStatus {
         let rotation = primary.and_then(|at| state.key(&at)).unwrap_or(key).record.rotation;
         Ok(RotationStatus {
             key_rotation_enabled: rotation.is_some(),
-            key_id: key.at.id.clone(),
+            key_id: key.arn(),
             rotation_period_in_days: rotation.map(|r| r.days),
             next_rotation_date: rotation.map(|r| seconds(r.next)),
         })
@@ -207,7 +207,7 @@ pub struct RotateKeyOnDemand {
     pub fresh: Option<Fresh>,
 }
 
-/// The key that was rotated.
+/// The key that was rotated, by its ARN, as recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Rotated {
@@ -261,7 +261,7 @@ impl Operation for RotateKeyOnDemand {
             (_, Some(fresh)) => rotate(state, &at, &fresh, (now, true), changes),
             (_, None) => return Err(Error::Internal("no key material was made")),
         }
-        Ok(Rotated { key_id: at.id })
+        Ok(Rotated { key_id: arn })
     }
 }
 
