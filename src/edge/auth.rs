@@ -3,9 +3,10 @@
 use super::classify::Target;
 use crate::base::{Caller, Millis, Problem, account_of};
 use crate::profile;
-use crate::protocol::Failure;
 use crate::protocol::sigv4::{self, Body, Credentials, Instants, LegacyQuery, Refusal};
+use crate::protocol::{Failure, Form};
 use crate::services::Clock;
+use crate::services::sts::Judge;
 use http::request::Parts;
 use std::sync::Arc;
 
@@ -17,19 +18,16 @@ pub enum Auth {
     Lenient,
     /// Signatures are verified; unsigned requests are refused, but for what S3 opens to everybody.
     Strict,
+    /// The same, and policies say who may do what.
+    Enforce,
 }
 
-/// The gateway's mode for a profile's `auth`. What is not there yet is refused, never left out silently.
+/// The gateway's mode for a profile's `auth`.
 pub fn check_auth(wanted: profile::Auth) -> Result<Auth, Problem> {
     match wanted {
         profile::Auth::Lenient => Ok(Auth::Lenient),
         profile::Auth::Strict => Ok(Auth::Strict),
-        profile::Auth::Enforce => Err(Problem::new(
-            crate::base::Exit::Usage,
-            "auth-enforce",
-            "the profile sets `auth = \"enforce\"`, but policies are not evaluated yet",
-        )
-        .hint("set `auth = \"strict\"` to have signatures verified, or leave `auth` out")),
+        profile::Auth::Enforce => Ok(Auth::Enforce),
     }
 }
 
@@ -38,12 +36,25 @@ pub fn check_auth(wanted: profile::Auth) -> Result<Auth, Problem> {
 pub(super) struct Gate {
     mode: Auth,
     credentials: Arc<dyn Credentials>,
+    judge: Option<Judge>,
     clock: Clock,
 }
 
 impl Gate {
-    pub(super) fn new(mode: Auth, credentials: Arc<dyn Credentials>, clock: Clock) -> Self {
-        Gate { mode, credentials, clock }
+    pub(super) fn new(
+        mode: Auth,
+        credentials: Arc<dyn Credentials>,
+        judge: &Judge,
+        clock: Clock,
+    ) -> Self {
+        let judge = (mode == Auth::Enforce).then(|| judge.clone());
+        judge.iter().for_each(Judge::enforce);
+        Gate { mode, credentials, judge, clock }
+    }
+
+    /// Who knows what callers may, where that is asked.
+    pub(super) fn judge(&self) -> Option<&Judge> {
+        self.judge.as_ref()
     }
 
     /// The virtual clock.
@@ -85,6 +96,10 @@ impl Gate {
         if lenient && !(s3 && is_presigned(parts)) {
             return Ok(());
         }
+        // Who brings a token of somebody else's has no key yet.
+        if brings_token(target, parts) {
+            return Ok(());
+        }
         // S3 itself looks at a URL's validity, by the clock of whoever signed it; here it must only be
         // what was signed.
         let (long_ago, far_ahead) = (Millis(i64::MIN / 4), Millis(i64::MAX / 4));
@@ -121,6 +136,13 @@ fn session_key(parts: &Parts) -> Option<&str> {
     Some(caller.access_key.as_str()).filter(|key| key.starts_with("ASIA"))
 }
 
+/// Whether a request to STS is vouched for by the token that it brings.
+fn brings_token(target: &Target, parts: &Parts) -> bool {
+    let form = parts.extensions.get::<Arc<Form>>().filter(|_| target.service == "sts");
+    let action = form.and_then(|form| form.get("Action"));
+    action == Some("AssumeRoleWithWebIdentity") && !sigv4::is_signed(parts)
+}
+
 fn is_presigned(parts: &Parts) -> bool {
     !parts.headers.contains_key(http::header::AUTHORIZATION)
 }
@@ -146,10 +168,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn enforcement_is_refused_while_it_does_not_exist() {
-        assert_eq!(check_auth(profile::Auth::Strict), Ok(Auth::Strict));
-        let problem = check_auth(profile::Auth::Enforce).unwrap_err();
-        assert_eq!((problem.code, problem.exit.code()), ("auth-enforce", 2));
-        assert!(problem.hint.unwrap().contains("strict"));
+    fn every_mode_of_the_profile_is_one_of_the_gateways() {
+        for (wanted, mode) in [
+            (profile::Auth::Lenient, Auth::Lenient),
+            (profile::Auth::Strict, Auth::Strict),
+            (profile::Auth::Enforce, Auth::Enforce),
+        ] {
+            assert_eq!(check_auth(wanted), Ok(mode));
+        }
     }
 }

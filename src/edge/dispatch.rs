@@ -2,6 +2,7 @@
 
 use super::auth::Gate;
 use super::classify::{self, Target};
+use super::enforce::{self, Stopped};
 use super::guard;
 use crate::base::{Caller, DEFAULT_REGION, Ids};
 use crate::protocol::{
@@ -109,6 +110,7 @@ impl Dispatch {
         let target = known.ok_or_else(|| unknown_form(&caller))?;
         if !is_page {
             self.admit(&mut parts, sigv4::Body::Arriving, &target, &caller)?;
+            self.authorize(&mut parts, None, &target, &caller)?;
         }
         let body = body.map_err(Into::into).boxed_unsync();
         self.call(&target, Request::from_parts(parts, body), &caller)
@@ -119,6 +121,7 @@ impl Dispatch {
         let target = self.with_form(known, &mut parts, &bytes, &caller)?;
         if !is_page {
             self.admit(&mut parts, sigv4::Body::Whole(&bytes), &target, &caller)?;
+            self.authorize(&mut parts, Some(&bytes), &target, &caller)?;
         }
         let body: Incoming = Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
         self.call(&target, Request::from_parts(parts, body), &caller)
@@ -135,6 +138,31 @@ impl Dispatch {
         admitted.map_err(|failure| {
             tracing::debug!(code = %failure.code, service = target.service, "signature refused");
             fail(Some(target), &failure, caller)
+        })
+    }
+
+    /// Under `auth = "enforce"`, asks the policies.
+    fn authorize(
+        &self,
+        parts: &mut Parts,
+        body: Option<&Bytes>,
+        target: &Target,
+        caller: &Caller,
+    ) -> Result<(), Answer> {
+        let service = self.services.get(target.service.as_str());
+        let (Some(service), true) = (service, self.gate.judge().is_some()) else { return Ok(()) };
+        let asked = self.gate.authorize(service.as_ref(), target, parts, body, caller);
+        asked.map_err(|stopped| match stopped {
+            Stopped::Failed(failure) => fail(Some(target), &failure, caller),
+            Stopped::Denied(denial) => {
+                tracing::debug!(service = target.service, "a policy denies");
+                let mut answer =
+                    fail(Some(target), &enforce::denied(target, parts, &denial), caller);
+                if let Ok(message) = HeaderValue::from_str(&denial.encoded) {
+                    answer.headers_mut().insert(enforce::MESSAGE, message);
+                }
+                answer
+            }
         })
     }
 

@@ -61,7 +61,7 @@ impl Gateway {
         let background = Background::start(services.workers(), &clock);
         let dispatch = Dispatch::new(
             services.all(),
-            Gate::new(config.auth, services.sts.credentials(), clock),
+            Gate::new(config.auth, services.sts.credentials(), services.sts.judge(), clock),
         );
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve::serve(listener, Arc::new(Edge::new(dispatch)), stopped));

@@ -4,6 +4,7 @@
 mod auth;
 mod classify;
 mod dispatch;
+mod enforce;
 mod gateway;
 mod guard;
 mod pages;

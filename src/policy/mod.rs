@@ -102,7 +102,13 @@ pub struct Request<'a> {
 /// Entry point of the fuzzer: reads `data` as a policy and asks it things. Must not panic.
 pub fn fuzz(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(policy) = Policy::parse(text, Grammar::Resource) else { return };
+    let grammars = [Grammar::Resource, Grammar::Identity, Grammar::Trust];
+    for policy in grammars.iter().filter_map(|grammar| Policy::parse(text, *grammar).ok()) {
+        ask_things(&policy);
+    }
+}
+
+fn ask_things(policy: &Policy) {
     let keys = Keys::new()
         .with("aws:SourceIp", "127.0.0.1")
         .with("aws:CurrentTime", "2026-11-21T00:00:00Z")
@@ -110,7 +116,7 @@ pub fn fuzz(data: &[u8]) {
     for who in [Who::anonymous(), Who::account("000000000000")] {
         for resource in ["arn:aws:s3:::bucket/key", "*", ""] {
             let request = Request { who: &who, action: "s3:GetObject", resource, keys: &keys };
-            let _ = policy.decide(&request);
+            let _ = (policy.decide(&request), policy.allows_directly(&request));
         }
     }
     let _ = policy.is_public();

@@ -45,7 +45,7 @@ impl Services {
         let sqs = Arc::new(sqs::Sqs::open(storage, clock, &kms)?);
         let outbox = Arc::new(Outbox::new(storage, clock, &sqs));
         let s3 = Arc::new(s3::S3::open(storage, clock, state_dir, &sqs, &kms, &outbox)?);
-        let ssm = Arc::new(ssm::Ssm::open(storage, clock, &secretsmanager, None)?);
+        let ssm = Arc::new(ssm::Ssm::open(storage, clock, &secretsmanager, &kms)?);
         ses.deposit_to(&s3);
         outbox.deliver_objects(Box::new(ses::Deposits::new(&s3, &ses)));
         let iam = Arc::new(iam::Iam::open(storage, clock)?);

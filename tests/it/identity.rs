@@ -1,7 +1,7 @@
 //! Parameter Store, STS and IAM as clients meet them: boto3 and the AWS CLI against one environment,
 //! which is killed in between.
 
-use super::support::{Project, Run, kill_9, python, script};
+use super::support::{Project, Run, kill_9, node, node_modules, python, script};
 use std::path::Path;
 
 /// Runs a script of a service in the environment of `project`.
@@ -18,17 +18,47 @@ fn table(service: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path).to_str().unwrap().to_owned()
 }
 
+/// Neither logs nor the state file hold what a `SecureString` holds, and no log any secret of a key.
+fn nothing_secret_was_written(project: &Project) {
+    let mut waiting = vec![project.path().join(".devenv")];
+    let mut seen = 0;
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let Ok(bytes) = std::fs::read(&path) else { continue };
+        seen += 1;
+        let holds = |secret: &str| bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
+        assert!(!holds("js-s3cret-value"), "{} holds a value", path.display());
+    }
+    assert!(seen > 0, "there is a state file at least");
+}
+
 #[test]
 fn what_clients_were_told_is_there_after_kill_9_and_every_operation_answers() {
     let project = Project::with("extends = \"minimal\"\nport = \"auto\"\n");
     project.up();
     run(&project, "ssm/life.py", &["before"]);
     run(&project, "iam/life.py", &["before"]);
-    for service in ["iam", "ssm"] {
+    run(&project, "iam/sts.py", &["before"]);
+    let mut sdk = project.command(node());
+    sdk.arg(script("iam/sdk.mjs")).env("DEVENV_TEST_NODE_MODULES", node_modules());
+    Run::of(sdk.envs(project.environment())).success();
+    for service in ["iam", "ssm", "sts"] {
         run(&project, "operations.py", &[service, &table(service)]);
     }
     kill_9(project.status()["pid"].as_u64().unwrap() as u32);
     project.up();
+    nothing_secret_was_written(&project);
     run(&project, "ssm/life.py", &["after"]);
     run(&project, "iam/life.py", &["after"]);
+    run(&project, "iam/sts.py", &["after"]);
+}
+
+#[test]
+fn under_enforce_policies_say_who_may_do_what() {
+    let project = Project::with("extends = \"minimal\"\nport = \"auto\"\nauth = \"enforce\"\n");
+    project.up();
+    run(&project, "iam/enforce.py", &[]);
 }

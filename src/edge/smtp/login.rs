@@ -32,7 +32,7 @@ impl Logins {
 
     /// Whether mail needs a login.
     pub(super) fn required(&self) -> bool {
-        self.auth == Auth::Strict
+        self.auth != Auth::Lenient
     }
 
     /// Whoever has said nothing yet.

@@ -42,9 +42,14 @@ impl Denial {
             Verdict::Allowed => String::new(),
         };
         let arn = &subject.arn;
-        let text = format!(
-            "User: {arn} is not authorized to perform: {action} on resource: {resource} {why}"
-        );
+        // SES has words of its own for those who send.
+        let text = if action.starts_with("ses:Send") {
+            format!("User `{arn}' is not authorized to perform `{action}' on resource `{resource}'")
+        } else {
+            format!(
+                "User: {arn} is not authorized to perform: {action} on resource: {resource} {why}"
+            )
+        };
         let items: Vec<Value> = keys
             .iter()
             .map(|(key, values)| {

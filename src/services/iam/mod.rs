@@ -6,6 +6,7 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html>
 
+pub mod asks;
 pub mod documents;
 pub mod limits;
 pub mod managed;

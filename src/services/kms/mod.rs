@@ -6,6 +6,7 @@
 //!
 //! <https://docs.aws.amazon.com/kms/latest/APIReference/Welcome.html>
 
+pub mod asks;
 pub mod blob;
 pub mod bytes;
 pub mod check;

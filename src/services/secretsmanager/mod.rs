@@ -5,6 +5,7 @@
 //!
 //! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/Welcome.html>
 
+pub mod asks;
 pub mod error;
 pub mod filters;
 pub mod limits;

@@ -8,6 +8,7 @@
 //! <https://docs.aws.amazon.com/ses/latest/dg/Welcome.html>
 
 pub mod address;
+pub mod asks;
 pub mod calls;
 pub mod compose;
 pub mod draft;

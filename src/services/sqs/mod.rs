@@ -5,6 +5,7 @@
 //! Invariant: an operation is a function of state, time and ids; waiting (long polls) is in `wire`
 //! alone, and rows are in `store` alone.
 
+pub mod asks;
 mod dedup;
 mod error;
 pub mod inspect;

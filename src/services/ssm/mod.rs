@@ -6,6 +6,7 @@
 //!
 //! <https://docs.aws.amazon.com/systems-manager/latest/userguide/systems-manager-parameter-store.html>
 
+pub mod asks;
 pub mod filters;
 pub mod limits;
 pub mod names;

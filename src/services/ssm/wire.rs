@@ -8,48 +8,38 @@ use super::ops::{Call, Expire, served};
 use super::state::{State, home};
 use crate::base::{Caller, Problem};
 use crate::protocol::{Answer, AwsJson11, Endpoint, Failure, JsonRoutes, Names, Request, Tree};
+use crate::services::kms::Kms;
 use crate::services::model::{Input, read, write};
 use crate::services::secretsmanager::SecretsManager;
 use crate::services::secretsmanager::ops::GetSecretValue;
 use crate::services::{Clock, Host, Pending, Service, read_whole};
 use crate::storage::Storage;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
 
+/// The encryption context of a value: the parameter's ARN.
+const CONTEXT: &str = "PARAMETER_ARN";
+/// Bytes that KMS encrypts at once.
+const PIECE_BYTES: usize = 4096;
+/// Between the pieces of a longer value.
+const PIECES: &str = ".";
 /// Errors bear their bare name.
 const NAMES: Names = Names { error_prefix: "", ..Names::PLAIN };
-
-/// What makes values unreadable for all but the holders of a key: KMS.
-pub trait Vault: Send + Sync {
-    /// The ciphertext of `plain` in base64, bound to the parameter's ARN.
-    fn seal<'a>(
-        &'a self,
-        caller: &'a Caller,
-        key_id: &'a str,
-        arn: &'a str,
-        plain: &'a str,
-    ) -> Pending<'a, Result<String, Failure>>;
-
-    /// The text behind a ciphertext.
-    fn open<'a>(
-        &'a self,
-        caller: &'a Caller,
-        arn: &'a str,
-        sealed: &'a str,
-    ) -> Pending<'a, Result<String, Failure>>;
-}
 
 /// The service.
 pub struct Ssm {
     endpoint: Endpoint,
     host: Arc<Host<State>>,
+    secrets: Arc<SecretsManager>,
 }
 
 /// What the operations work with.
 struct Inner {
     host: Arc<Host<State>>,
     secrets: Arc<SecretsManager>,
-    vault: Option<Arc<dyn Vault>>,
+    kms: Kms,
 }
 
 impl Ssm {
@@ -58,10 +48,11 @@ impl Ssm {
         storage: &Storage,
         clock: &Clock,
         secrets: &Arc<SecretsManager>,
-        vault: Option<Arc<dyn Vault>>,
+        kms: &Kms,
     ) -> Result<Self, Problem> {
         let host = Host::open(storage, clock)?;
-        let inner = Arc::new(Inner { host: host.clone(), secrets: secrets.clone(), vault });
+        let inner =
+            Arc::new(Inner { host: host.clone(), secrets: secrets.clone(), kms: kms.clone() });
         let mut routes = JsonRoutes::<AwsJson11>::new("ssm", NAMES);
         for name in served() {
             let inner = inner.clone();
@@ -72,7 +63,8 @@ impl Ssm {
         }
         static ALL: OnceLock<Vec<&'static str>> = OnceLock::new();
         let all = ALL.get_or_init(|| model().names());
-        Ok(Ssm { endpoint: routes.by_target("AmazonSSM", all), host })
+        let secrets = secrets.clone();
+        Ok(Ssm { endpoint: routes.by_target("AmazonSSM", all), host, secrets })
     }
 }
 
@@ -151,7 +143,7 @@ impl Inner {
         let kept = old.as_ref().and_then(|(_, key)| key.as_deref());
         let key = input.some("KeyId").or(kept).unwrap_or("alias/aws/ssm");
         let arn = names::arn_of(caller, name);
-        let sealed = self.vault()?.seal(caller, key, &arn, input.text("Value")).await?;
+        let sealed = seal(&self.kms, caller, key, &arn, input.text("Value")).await?;
         Ok(Some(sealed))
     }
 
@@ -165,18 +157,13 @@ impl Inner {
             if parameter["Type"] == "SecureString" && parameter["Version"] != 0 {
                 let arn = names::arn_of(caller, parameter["Name"].as_str().unwrap_or_default());
                 let sealed = parameter["Value"].as_str().unwrap_or_default();
-                parameter["Value"] = self.vault()?.open(caller, &arn, sealed).await?.into();
+                parameter["Value"] = open(&self.kms, caller, &arn, sealed).await?.into();
             }
         }
         if let Some(list) = answer.get_mut("Parameters") {
             *list = several.into();
         }
         Ok(())
-    }
-
-    fn vault(&self) -> Result<&dyn Vault, Failure> {
-        let missing = || Failure::not_implemented("ssm", "SecureString");
-        self.vault.as_deref().ok_or_else(missing)
     }
 
     /// A secret as a parameter.
@@ -237,6 +224,48 @@ impl Inner {
     }
 }
 
+/// The ciphertext of `plain` under a key of KMS, bound to the parameter's ARN: pieces of 4096 bytes in
+/// base64, for KMS takes no more at once.
+async fn seal(
+    kms: &Kms,
+    caller: &Caller,
+    key: &str,
+    arn: &str,
+    plain: &str,
+) -> Result<String, Failure> {
+    let context = [(CONTEXT.to_owned(), arn.to_owned())].into();
+    let mut pieces = Vec::new();
+    for piece in plain.as_bytes().chunks(PIECE_BYTES) {
+        let sealed = kms.encrypt(caller, key, &context, piece).await.map_err(in_words)?;
+        pieces.push(STANDARD.encode(sealed.blob));
+    }
+    Ok(pieces.join(PIECES))
+}
+
+/// The text behind a ciphertext.
+async fn open(kms: &Kms, caller: &Caller, arn: &str, sealed: &str) -> Result<String, Failure> {
+    let context = [(CONTEXT.to_owned(), arn.to_owned())].into();
+    let broken = || Failure::new(500, "InternalServerError", "a kept value cannot be read");
+    let mut plain = Vec::new();
+    for piece in sealed.split(PIECES) {
+        let blob = STANDARD.decode(piece).map_err(|_| broken())?;
+        plain.extend(kms.decrypt(caller, &context, &blob).await.map_err(in_words)?.plaintext);
+    }
+    String::from_utf8(plain).map_err(|_| broken())
+}
+
+/// What KMS refuses, as Parameter Store says it: all of it is `InvalidKeyId`.
+fn in_words(failure: Failure) -> Failure {
+    if failure.status >= 500 {
+        return failure;
+    }
+    let text = format!(
+        "{} (Service: AWSKMS; Status Code: 400; Error Code: {})",
+        failure.message, failure.code
+    );
+    Failure::new(400, "InvalidKeyId", text)
+}
+
 impl Service for Ssm {
     fn name(&self) -> &'static str {
         "ssm"
@@ -248,6 +277,21 @@ impl Service for Ssm {
 
     fn call(&self, request: Request) -> Pending<'_, Answer> {
         Box::pin(async move { self.endpoint.call(read_whole(request).await).await })
+    }
+
+    fn asks(
+        &self,
+        asked: &crate::services::access::Asked<'_>,
+    ) -> Result<Vec<crate::services::access::Ask>, Failure> {
+        let own = self.host.look(|state, _| super::asks::asks(state, asked))?;
+        let mut all = own;
+        for id in super::asks::secrets(asked) {
+            let input = json!({"SecretId": id});
+            let (operation, input) = ("GetSecretValue", &input);
+            let read = crate::services::access::Asked { operation, input, ..*asked };
+            all.extend(self.secrets.asks(&read)?);
+        }
+        Ok(all)
     }
 
     fn reset(&self) -> Pending<'_, Result<(), Problem>> {

@@ -107,6 +107,25 @@ def descriptions():
     assert tags() == []
 
 
+def secure_strings():
+    kms = boto3.client("kms", endpoint_url=ENDPOINT)
+    own = kms.create_key()["KeyMetadata"]["KeyId"]
+    ssm.put_parameter(Name="/secure/own", Value="s3cret", Type="SecureString", KeyId=own)
+    ssm.put_parameter(Name="/secure/default", Value="ü" * 4096, Type="SecureString")
+    get = lambda name, **more: ssm.get_parameter(Name=name, **more)["Parameter"]["Value"]
+    assert get("/secure/own", WithDecryption=True) == "s3cret" and get("/secure/own") != "s3cret"
+    assert get("/secure/default", WithDecryption=True) == "ü" * 4096
+    described = ssm.describe_parameters(ParameterFilters=[{"Key": "KeyId", "Values": ["alias/aws/ssm"]}])["Parameters"]
+    assert [(p["Name"], p["KeyId"]) for p in described] == [("/secure/default", "alias/aws/ssm")]
+    ssm.put_parameter(Name="/secure/own", Value="newer", Overwrite=True)
+    both = ssm.get_parameters_by_path(Path="/secure", WithDecryption=True)["Parameters"]
+    assert [p["Value"] for p in both] == ["ü" * 4096, "newer"]
+    history = ssm.get_parameter_history(Name="/secure/own", WithDecryption=True)["Parameters"]
+    assert [(h["Value"], h["KeyId"]) for h in history] == [("s3cret", own), ("newer", own)]
+    refused(lambda: ssm.put_parameter(Name="/secure/x", Value="x", Type="SecureString", KeyId="alias/none"),
+            "InvalidKeyId", "alias/none")
+
+
 def secrets():
     sm = boto3.client("secretsmanager", endpoint_url=ENDPOINT)
     made = sm.create_secret(Name="prod/db", SecretString="s3cret")
@@ -139,6 +158,7 @@ def main():
         refusals()
         labels_and_history()
         descriptions()
+        secure_strings()
         secrets()
         command_line()
     else:
@@ -146,6 +166,7 @@ def main():
         assert [(h["Version"], h["Labels"]) for h in history] == [(1, ["old"]), (2, [])]
         tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId="/app/db/host")["TagList"]
         assert tags == [{"Key": "team", "Value": "a"}]
+        assert ssm.get_parameter(Name="/secure/own", WithDecryption=True)["Parameter"]["Value"] == "newer"
         assert ssm.delete_parameters(Names=["/app/db/host"])["DeletedParameters"] == ["/app/db/host"]
         refused(lambda: ssm.get_parameter(Name="/app/db/host"), "ParameterNotFound")
 

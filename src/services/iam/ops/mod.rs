@@ -119,7 +119,7 @@ pub(super) fn invalid(text: impl Into<String>) -> Refusal {
 }
 
 /// `userName`, as texts name the member.
-pub(super) fn member_of(kind: Kind) -> &'static str {
+pub fn member_of(kind: Kind) -> &'static str {
     match kind {
         Kind::User => "UserName",
         Kind::Group => "GroupName",

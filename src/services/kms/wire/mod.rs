@@ -256,6 +256,13 @@ impl Service for Kms {
         Box::pin(async move { self.endpoint.call(read_whole(request).await).await })
     }
 
+    fn asks(
+        &self,
+        asked: &crate::services::access::Asked<'_>,
+    ) -> Result<Vec<crate::services::access::Ask>, Failure> {
+        self.core.host.look(|state, _| super::asks::asks(state, asked))
+    }
+
     fn reset(&self) -> Pending<'_, Result<(), Problem>> {
         Box::pin(self.core.host.wipe())
     }

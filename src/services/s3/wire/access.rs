@@ -8,11 +8,13 @@ use super::S3;
 use super::answer::{document, empty, set};
 use super::buckets::canonical_id;
 use super::configuration::configure;
+use super::enforce::{action_of, document_action};
 use super::head::Head;
 use super::receive::{Plan, receive_document};
 use super::routes::Operation;
 use crate::policy::Keys;
 use crate::protocol::{Answer, Incoming};
+use crate::services::access::Subject;
 use crate::services::s3::access::acl::{Acl, CANNED};
 use crate::services::s3::access::actions::{self, Action};
 use crate::services::s3::access::{Ownership, Question, check_bucket_acl, denied};
@@ -50,6 +52,9 @@ pub(super) type Named = (String, Option<String>, Option<String>);
 impl S3 {
     /// Refuses the anonymous what neither policy nor ACL allows.
     pub(super) fn check_access(&self, head: &Head, operation: Operation) -> Result<()> {
+        if let Some(subject) = &head.subject {
+            return self.check_signed(head, operation, subject);
+        }
         if !head.anonymous {
             return Ok(());
         }
@@ -70,6 +75,26 @@ impl S3 {
         })?;
         if !allowed || head.is_copy() && !self.may_read_source(head)? {
             return Err(denied());
+        }
+        Ok(())
+    }
+
+    /// Refuses whoever signed what policies do not allow.
+    fn check_signed(&self, head: &Head, operation: Operation, subject: &Subject) -> Result<()> {
+        let version = head.param("versionId");
+        let action = match operation {
+            // Each key of a list is judged by itself.
+            Operation::Named("DeleteObjects") => return Ok(()),
+            Operation::Named(name) => action_of(name, version.is_some()),
+            Operation::Document(kind) => document_action(&head.method, kind),
+            Operation::Kept(named) => document_action(&head.method, named.name),
+        };
+        self.check_subject(head, subject, &action, (&head.bucket, &head.key, version))?;
+        if head.is_copy() {
+            let source = super::copy::source_of(head)?;
+            let version = source.version.as_deref();
+            let read = action_of("GetObject", version.is_some());
+            self.check_subject(head, subject, &read, (&source.bucket, &source.key, version))?;
         }
         Ok(())
     }
@@ -111,6 +136,14 @@ impl S3 {
 
     /// Whether the request may delete each of `objects`.
     pub(super) fn may_delete(&self, head: &Head, objects: &[Named]) -> Result<Vec<bool>> {
+        if let Some(subject) = &head.subject {
+            let may = |(key, version, _): &Named| {
+                let action = action_of("DeleteObject", version.is_some());
+                let at = (head.bucket.as_str(), key.as_str(), version.as_deref());
+                self.check_subject(head, subject, &action, at).is_ok()
+            };
+            return Ok(objects.iter().map(may).collect());
+        }
         if !head.anonymous {
             return Ok(vec![true; objects.len()]);
         }
@@ -128,7 +161,14 @@ impl S3 {
 
     /// Who may not list a bucket does not learn which keys it has not.
     pub(super) fn veiled(&self, head: &Head, error: Error) -> Error {
-        if !head.anonymous || !matches!(error.code.as_ref(), "NoSuchKey" | "NoSuchVersion") {
+        if !matches!(error.code.as_ref(), "NoSuchKey" | "NoSuchVersion") {
+            return error;
+        }
+        if let Some(subject) = &head.subject {
+            let at = (head.bucket.as_str(), "", None);
+            return self.check_subject(head, subject, "s3:ListBucket", at).err().unwrap_or(error);
+        }
+        if !head.anonymous {
             return error;
         }
         let Some(list) = actions::action("ListObjects", false) else { return denied() };
@@ -140,16 +180,24 @@ impl S3 {
     }
 
     /// The condition keys of a request.
-    fn keys(&self, head: &Head) -> Keys {
+    pub(super) fn keys(&self, head: &Head) -> Keys {
         let now = self.clock.now();
         let mut keys = Keys::new()
             .with("aws:CurrentTime", now.iso8601())
             .with("aws:EpochTime", now.seconds().to_string())
             // The gateway listens on loopback, and speaks no TLS.
             .with("aws:SourceIp", "127.0.0.1")
-            .with("aws:SecureTransport", "false")
-            .with("aws:PrincipalType", "Anonymous")
-            .with("aws:PrincipalIsAWSService", "false");
+            .with("aws:SecureTransport", "false");
+        match &head.subject {
+            Some(subject) => {
+                subject.add_keys(&mut keys);
+                keys.add("aws:RequestedRegion", &head.caller.region);
+            }
+            None => {
+                keys.add("aws:PrincipalType", "Anonymous");
+                keys.add("aws:PrincipalIsAWSService", "false");
+            }
+        }
         for (key, header) in [("aws:Referer", "referer"), ("aws:UserAgent", "user-agent")] {
             if let Some(value) = head.header(header) {
                 keys.add(key, value);

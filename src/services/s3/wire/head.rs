@@ -7,6 +7,7 @@ use super::website::is_website;
 use crate::base::Caller;
 use crate::protocol::Form;
 use crate::protocol::sigv4::{Anonymous, Chunks, Keys, Payload, Verified};
+use crate::services::access::{Subject, Vouch};
 use crate::services::s3::checksum::Algorithm;
 use crate::services::s3::error::{Error, Result};
 use http::request::Parts;
@@ -37,6 +38,10 @@ pub(super) struct Head {
     pub(super) website: bool,
     /// Whether nobody signed the request.
     pub(super) anonymous: bool,
+    /// Who signed it, where policies are held to.
+    pub(super) subject: Option<Arc<Subject>>,
+    /// The same for a form, which says in its body who signed it.
+    pub(super) vouch: Option<Arc<Vouch>>,
     /// The environment's keys, for a form that carries its own signature.
     pub(super) keys: Option<Arc<Keys>>,
     /// The checker of the body's chunks, where each is signed; and whether trailers are too.
@@ -60,6 +65,8 @@ impl Head {
             }
         };
         let anonymous = parts.extensions.get::<Anonymous>().is_some();
+        let vouch = parts.extensions.get::<Arc<Vouch>>().cloned();
+        let subject = parts.extensions.get::<Arc<Subject>>().filter(|_| !anonymous).cloned();
         let chunks = parts.extensions.get::<Verified>().and_then(|v| match v.payload {
             Payload::Chunked { trailer } => Some((v.chunks.clone(), trailer)),
             _ => None,
@@ -80,6 +87,8 @@ impl Head {
             caller,
             website,
             anonymous,
+            subject,
+            vouch,
             keys,
             chunks,
         })

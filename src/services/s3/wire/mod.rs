@@ -15,6 +15,7 @@ mod copy;
 mod cors;
 mod customer;
 mod deposit;
+mod enforce;
 pub mod fuzz;
 mod head;
 mod headers;

@@ -12,6 +12,7 @@ use super::multiform::{Form, boundary};
 use super::receive::{Content, Plan, Received, receive};
 use crate::protocol::sigv4::{self, Keys, Refusal};
 use crate::protocol::{Answer, Credential, Incoming};
+use crate::services::access::Vouch;
 use crate::services::s3::access::{actions, denied};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::form_policy::FormPolicy;
@@ -25,6 +26,7 @@ use crate::services::s3::xml::{Element, Xml};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use std::sync::Arc;
 
 /// Fields that are headers by another name.
 const HEADERS: &[(&str, &str)] = &[
@@ -167,8 +169,10 @@ impl S3 {
         };
         check_key(&key)?;
         let put = as_put(head, &fields, key);
-        if policy.is_none() && head.anonymous {
-            self.check_anonymous_form(&put)?;
+        match (&policy, &head.vouch) {
+            (None, _) if head.anonymous => self.check_anonymous_form(&put)?,
+            (Some(_), Some(vouch)) => self.check_signer(&put, &fields, vouch)?,
+            _ => {}
         }
         let (mut attributes, by_header) = attributes::read(&put, self.clock.now())?;
         tags(&fields, &mut attributes)?;
@@ -199,6 +203,16 @@ impl S3 {
             file.kept();
         }
         Ok(done(&put, &fields, &stored))
+    }
+
+    /// Under `auth = "enforce"`, whether the form's signer may put the object.
+    fn check_signer(&self, put: &Head, fields: &Fields, vouch: &Vouch) -> Result<()> {
+        let credential = field(fields, "x-amz-credential").and_then(Credential::parse);
+        let key = credential.map(|credential| credential.access_key);
+        let key = key.or_else(|| field(fields, "awsaccesskeyid").map(str::to_owned));
+        let subject = (vouch.0)(&key.unwrap_or_default()).ok_or_else(denied)?;
+        let put = Head { subject: Some(Arc::new(subject.clone())), ..put.clone() };
+        self.check_subject(&put, &subject, "s3:PutObject", (&put.bucket, &put.key, None))
     }
 
     fn check_anonymous_form(&self, put: &Head) -> Result<()> {

@@ -282,6 +282,13 @@ impl Service for SecretsManager {
         self.rotations.stop();
     }
 
+    fn asks(
+        &self,
+        asked: &crate::services::access::Asked<'_>,
+    ) -> Result<Vec<crate::services::access::Ask>, Failure> {
+        self.host.look(|state, _| super::asks::asks(state, asked))
+    }
+
     fn reset(&self) -> Pending<'_, Result<(), Problem>> {
         Box::pin(self.host.wipe())
     }

@@ -320,6 +320,13 @@ impl Service for Ses {
         self.inbox.stop();
     }
 
+    fn asks(
+        &self,
+        asked: &crate::services::access::Asked<'_>,
+    ) -> Result<Vec<crate::services::access::Ask>, Failure> {
+        self.host.look(|state, _| super::asks::asks(state, asked))
+    }
+
     fn reset(&self) -> Pending<'_, Result<(), Problem>> {
         Box::pin(self.inbox.wipe())
     }

@@ -193,6 +193,13 @@ impl Service for Sqs {
         &["/_aws/sqs", "/_devenv/sqs"]
     }
 
+    fn asks(
+        &self,
+        asked: &crate::services::access::Asked<'_>,
+    ) -> Result<Vec<crate::services::access::Ask>, Failure> {
+        self.core.host.look(|state, _| super::asks::asks(state, asked))
+    }
+
     fn reset(&self) -> Pending<'_, Result<(), Problem>> {
         Box::pin(async move {
             self.core.host.wipe().await?;

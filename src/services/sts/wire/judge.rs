@@ -1,7 +1,7 @@
 //! Who a caller is, with all policies that are its: the account's root by its own keys, a user by its
 //! access key, and whoever a session stands for.
 
-use crate::base::Caller;
+use crate::base::{Caller, account_of};
 use crate::policy::{Grammar, Keys, Policy};
 use crate::protocol::Failure;
 use crate::services::Host;
@@ -46,7 +46,11 @@ impl Judge {
 
     /// Who calls.
     pub fn subject(&self, caller: &Caller) -> Result<Subject, Failure> {
-        let key = caller.access_key.as_str();
+        self.subject_of(&caller.access_key, caller)
+    }
+
+    /// Who calls with the access key `key`; root of the caller's account where it is the environment's own.
+    pub fn subject_of(&self, key: &str, caller: &Caller) -> Result<Subject, Failure> {
         let session = match key.starts_with("ASIA") {
             true => self.sts.look(|state, now| state.session(key, now).cloned())?,
             false => None,
@@ -54,7 +58,8 @@ impl Judge {
         self.iam.look(|state, _| match (session, state.key(key)) {
             (Some(session), _) => of_session(state, session),
             (None, Some((account, user, _))) => subjects::subject(state, account, user),
-            (None, None) => Subject::root(&caller.account),
+            (None, None) if key == caller.access_key => Subject::root(&caller.account),
+            (None, None) => Subject::root(account_of(key)),
         })
     }
 
