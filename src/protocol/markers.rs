@@ -108,23 +108,31 @@ impl Protocol for AwsQuery {
 
 impl Protocol for RestJson {
     fn read<T: DeserializeOwned>(parts: &Parts, body: &Bytes) -> Result<T, Failure> {
-        let mut input = read_json::<Value>(body)?;
-        let members = input.as_object_mut();
-        let members = members.ok_or_else(|| serialization("the body is not a JSON object"))?;
-        if let Some(labels) = parts.extensions.get::<super::rest_routes::Labels>() {
-            // A name that comes twice (`TagKeys=a&TagKeys=b`) is a list. What the path or the query
-            // says goes before what the body says.
-            let mut outside = serde_json::Map::new();
-            for (name, value) in &labels.0 {
-                let value = Value::String(value.clone());
-                match outside.get_mut(name) {
-                    None => drop(outside.insert(name.clone(), value)),
-                    Some(Value::Array(values)) => values.push(value),
-                    Some(first) => *first = Value::Array(vec![first.take(), value]),
-                }
-            }
-            members.extend(outside);
+        let not_an_object = || serialization("the body is not a JSON object");
+        let query = parts.uri.query().and_then(|query| Form::parse(query.as_bytes()).ok());
+        let labels = parts.extensions.get::<super::rest_routes::Labels>();
+        if query.is_none() && labels.is_none() {
+            // Structs would take an array for their members in order.
+            return match body.iter().find(|b| !b.is_ascii_whitespace()) {
+                None | Some(b'{') => read_json(body),
+                Some(_) => read_json::<Value>(body).and_then(|_| Err(not_an_object())),
+            };
         }
+        let mut input = read_json::<Value>(body)?;
+        let members = input.as_object_mut().ok_or_else(not_an_object)?;
+        // A name that comes twice (`TagKeys=a&TagKeys=b`) is a list. What the path or the query
+        // says goes before what the body says.
+        let mut outside = serde_json::Map::new();
+        let pairs = query.into_iter().flat_map(Form::into_pairs);
+        for (name, value) in pairs.chain(labels.into_iter().flat_map(|labels| labels.0.clone())) {
+            let value = Value::String(value);
+            match outside.get_mut(&name) {
+                None => drop(outside.insert(name, value)),
+                Some(Value::Array(values)) => values.push(value),
+                Some(first) => *first = Value::Array(vec![first.take(), value]),
+            }
+        }
+        members.extend(outside);
         serde_json::from_value(input).map_err(|e| serialization(&e.to_string()))
     }
     fn write<T: Serialize>(_: &'static str, _: &Caller, _: Names, result: &T) -> Answer {

@@ -2,11 +2,12 @@
 //!
 //! The router is one of smithy's in kind, but not its `RestRouter`: that one compiles a regular expression
 //! for each operation, a third of the gateway's start, and tries one after the other at each request.
-//! Here a request meets only the patterns of its method with as many segments as it has.
+//! Here a request's path is looked up among those without labels, and then meets only the patterns with as
+//! many segments as it has.
 
 use super::markers::Names;
 use super::routes::{Endpoint, Route, Routes, Shared};
-use super::{Answer, Failure, Form, Protocol, RestJson};
+use super::{Answer, Failure, Protocol, RestJson};
 use aws_smithy_http_server::response::IntoResponse;
 use aws_smithy_http_server::routing::Router;
 use bytes::Bytes;
@@ -35,7 +36,7 @@ impl RestRoutes {
         let mut router = PathRouter::default();
         for (name, method, pattern) in bound {
             if let (Some(route), Ok(method)) = (by_name.remove(name), method.parse()) {
-                router.add(method, pattern, labelled(route, pattern));
+                router.add(method, pattern, route);
             }
         }
         RestRoutes { names: routes.names, router }
@@ -50,9 +51,11 @@ impl RestRoutes {
 /// A segment of a pattern; `None` takes any text but none.
 type Segment = Option<&'static str>;
 
-/// Routes by the number of their segments; those with fewer labels first.
+/// Routes of paths without labels, which win, and the others by the number of their segments; those with
+/// fewer labels first.
 #[derive(Default)]
 struct PathRouter {
+    by_path: HashMap<&'static str, Vec<(http::Method, Route)>>,
     by_length: HashMap<usize, Vec<(http::Method, Vec<Segment>, Route)>>,
 }
 
@@ -80,6 +83,11 @@ fn fits(pattern: &[Segment], path: &str) -> bool {
 
 impl PathRouter {
     fn add(&mut self, method: http::Method, pattern: &'static str, route: Route) {
+        if !pattern.contains('{') {
+            self.by_path.entry(pattern).or_default().push((method, route));
+            return;
+        }
+        let route = labelled(route, pattern);
         let pattern: Vec<Segment> =
             segments(pattern).map(|s| (!s.starts_with('{')).then_some(s)).collect();
         self.by_length.entry(pattern.len()).or_default().push((method, pattern, route));
@@ -93,6 +101,12 @@ impl Router<Bytes> for PathRouter {
     fn match_route(&self, request: &http::Request<Bytes>) -> Result<Route, PathError> {
         let path = request.uri().path();
         let mut error = PathError::NotFound;
+        for (method, route) in self.by_path.get(path).into_iter().flatten() {
+            if method == request.method() {
+                return Ok(route.clone());
+            }
+            error = PathError::MethodNotAllowed;
+        }
         for (method, pattern, route) in
             self.by_length.get(&segments(path).count()).into_iter().flatten()
         {
@@ -120,7 +134,7 @@ impl IntoResponse<RestJson> for PathError {
     }
 }
 
-/// Path labels and query parameters of a restJson1 request, by member name.
+/// Path labels of a restJson1 request, by member name.
 #[derive(Debug, Clone)]
 pub(super) struct Labels(pub(super) Vec<(String, String)>);
 
@@ -130,9 +144,6 @@ fn labelled(route: Route, pattern: &'static str) -> Route {
             percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
         };
         let mut labels: Vec<(String, String)> = Vec::new();
-        if let Some(Ok(form)) = request.uri().query().map(|q| Form::parse(q.as_bytes())) {
-            labels.extend(form.into_pairs());
-        }
         let path = request.uri().path().trim_matches('/').to_owned();
         for (name, value) in pattern.trim_matches('/').split('/').zip(path.split('/')) {
             if let Some(name) = name.strip_prefix('{').and_then(|n| n.strip_suffix('}')) {

@@ -18,7 +18,11 @@ struct Desk {
 
 impl Desk {
     fn open() -> Desk {
-        let project = Project::with(PROFILE);
+        Desk::with(PROFILE)
+    }
+
+    fn with(profile: &str) -> Desk {
+        let project = Project::with(profile);
         project.up();
         let environment = project.environment();
         Desk { project, environment }
@@ -101,6 +105,14 @@ fn the_mailers_of_node_and_django_send_by_ses() {
     let desk = Desk::open();
     desk.run(node(), "nodemailer.mjs", &[]);
     desk.run(python(), "django_mail.py", &[]);
+}
+
+#[test]
+fn mail_programs_send_by_smtp_and_within_tls() {
+    let desk = Desk::with(&format!("{PROFILE}[ses]\nsmtps = \"auto\"\n"));
+    desk.shell("swaks");
+    desk.shell("msmtp");
+    desk.run(node(), "nodemailer_smtp.mjs", &[]);
 }
 
 #[test]

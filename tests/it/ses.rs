@@ -240,6 +240,14 @@ fn strict_mode_wants_verified_senders() {
 }
 
 #[test]
+fn policies_say_who_sends_for_another_account() {
+    let state = tempfile::tempdir().unwrap();
+    let mailroom = Mailroom::open(state.path());
+    mailroom.gateway().services().ses.set_mode(Mode::Strict);
+    mailroom.python("ses/api.py", "delegation");
+}
+
+#[test]
 fn mails_identities_and_counts_outlive_the_process() {
     let state = tempfile::tempdir().unwrap();
     Mailroom::open(state.path()).python("ses/api.py", "before_restart");

@@ -2,13 +2,10 @@
 //! libFuzzer, `tests/it/fuzz.rs` with proptest for a moment.
 
 use super::login::Logins;
-use super::session::{Session, Step, Tls};
+use super::session::{Envelope, Session, Step, Tls};
 use crate::edge::Auth;
 use crate::protocol::sigv4::TestCredentials;
 use std::sync::Arc;
-
-/// What was said, and the content of each mail.
-type Talk = (String, Vec<Vec<u8>>);
 
 /// A dialogue: it is the same however its bytes arrive, every reply is a line with a code, and no mail is
 /// longer than what was sent. The first byte says in which pieces the others come.
@@ -26,9 +23,15 @@ pub fn dialogue(data: &[u8]) {
     assert!(mails.iter().map(Vec::len).sum::<usize>() <= input.len());
 }
 
-fn talk(input: &[u8], piece: usize) -> Talk {
+/// What is said to `input`, and the content of each mail.
+fn talk(input: &[u8], piece: usize) -> (String, Vec<Vec<u8>>) {
     let logins = Logins::new(Auth::Lenient, Arc::new(TestCredentials));
-    let mut session = Session::new(logins, Tls::Offered);
+    let (said, mails) = drive(Session::new(logins, Tls::Offered), input, piece);
+    (said, mails.into_iter().map(|mail| mail.content.to_vec()).collect())
+}
+
+/// Feeds `input` in pieces of `piece` bytes; mails are accepted as `1`, `2`, ….
+pub(super) fn drive(mut session: Session, input: &[u8], piece: usize) -> (String, Vec<Envelope>) {
     let (mut said, mut mails) = (String::new(), Vec::new());
     for chunk in input.chunks(piece.max(1)) {
         let mut rest = chunk;
@@ -41,8 +44,8 @@ fn talk(input: &[u8], piece: usize) -> Talk {
                     return (said, mails);
                 }
                 Step::Deliver(mail) => {
-                    mails.push(mail.content.to_vec());
-                    said.push_str(&session.delivered(Ok("id".to_owned())));
+                    mails.push(mail);
+                    said.push_str(&session.delivered(Ok(mails.len().to_string())));
                 }
             }
         }

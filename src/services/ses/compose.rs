@@ -65,6 +65,9 @@ const OWN_FIELDS: &[&str] = &[
     "to",
 ];
 
+/// Characters of a line or a field's value that is written as it is.
+const PLAIN_CHARS_MAX: usize = 70;
+
 impl Simple {
     /// The mail. `source` is the envelope's sender.
     pub fn draft(self) -> Result<Draft, Error> {
@@ -73,8 +76,75 @@ impl Simple {
             return Err(Error::BodyMissing);
         }
         check_recipients(self.to.len() + self.cc.len() + self.bcc.len())?;
+        let (head, body) = match self.plain() {
+            Some(plain) => plain,
+            None => self.composed(&from)?,
+        };
+        Ok(Draft {
+            source: from.address.clone(),
+            senders: vec![from.address],
+            to: addresses(&self.to),
+            cc: addresses(&self.cc),
+            bcc: addresses(&self.bcc),
+            subject: self.subject,
+            head,
+            has_date: false,
+            has_id: false,
+            line_end: "\r\n",
+            body: body.into(),
+            asked: Asked::default(),
+        })
+    }
+
+    /// Header and body of a mail that needs no encoding: short ASCII fields, one address in each, one text.
+    /// Most mails of tests are such, and what the library would make of them is known.
+    fn plain(&self) -> Option<(Vec<u8>, Bytes)> {
+        let (text, kind) = match (&self.text, &self.html) {
+            (Some(text), None) => (text, "plain"),
+            (None, Some(html)) => (html, "html"),
+            _ => return None,
+        };
+        let fits = |line: &str| line.len() <= PLAIN_CHARS_MAX;
+        let clean = |text: &str| text.bytes().all(|b| (0x20..0x7f).contains(&b) || b == b'\n');
+        if !self.headers.is_empty()
+            || !self.attachments.is_empty()
+            || !clean(text)
+            || !text.split('\n').all(fits)
+        {
+            return None;
+        }
+        let mut head = String::with_capacity(256);
+        let mut field = |name: &str, value: &str| {
+            let plain = fits(value) && value.bytes().all(|b| (0x20..0x7f).contains(&b));
+            [name, ": ", value, "\r\n"].iter().for_each(|part| head.push_str(part));
+            plain.then_some(())
+        };
+        let lists = [("To", &self.to), ("Cc", &self.cc), ("Reply-To", &self.reply_to)];
+        let lists = lists.into_iter().map(|(name, list)| (name, &list[..]));
+        for (name, list) in [("From", self.from.as_slice())].into_iter().chain(lists) {
+            match list {
+                [] => {}
+                [Mailbox { name: None, address }] => field(name, address)?,
+                _ => return None,
+            }
+        }
+        // Spaces at the ends would be taken for folding, and `=?` for an encoding.
+        let subject = &self.subject;
+        if subject.trim() != subject || subject.contains("=?") {
+            return None;
+        }
+        field("Subject", subject)?;
+        head.push_str("MIME-Version: 1.0\r\nContent-Type: text/");
+        head.push_str(kind);
+        head.push_str("; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n");
+        let body = text.replace('\n', "\r\n") + "\r\n";
+        Some((head.into_bytes(), body.into()))
+    }
+
+    /// Header and body of any other.
+    fn composed(&self, from: &Mailbox) -> Result<(Vec<u8>, Bytes), Error> {
         let mut fields = Headers::new();
-        fields.set(header::From::from(mailboxes(std::slice::from_ref(&from))));
+        fields.set(header::From::from(mailboxes(std::slice::from_ref(from))));
         for (field, list) in [("To", &self.to), ("Cc", &self.cc), ("Reply-To", &self.reply_to)] {
             set_addresses(&mut fields, field, list);
         }
@@ -88,20 +158,7 @@ impl Simple {
         let mut head = fields.to_string().into_bytes();
         head.extend_from_slice(&body[..split]);
         let body = Bytes::from(body);
-        Ok(Draft {
-            source: from.address.clone(),
-            senders: vec![from.address],
-            to: addresses(&self.to),
-            cc: addresses(&self.cc),
-            bcc: addresses(&self.bcc),
-            subject: self.subject,
-            head,
-            has_date: false,
-            has_id: false,
-            line_end: "\r\n",
-            body: body.slice((split + 2).min(body.len())..).into(),
-            asked: Asked::default(),
-        })
+        Ok((head, body.slice((split + 2).min(body.len())..)))
     }
 
     /// The mail as a template gives it: subject and content, with neither sender nor recipients.
@@ -117,7 +174,9 @@ impl Simple {
     fn body(&self) -> Result<Vec<u8>, Error> {
         let plain = |text: &String| SinglePart::plain(text.clone());
         let html = |text: &String| SinglePart::html(text.clone());
-        let boundary = self.boundary();
+        let parts = usize::from(self.text.is_some()) + usize::from(self.html.is_some());
+        let parts = parts + self.attachments.len();
+        let boundary = if parts > 1 { self.boundary() } else { String::new() };
         let alternative = match (&self.text, &self.html) {
             (Some(text), Some(page)) => Some(
                 MultiPart::alternative()
@@ -293,6 +352,26 @@ mod tests {
     }
 
     proptest::proptest! {
+        /// What is written without the library is read as what the library writes.
+        #[test]
+        fn the_short_way_says_the_same(subject in "[ -~]{0,80}", text in "[ -~\n]{0,200}", html in proptest::bool::ANY) {
+            let (text, html) = if html { (None, Some(text)) } else { (Some(text), None) };
+            let from = parse("praxis@example.com").unwrap().pop();
+            let mail = Simple { from, subject, text, html, ..simple() };
+            let (Some((head, body)), Some(from)) = (mail.plain(), &mail.from) else { return Ok(()) };
+            let (long_head, long_body) = mail.composed(from).unwrap();
+            let short = [&head[..], b"\r\n", &body].concat();
+            let long = [&long_head[..], b"\r\n", &long_body].concat();
+            let read = |raw: &[u8]| {
+                let mail = MessageParser::default().parse(raw).unwrap();
+                let address = |list: Option<&mail_parser::Address<'_>>| list.map(|l| format!("{l:?}"));
+                let body = mail.parts[0].text_contents().unwrap().trim_end_matches("\r\n").to_owned();
+                let fields = (address(mail.from()), address(mail.to()), mail.subject().map(str::to_owned));
+                (fields, mail.content_type().map(|t| format!("{t:?}")), body)
+            };
+            proptest::prop_assert_eq!(read(&short), read(&long));
+        }
+
         #[test]
         fn no_text_panics(subject in ".{0,80}", text in ".{0,80}", name in ".{0,20}", value in ".{0,20}") {
             let file = File {

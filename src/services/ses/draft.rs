@@ -54,6 +54,8 @@ pub struct Asked {
     pub config_set: Option<String>,
     /// `X-SES-MESSAGE-TAGS`.
     pub tags: Vec<(String, String)>,
+    /// `X-SES-SOURCE-ARN`, or `X-SES-FROM-ARN` where that is not there.
+    pub source_arn: Option<String>,
 }
 
 impl Draft {
@@ -223,6 +225,10 @@ impl<'a> Split<'a> {
             let value = value.split_once(':').map_or("", |(_, value)| value).trim();
             match &field.name[OWN.len()..] {
                 "configuration-set" => asked.config_set = Some(value.to_owned()),
+                "source-arn" => asked.source_arn = Some(value.to_owned()),
+                "from-arn" if asked.source_arn.is_none() => {
+                    asked.source_arn = Some(value.to_owned());
+                }
                 "message-tags" => {
                     let pairs =
                         value.split(',').map(|pair| pair.split_once('=').unwrap_or((pair, "")));

@@ -11,6 +11,7 @@ pub mod address;
 pub mod asks;
 pub mod calls;
 pub mod compose;
+pub mod delegation;
 pub mod draft;
 pub mod dsn;
 pub mod errands;

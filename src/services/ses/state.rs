@@ -228,6 +228,19 @@ impl State {
         }
     }
 
+    /// Puts an identity in its place, in memory and on disk.
+    pub fn put_identity(
+        &mut self,
+        home: Home,
+        name: String,
+        identity: Identity,
+        changes: &mut Vec<Change>,
+    ) {
+        let change = Change::IdentityPut { home, name, identity };
+        self.absorb(&change);
+        changes.push(change);
+    }
+
     /// Recipients served in the last 24 hours.
     pub fn sent_in_day(&self, caller: &Caller, now: Millis) -> u64 {
         let Some(slots) = self.sent.get(&home(caller)) else { return 0 };

@@ -2,8 +2,10 @@
 
 import email
 import email.policy
+import json
 import os
 import re
+import smtplib
 import sys
 from email.message import EmailMessage
 
@@ -386,6 +388,47 @@ def strict_mode():
     ses.verify_domain_identity(Domain="example.org")
     ses.send_raw_email(RawMessage={"Data": b"From: x@mail.example.org\r\nTo: b@x.org\r\n\r\nx"})
     assert len(mails()) == 2
+
+
+def delegation():
+    """In strict mode another account's identity wants its policy; by v1, v2, raw header and SMTP alike."""
+    arn = "arn:aws:ses:us-east-1:111111111111:identity/example.com"
+    owner = client("ses", aws_access_key_id="111111111111", aws_secret_access_key="test")
+    owner.verify_domain_identity(Domain="example.com")
+    other = {"aws_access_key_id": "222222222222", "aws_secret_access_key": "test"}
+    v1, v2 = client("ses", **other), client("sesv2", **other)
+    to, source = {"ToAddresses": ["b@x.org"]}, "a@example.com"
+    raw = f"From: {source}\r\nTo: b@x.org\r\n\r\nhi\r\n"
+    with_arn = raw.replace("\r\n\r\n", f"\r\nX-SES-SOURCE-ARN: {arn}\r\n\r\n")
+    simple = lambda **more: v1.send_email(Source=source, Destination=to, Message=content(), **more)
+    second = lambda **more: v2.send_email(FromEmailAddress=source, Destination=to, Content={"Simple": content()}, **more)
+    unverified = ("Email address is not verified. The following identities failed the check in region US-EAST-1: "
+                  "a@example.com")
+    refused(simple, "MessageRejected", unverified)
+    denied = lambda action: f"User `arn:aws:iam::222222222222:root' is not authorized to perform `ses:{action}' on resource `{arn}'"
+    refused(lambda: simple(SourceArn=arn), "AccessDenied", denied("SendEmail"), 403)
+    refused(lambda: second(FromEmailAddressIdentityArn=arn), "AccessDeniedException", denied("SendEmail"), 403)
+    refused(lambda: v1.send_raw_email(RawMessage={"Data": with_arn}), "AccessDenied", denied("SendRawEmail"), 403)
+    policy = {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:root"}, "Action": ["ses:SendEmail", "ses:SendRawEmail"],
+        "Resource": arn, "Condition": {"StringEquals": {"ses:FromAddress": source}}}]}
+    owner.put_identity_policy(Identity="example.com", PolicyName="partner", Policy=json.dumps(policy))
+    sent = [simple(SourceArn=arn)["MessageId"], second(FromEmailAddressIdentityArn=arn)["MessageId"],
+            v1.send_raw_email(RawMessage={"Data": with_arn})["MessageId"],
+            v1.send_raw_email(RawMessage={"Data": raw}, SourceArn=arn)["MessageId"]]
+    assert all(b"SOURCE-ARN" not in raw_of(id) for id in sent)
+    refused(lambda: v1.send_email(Source="boss@example.com", Destination=to, Message=content(), SourceArn=arn),
+            "AccessDenied", denied("SendEmail"), 403)
+    refused(lambda: v1.send_email(Source="a@other.org", Destination=to, Message=content(), SourceArn=arn),
+            "MessageRejected", unverified.replace("a@example.com", "a@other.org"))
+    refused(simple, "MessageRejected", unverified)
+    with smtplib.SMTP("127.0.0.1", int(os.environ["SMTP_PORT"])) as smtp:
+        smtp.login("222222222222", "any")
+        smtp.sendmail(source, ["b@x.org"], with_arn)
+        smtp.quit()
+    owner.delete_identity_policy(Identity="example.com", PolicyName="partner")
+    refused(lambda: simple(SourceArn=arn), "AccessDenied", denied("SendEmail"), 403)
+    assert [m["account"] for m in mails()] == ["222222222222"] * 5, mails()
 
 
 def before_restart():

@@ -1,5 +1,6 @@
 //! Dialogues, in whatever pieces their bytes arrive.
 
+use super::super::fuzz::drive;
 use super::super::login::tests::{logins, password};
 use super::*;
 use crate::edge::Auth;
@@ -9,30 +10,7 @@ fn session(auth: Auth) -> Session {
 }
 
 fn talk(input: &[u8], piece: usize) -> (String, Vec<Envelope>) {
-    talk_to(session(Auth::Lenient), input, piece)
-}
-
-/// Feeds `input` in pieces of `piece` bytes; mails are accepted as `1`, `2`, ….
-fn talk_to(mut session: Session, input: &[u8], piece: usize) -> (String, Vec<Envelope>) {
-    let (mut said, mut mails) = (String::new(), Vec::new());
-    for chunk in input.chunks(piece.max(1)) {
-        let mut rest = chunk;
-        loop {
-            match session.advance(&mut rest) {
-                Step::NeedsMore => break,
-                Step::Reply(text) | Step::Drop(text) => said.push_str(&text),
-                Step::Close(text) | Step::StartTls(text) => {
-                    said.push_str(&text);
-                    return (said, mails);
-                }
-                Step::Deliver(mail) => {
-                    mails.push(mail);
-                    said.push_str(&session.delivered(Ok(mails.len().to_string())));
-                }
-            }
-        }
-    }
-    (said, mails)
+    drive(session(Auth::Lenient), input, piece)
 }
 
 fn codes(said: &str) -> Vec<&str> {
@@ -110,7 +88,7 @@ fn credentials_name_the_account() {
 
 #[test]
 fn strict_mode_wants_a_login_with_a_derived_password() {
-    let of = |input: &str| talk_to(session(Auth::Strict), input.as_bytes(), 9);
+    let of = |input: &str| drive(session(Auth::Strict), input.as_bytes(), 9);
     let mail = "MAIL FROM:<a@x.org>\r\nRCPT TO:<b@x.org>\r\nDATA\r\n.\r\n";
     let (said, mails) = of(&format!("EHLO me\r\n{mail}"));
     assert!(said.contains("530 Authentication required\r\n") && mails.is_empty(), "{said}");

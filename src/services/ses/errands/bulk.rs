@@ -75,6 +75,7 @@ pub fn bulk_v2(errand: &Errand<'_>) -> Result<Outgoing, Error> {
             config_set: errand.some_text("ConfigurationSetName"),
             headers: pairs(&given["Headers"]),
             attachments: crate::services::ses::ops::files(&given["Attachments"])?,
+            source_arn: errand.some_text("FromEmailAddressIdentityArn"),
         };
         replace(&mut filling.tags, pairs(&entry["ReplacementTags"]));
         replace(&mut filling.headers, pairs(&entry["ReplacementHeaders"]));

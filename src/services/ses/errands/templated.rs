@@ -46,6 +46,8 @@ pub struct Filling {
     pub headers: Vec<(String, String)>,
     /// Files.
     pub attachments: Vec<File>,
+    /// The identity on whose behalf it is sent.
+    pub source_arn: Option<String>,
 }
 
 impl Filling {
@@ -93,8 +95,8 @@ impl Filling {
         if draft.size() > max {
             return Err(Error::TooLong { bytes: draft.size(), max });
         }
-        let options =
-            SendOptions { operation: self.operation, unrendered, ..SendOptions::default() };
+        let (operation, source_arn) = (self.operation, self.source_arn);
+        let options = SendOptions { operation, unrendered, source_arn, ..SendOptions::default() };
         let (via, mode, config_set) = (self.via, self.mode, self.config_set);
         Ok(AcceptMail { draft, via, mode, tags, config_set, options })
     }
@@ -123,6 +125,7 @@ pub(super) fn of_v1(
         config_set: errand.some_text("ConfigurationSetName"),
         headers: Vec::new(),
         attachments: Vec::new(),
+        source_arn: errand.some_text("SourceArn"),
     })
 }
 

@@ -75,9 +75,7 @@ impl Operation for Pend {
         }
         let mut identity = fresh_identity(&name, context.now, context.ids)?;
         identity.settings.pending = true;
-        let change = Change::IdentityPut { home: home(context.caller), name, identity };
-        state.absorb(&change);
-        changes.push(change);
+        state.put_identity(home(context.caller), name, identity, changes);
         Ok(())
     }
 }
@@ -113,9 +111,7 @@ impl Operation for Confirm {
         let next = template.and_then(|t| t.get(member)?.as_str().map(str::to_owned));
         if let Some(mut identity) = known.filter(|identity| identity.settings.pending) {
             identity.settings.pending = false;
-            let change = Change::IdentityPut { home, name, identity };
-            state.absorb(&change);
-            changes.push(change);
+            state.put_identity(home, name, identity, changes);
         }
         Ok(next)
     }

@@ -39,6 +39,12 @@ pub enum Fate {
 }
 
 impl Fate {
+    /// Whether an address is one of the simulator's.
+    pub fn is_simulated(address: &str) -> bool {
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+        domain.eq_ignore_ascii_case(SIMULATOR)
+    }
+
     /// Of a mail at `address`.
     pub fn of(state: &State, home: &Home, mail: &Mail, address: &str) -> Fate {
         let address = normal(address).to_lowercase();

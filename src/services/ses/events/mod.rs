@@ -105,6 +105,14 @@ impl Occasion<'_> {
     /// The changes that follow from accepting the mail, whose recipients may all have one fate.
     pub fn accepted(&self, all: Option<Fate>, ids: &mut Ids) -> Vec<Change> {
         let recipients = || self.mail.to.iter().chain(&self.mail.cc).chain(&self.mail.bcc);
+        // What nearly every mail is: there is nobody to watch it, and nothing that says more of it.
+        if all.is_none()
+            && self.state.records.none(self.home)
+            && !self.state.identities.contains_key(self.home)
+            && !recipients().any(|address| Fate::is_simulated(address))
+        {
+            return Vec::new();
+        }
         let fates: Vec<(&String, Fate)> = recipients()
             .map(|address| {
                 let of = || Fate::of(self.state, self.home, self.mail, address);

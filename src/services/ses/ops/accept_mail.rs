@@ -6,6 +6,7 @@ use crate::base::{Caller, Context, Millis};
 use crate::services::Operation;
 use crate::services::ses::address::normal;
 use crate::services::ses::calls::kinds::{ACCOUNT, CONFIG_SET};
+use crate::services::ses::delegation::Delegation;
 use crate::services::ses::draft::Draft;
 use crate::services::ses::dsn::{Failed, Report};
 use crate::services::ses::error::Error;
@@ -97,7 +98,7 @@ impl Operation for AcceptMail {
         let config_set = self.config_set.clone().filter(|set| !set.is_empty());
         let config_set = config_set.or_else(|| default_set(state, context.caller, &self.draft));
         check_arrival(state, context.caller, &self)?;
-        check_sender(state, context.caller, &self, config_set.as_deref())?;
+        check_sender(state, context.caller, &self, config_set.as_deref(), context.now)?;
         let draft = self.draft;
         let id = message_id(region, context.now, &context.ids.uuid());
         let head = finished_head(&draft, region, context.now, &id);
@@ -229,6 +230,7 @@ fn check_sender(
     caller: &Caller,
     mail: &AcceptMail,
     set: Option<&str>,
+    now: Millis,
 ) -> Result<(), Error> {
     let home = home(caller);
     let paused = |record: Option<&Record>, member: &str| {
@@ -259,6 +261,11 @@ fn check_sender(
     }
     let draft = &mail.draft;
     let mut checked: Vec<&String> = draft.senders.iter().collect();
+    if let Some(arn) = &mail.options.source_arn {
+        let action = if mail.via == Via::Smtp { "SendRawEmail" } else { mail.options.operation };
+        Delegation { arn, caller, draft, action, now }.check(state)?;
+        checked.clear();
+    }
     if mail.mode == Mode::Sandbox {
         let simulated = |a: &&String| !a.to_lowercase().ends_with("@simulator.amazonses.com");
         checked.extend(draft.to.iter().chain(&draft.cc).chain(&draft.bcc).filter(simulated));
@@ -275,23 +282,21 @@ fn check_sender(
 fn finished_head(draft: &Draft, region: &str, now: Millis, id: &str) -> Vec<u8> {
     let end = draft.line_end;
     let mut head = Vec::with_capacity(draft.head.len() + 320);
+    let mut put = |parts: &[&str]| {
+        parts.iter().for_each(|part| head.extend_from_slice(part.as_bytes()));
+    };
     if !draft.has_date {
-        let date = now.http_date().replace("GMT", "+0000");
-        head.extend_from_slice(format!("Date: {date}{end}").as_bytes());
+        let date = now.http_date();
+        put(&["Date: ", date.trim_end_matches("GMT"), "+0000", end]);
     }
     if !draft.has_id {
         let host = if region == "us-east-1" { "email" } else { region };
-        head.extend_from_slice(format!("Message-ID: <{id}@{host}.amazonses.com>{end}").as_bytes());
+        put(&["Message-ID: <", id, "@", host, ".amazonses.com>", end]);
     }
     // What every mail from SES carries: where complaints belong, and when and where it went out.
+    put(&["Feedback-ID: ::1.", region, ".devenv:AmazonSES", end, "X-SES-Outgoing: "]);
     let (year, month, day, ..) = now.civil();
-    head.extend_from_slice(
-        format!(
-            "Feedback-ID: ::1.{region}.devenv:AmazonSES{end}\
-             X-SES-Outgoing: {year:04}.{month:02}.{day:02}-127.0.0.1{end}"
-        )
-        .as_bytes(),
-    );
+    put(&[&format!("{year:04}.{month:02}.{day:02}"), "-127.0.0.1", end]);
     head.extend_from_slice(&draft.head);
     head.extend_from_slice(end.as_bytes());
     head

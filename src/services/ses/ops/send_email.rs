@@ -21,6 +21,7 @@ pub struct SendEmail {
     return_path: Option<String>,
     tags: Vec<MessageTag>,
     configuration_set_name: Option<String>,
+    source_arn: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -63,7 +64,7 @@ impl SendEmail {
             return Err(Error::TooLong { bytes: draft.size(), max: MAIL_BYTES_MAX_V1 });
         }
         let config_set = self.configuration_set_name;
-        let options = SendOptions { operation: "SendEmail", ..SendOptions::default() };
+        let options = SendOptions { source_arn: self.source_arn, ..SendOptions::default() };
         Ok(AcceptMail { draft, via: Via::Ses, mode, tags, config_set, options })
     }
 }

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 #[serde(rename_all = "PascalCase", default)]
 pub struct SendEmailV2 {
     from_email_address: Option<String>,
+    from_email_address_identity_arn: Option<String>,
     destination: Option<Destination>,
     reply_to_addresses: Vec<String>,
     feedback_forwarding_email_address: Option<String>,
@@ -125,7 +126,9 @@ impl SendEmailV2 {
         if draft.size() > MAIL_BYTES_MAX_V2 {
             return Err(Error::TooLong { bytes: draft.size(), max: MAIL_BYTES_MAX_V2 });
         }
-        let (config_set, options) = (self.configuration_set_name, SendOptions::default());
+        let config_set = self.configuration_set_name;
+        let source_arn = self.from_email_address_identity_arn;
+        let options = SendOptions { source_arn, ..SendOptions::default() };
         Ok(AcceptMail { draft, via: Via::SesV2, mode, tags, config_set, options })
     }
 
@@ -165,6 +168,7 @@ impl SendEmailV2 {
             config_set: self.configuration_set_name,
             headers,
             attachments: files(&given["Attachments"])?,
+            source_arn: self.from_email_address_identity_arn,
         };
         filling.mail()
     }

@@ -19,6 +19,8 @@ pub struct SendRawEmail {
     raw_message: Option<RawMessage>,
     tags: Vec<MessageTag>,
     configuration_set_name: Option<String>,
+    source_arn: Option<String>,
+    from_arn: Option<String>,
 }
 
 impl SendRawEmail {
@@ -34,7 +36,9 @@ impl SendRawEmail {
         let source = self.source.filter(|s| !s.is_empty());
         let draft = Draft::of_raw(raw, source.as_deref(), &self.destinations)?;
         let config_set = self.configuration_set_name;
-        let options = SendOptions { operation: "SendRawEmail", ..SendOptions::default() };
+        let source_arn = self.source_arn.or(self.from_arn);
+        let options =
+            SendOptions { operation: "SendRawEmail", source_arn, ..SendOptions::default() };
         Ok(AcceptMail { draft, via: Via::Ses, mode, tags, config_set, options })
     }
 }

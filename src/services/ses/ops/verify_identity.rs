@@ -76,9 +76,7 @@ pub fn put_identity(
         return Ok(known.clone());
     }
     let identity = fresh_identity(&name, context.now, context.ids)?;
-    let home = home(context.caller);
-    state.identities.entry(home.clone()).or_default().insert(name.clone(), identity.clone());
-    changes.push(Change::IdentityPut { home, name, identity: identity.clone() });
+    state.put_identity(home(context.caller), name, identity.clone(), changes);
     Ok(identity)
 }
 

@@ -77,6 +77,7 @@ impl Inbox {
         // What the request says itself counts more than what the mail's header asks for.
         let asked = std::mem::take(&mut mail.draft.asked);
         mail.config_set = mail.config_set.or(asked.config_set);
+        mail.options.source_arn = mail.options.source_arn.or(asked.source_arn);
         if mail.tags.is_empty() {
             mail.tags = asked.tags;
         }
