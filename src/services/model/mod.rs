@@ -190,17 +190,9 @@ impl Shape {
     fn matches(&self, text: &str) -> bool {
         let Some(pattern) = self.pattern else { return true };
         let compiled = self.compiled.get_or_init(|| {
-            // Java's `\uXXXX` is `\u{XXXX}` here, and its `\w` knows ASCII alone.
+            // Java's `\uXXXX` means the same here; its `\w` knows ASCII alone.
             let pattern = pattern.replace("\\w", "[A-Za-z0-9_]");
-            let mut ours = String::new();
-            let mut rest = pattern.as_str();
-            while let Some(at) = rest.find("\\u") {
-                let digits = rest.get(at + 2..at + 6).unwrap_or_default();
-                ours.push_str(&rest[..at]);
-                ours.push_str(&format!("\\u{{{digits}}}"));
-                rest = rest.get(at + 6..).unwrap_or_default();
-            }
-            Regex::new(&format!("\\A(?:{ours}{rest})\\z")).ok()
+            Regex::new(&format!("\\A(?:{pattern})\\z")).ok()
         });
         compiled.as_ref().is_none_or(|regex| regex.is_match(text))
     }

@@ -12,7 +12,8 @@ expect() {
     [ "$got" = "$2" ] || { printf '%s is %s, not %s\n' "$1" "$got" "$2" >&2; exit 1; }
 }
 
-say --to b@x.org,c@x.org --pipeline --header "Subject: plain" --body $'one\n.two' | grep -q "250 Ok 01"
+say --to b@x.org,c@x.org --pipeline --header "Subject: plain" --body $'one\n.two' >said
+grep -q "250 Ok 01" said
 expect 'mail["subject"], mail["to"], mail["bcc"]' "plain ['b@x.org', 'c@x.org'] []"
 expect 'repr(mail["text"].strip())' "'one\\n.two'"
 

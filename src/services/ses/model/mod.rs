@@ -100,6 +100,22 @@ mod tests {
         assert!(refusal(Version::V2, "CreateContactList", list).contains("contactListName"));
     }
 
+    /// `IAMRoleARN` is written with `\u002F` and `[\u0021-\u007E]`.
+    #[test]
+    fn characters_of_patterns_may_be_written_by_number() {
+        let rule = |role: &str| {
+            let action = json!({"S3Action": {"BucketName": "b", "IamRoleArn": role}});
+            let rule = json!({"Name": "r", "Actions": {"member": {"1": action}}});
+            read(Version::V1, "CreateReceiptRule", &json!({"RuleSetName": "s", "Rule": rule}))
+        };
+        for fine in ["arn:aws:iam::000000000000:role/r", "arn:aws:iam::000000000000:role/a~!/b/r"] {
+            assert!(rule(fine).is_ok(), "{fine}");
+        }
+        for not in ["arn:aws:iam::000000000000:rolex", "arn:aws:iam::000000000000:role/a b/r"] {
+            assert!(rule(not).is_err(), "{not}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn no_tree_panics(text in "[\\[\\]{}\":,a-zA-Z0-9. ]{0,80}") {
