@@ -10,6 +10,7 @@ mod happenings;
 mod inbox;
 mod pages;
 mod pruning;
+mod quick;
 mod sending;
 mod waiting;
 
@@ -306,6 +307,9 @@ impl Service for Ses {
             }
             if path.starts_with("/_") {
                 return self.inbox.page(request).await;
+            }
+            if let Some(answer) = quick::answer(self, &request).await {
+                return answer;
             }
             let rest = path.starts_with("/v2/email/");
             (if rest { &self.v2 } else { &self.v1 }).call(request).await
