@@ -522,3 +522,39 @@ fn a_page_goes_on_where_the_one_before_ended() {
         assert_eq!(refused, ("TagException", words.to_owned()));
     }
 }
+
+#[test]
+fn a_policy_leaves_somebody_who_may_change_it_unless_asked_otherwise() {
+    let mut world = World::new();
+    let policy = |action: &str| {
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action,
+            "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Resource": "*"}]})
+        .to_string()
+    };
+    let id = key(&mut world, json!({"Policy": policy("kms:*")}));
+    let closed = policy("kms:Decrypt");
+    for refused in [
+        world.create(json!({"Policy": closed})),
+        world.call::<PutKeyPolicy>(json!({"KeyId": id, "Policy": closed})),
+    ] {
+        assert_eq!(message(refused).0, "MalformedPolicyDocumentException");
+    }
+    let bypass = json!({"Policy": closed, "BypassPolicyLockoutSafetyCheck": true});
+    let other = key(&mut world, bypass);
+    let held = world.call::<GetKeyPolicy>(json!({"KeyId": other})).unwrap();
+    assert_eq!((text(&held["Policy"]), text(&held["PolicyName"])), (closed.as_str(), "default"));
+    let refused = message(world.call::<GetKeyPolicy>(json!({"KeyId": id, "PolicyName": "x"})));
+    assert_eq!(refused, ("NotFoundException", "No such policy exists".to_owned()));
+    super::store::tests::disk_agrees(&world);
+}
+
+#[test]
+fn what_is_kept_of_a_key_never_prints_its_material() {
+    let mut world = World::new();
+    key(&mut world, json!({}));
+    let clear = super::material::Clear::new(b"hunter2".to_vec());
+    let blob = super::bytes::Blob(b"hunter2".to_vec());
+    assert_eq!(format!("{clear:?} {blob:?}"), "[redacted] [redacted]");
+    let bad = serde_json::from_str::<super::bytes::Blob>("\"hunter2!\"").unwrap_err();
+    assert!(!bad.to_string().contains("hunter"), "{bad}");
+}

@@ -42,6 +42,8 @@ pub struct CreateKey {
     pub multi_region: Option<bool>,
     /// Not served.
     pub xks_key_id: Option<String>,
+    /// Whether the policy may leave nobody who can change it.
+    pub bypass_policy_lockout_safety_check: Option<bool>,
 }
 
 /// What a key shall be.
@@ -141,7 +143,7 @@ impl Operation for MakeKey {
         let plan = create.plan()?;
         let account = &context.caller.account;
         let policy = match create.policy {
-            Some(policy) => policies::read(policy)?,
+            Some(policy) => policies::kept_open(policy, create.bypass_policy_lockout_safety_check)?,
             None => default_policy(account),
         };
         let tags = tags::merged(Vec::new(), create.tags.unwrap_or_default())?;

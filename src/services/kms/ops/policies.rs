@@ -3,7 +3,7 @@
 
 use super::page::{self, Paged};
 use crate::base::Context;
-use crate::policy::{Effect, Grammar, Keys, Policy};
+use crate::policy::{Actions, Effect, Grammar, Keys, Pattern, Policy};
 use crate::services::Operation;
 use crate::services::kms::check::{Check, given};
 use crate::services::kms::error::Error;
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 /// The only name that policies of keys have.
 const NAME: &str = "default";
 
-/// A policy that can be read, is not too long, and leaves somebody who may change it.
-pub fn read(text: String) -> Result<String, Error> {
+/// A policy that can be read and is not too long.
+fn read(text: String) -> Result<String, Error> {
     if text.len() > POLICY_BYTES_MAX {
         return Err(Error::Limit(format!(
             "The key policy is longer than {POLICY_BYTES_MAX} bytes."
@@ -30,10 +30,12 @@ pub fn kept_open(text: String, bypass: Option<bool>) -> Result<String, Error> {
     let text = read(text)?;
     let policy = Policy::parse(text.trim_start(), Grammar::Resource);
     let opens = |policy: &Policy| {
+        let change = |p: &Pattern| p.fits_any_case("kms:PutKeyPolicy", &Keys::new());
         let allows = policy.statements.iter().filter(|s| s.effect == Effect::Allow);
-        allows
-            .flat_map(|s| s.actions.patterns())
-            .any(|p| p.fits_any_case("kms:PutKeyPolicy", &Keys::new()))
+        allows.map(|s| &s.actions).any(|actions| match actions {
+            Actions::Only(patterns) => patterns.iter().any(change),
+            Actions::Except(patterns) => !patterns.iter().any(change),
+        })
     };
     if bypass != Some(true) && !policy.is_ok_and(|policy| opens(&policy)) {
         return Err(Error::MalformedPolicy(
