@@ -32,8 +32,8 @@ async fn configuration(s3: &S3, head: &Head, body: Incoming) -> Result<Answer> {
     match head.method {
         Method::GET => Ok(document(metadata::shown(&bucket)?.document())),
         Method::DELETE => {
-            let known = [CONFIGURATION, TABLE].into_iter();
-            let kept = known.filter(|kind| bucket.settings.documents.contains_key(*kind)).next();
+            let mut known = [CONFIGURATION, TABLE].into_iter();
+            let kept = known.find(|kind| bucket.settings.documents.contains_key(*kind));
             let kept = kept.ok_or_else(|| metadata::none(&head.bucket))?;
             configure(s3, head, Setting::Delete(kept.to_owned())).await?;
             Ok(empty(StatusCode::NO_CONTENT))
