@@ -248,6 +248,14 @@ def v2_refusals():
     many = {"ToAddresses": [f"u{n}@x.org" for n in range(51)]}
     refused(send(simple, FromEmailAddress="a@x.org", Destination=many), bad, "Recipient count exceeds 50.")
     refused(send({"Raw": {"Data": b"Subject: x\r\n\r\n"}}), bad, "Missing required header 'From'.")
+    big = b"From: a@x.org\r\nTo: b@x.org\r\n\r\n" + b"x" * (40 * 1024 * 1024)
+    refused(send({"Raw": {"Data": big}}), bad, f"Message length is more than 41943040 bytes long: '{len(big) - 2}'.")
+    headers = [{"Name": f"X-{n}", "Value": "v"} for n in range(16)]
+    try:
+        send({"Simple": {**content(), "Headers": headers}}, FromEmailAddress="a@x.org")()
+        raise AssertionError("sixteen headers were taken")
+    except botocore.exceptions.ClientError as error:
+        assert error.response["Error"]["Code"] == bad, error.response
     refused(
         send({"Template": {"TemplateName": "t", "TemplateData": "{}"}}, FromEmailAddress="a@x.org"),
         "NotFoundException", "Template t does not exist.", 404,

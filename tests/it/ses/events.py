@@ -78,8 +78,21 @@ def published():
     assert bad.status_code == 400 and "transient-bounce" in bad.text
     insights = v2.get_message_insights(MessageId=id)["Insights"][0]
     assert [e["Type"] for e in insights["Events"]] == ["SEND", "DELIVERY", "CLICK"], insights
+    # Every outcome that can be asked for, in the words of event publishing.
+    other = send(v2, "reader@x.org")
+    for outcome, kind, member in [
+        ("delivery", "Delivery", "recipients"), ("transient-bounce", "Bounce", "bounceType"), ("delay", "Delivery", "recipients"),
+        ("open", "Open", "userAgent"), ("click", "Click", "link"), ("complaint", "Complaint", "complainedRecipients"),
+    ]:
+        asked = requests.post(f"{ENDPOINT}/_devenv/ses/events", json={"mail": other, "outcome": outcome})
+        assert asked.status_code == 204, (outcome, asked.text)
+        last, event = events(other)[-1]
+        assert last == kind == event["eventType"] and member in event[kind[0].lower() + kind[1:]], (outcome, event)
+        if outcome == "transient-bounce":
+            assert event["bounce"]["bounceType"] == "Transient" and event["bounce"]["bouncedRecipients"][0]["status"] == "4.4.7"
+    assert v2.get_suppressed_destination(EmailAddress="reader@x.org")["SuppressedDestination"]["Reason"] == "COMPLAINT"
     points = client("ses").get_send_statistics()["SendDataPoints"]
-    assert sum(p["Bounces"] for p in points) == 2 and sum(p["Complaints"] for p in points) == 1, points
+    assert sum(p["Bounces"] for p in points) == 3 and sum(p["Complaints"] for p in points) == 2, points
     v2.put_configuration_set_sending_options(ConfigurationSetName="set", SendingEnabled=False)
     refused(lambda: send(v2, "b@x.org", ConfigurationSetName="set"), "SendingPausedException")
 
