@@ -95,6 +95,8 @@ generate = 24
 rotation = {{ schedule = "rate(900 days)", window = "3h" }}
 [rotators.by-program]
 command = ["sh", "rotate.sh"]
+# A step waits while the daemon is killed and comes back, however slow the machine.
+timeout = "15m"
 [rotators.webhook]
 url = "http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
 [rotators.boxed]
