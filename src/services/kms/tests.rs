@@ -532,6 +532,8 @@ fn a_policy_leaves_somebody_who_may_change_it_unless_asked_otherwise() {
         .to_string()
     };
     let id = key(&mut world, json!({"Policy": policy("kms:*")}));
+    let all_but = policy("kms:ScheduleKeyDeletion").replace("Action", "NotAction");
+    key(&mut world, json!({"Policy": all_but}));
     let closed = policy("kms:Decrypt");
     for refused in [
         world.create(json!({"Policy": closed})),
