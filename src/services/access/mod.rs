@@ -15,4 +15,4 @@ mod tests;
 pub use ask::{Ask, Asked, Rule};
 pub use evaluate::{Reason, Verdict, evaluate};
 pub use message::{Denial, decode};
-pub use subject::{Kind, Subject, Vouch};
+pub use subject::{ByKey, Kind, Subject, Vouch};

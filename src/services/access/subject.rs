@@ -4,7 +4,10 @@
 use crate::policy::{Keys, Policy, Who};
 
 /// Says who an access key is, to a service that finds only in a body who signed it.
-pub struct Vouch(pub Box<dyn Fn(&str) -> Option<Subject> + Send + Sync>);
+pub struct Vouch(pub Box<ByKey>);
+
+/// From an access key to whom it belongs to.
+pub type ByKey = dyn Fn(&str) -> Option<Subject> + Send + Sync;
 
 impl std::fmt::Debug for Vouch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

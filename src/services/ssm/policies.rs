@@ -101,7 +101,7 @@ mod tests {
             (expiry.to_owned(), "InvalidPolicyAttributeException"),
             (r#"[{"Type":"Rain"}]"#.into(), "InvalidPolicyTypeException"),
             (format!("[{}]", expiry.replace("2030", "1930")), "InvalidPolicyAttributeException"),
-            (format!("[{}]", vec![notice; 11].join(",")), "PoliciesLimitExceededException"),
+            (format!("[{}]", [notice; 11].join(",")), "PoliciesLimitExceededException"),
         ] {
             assert_eq!(read(&text, Millis(0)).unwrap_err().code, code, "{text}");
         }
