@@ -112,8 +112,7 @@ fn unknown_and_unserved_operations_are_told_apart() {
     let unknown = edge.send("POST /", &[FORM], "Action=Nonsense&Version=2011-06-15");
     assert!(unknown.starts_with("HTTP/1.1 400"), "{unknown}");
     assert!(unknown.contains("<Code>InvalidAction</Code>"), "{unknown}");
-    let unserved =
-        edge.send("POST /", &[FORM], "Action=DecodeAuthorizationMessage&Version=2011-06-15");
+    let unserved = edge.send("POST /", &[FORM], "Action=GetWebIdentityToken&Version=2011-06-15");
     assert!(unserved.starts_with("HTTP/1.1 501"), "{unserved}");
     assert!(unserved.contains("<Code>NotImplemented</Code>"), "{unserved}");
     let other = edge.send("POST /", &[("X-Amz-Target", "DynamoDB_20120810.ListTables")], "{}");
