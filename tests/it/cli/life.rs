@@ -265,13 +265,13 @@ fn the_daemons_log_is_there_after_its_end() {
 
 #[test]
 fn notes_stand_below_the_services_once_each() {
-    let more = "[s3.buckets.one]\nseed = [\"objects\"]\n[kms.keys.documents]\n";
+    let more = "[s3.buckets.one]\nseed = [\"objects\"]\n";
     let project = Project::with(&format!("{MINIMAL}{more}"));
     let up = project.devenv(&["up", "-d"]).success();
-    let kms = "note: kms: not served yet: key documents is a name only";
-    assert_eq!(up.stderr.matches(kms).count(), 1, "{}", up.stderr);
+    let seed = "note: s3: seed of one is stored and shown, and not carried out yet";
+    assert_eq!(up.stderr.matches(seed).count(), 1, "{}", up.stderr);
     let table = project.devenv(&["status"]).success().stdout;
-    assert_eq!(table.matches(kms).count(), 1, "{table}");
+    assert_eq!(table.matches(seed).count(), 1, "{table}");
     let (rows, notes) = table.split_once("\nnote: ").unwrap();
     assert!(!rows.contains("not carried out") && notes.contains("seed of one"), "{table}");
     let s3 = row(&project, "s3");
