@@ -269,7 +269,7 @@ mod tests {
         Record { service: "t", bytes: text.as_bytes().to_vec() }
     }
 
-    fn texts<'a>(applied: u64, bytes: &'a [u8]) -> Vec<&'a str> {
+    fn texts(applied: u64, bytes: &[u8]) -> Vec<&str> {
         let text = |(_, record)| std::str::from_utf8(record).unwrap();
         records_behind(applied, bytes).into_iter().map(text).collect()
     }
