@@ -41,6 +41,12 @@ impl Committer {
         Committer { connection: Some(connection), group, journal, backlog, must_settle: false }
     }
 
+    /// Whether a leader panicked and nobody has led since.
+    #[cfg(test)]
+    pub(super) fn is_broken_off(&self) -> bool {
+        !self.group.is_empty()
+    }
+
     /// Makes the head of `queue` durable; how much of it was written to the state file, counted in small
     /// transactions, or none if there was nothing to do.
     pub(super) fn commit(

@@ -8,6 +8,7 @@ use super::open::open_keeper;
 use super::writer::{Shared, lock};
 use crate::base::Problem;
 use rusqlite::Connection;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::{JoinHandle, Thread};
@@ -104,10 +105,17 @@ fn keep(weak: &Weak<Shared>) {
         if keeper.stopping.load(Ordering::SeqCst) {
             return;
         }
-        if shared.abandoned.swap(false, Ordering::SeqCst) {
-            shared.lead_all();
-        }
-        let is_quiet = watch.look(&shared);
+        // A job that panics takes its group with it, and not the keeper.
+        let looked = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            if shared.abandoned.swap(false, Ordering::SeqCst) {
+                shared.lead_all();
+            }
+            watch.look(&shared)
+        }));
+        let is_quiet = looked.unwrap_or_else(|_| {
+            tracing::error!("state file: a job that nobody waited for panicked");
+            false
+        });
         drop(shared);
         if is_quiet { std::thread::park() } else { std::thread::park_timeout(PACE) }
     }

@@ -248,6 +248,11 @@ impl Shared {
         if let Some(writes) = wrote {
             self.keeper.wrote(writes);
         }
+        self.wake_next();
+    }
+
+    /// Has one of those who wait lead.
+    fn wake_next(&self) {
         let next =
             lock(&self.queue).iter().find_map(|job| lock(&job.told.done.outcome).waker.take());
         next.into_iter().for_each(Waker::wake);
@@ -255,10 +260,9 @@ impl Shared {
 
     /// Brings the state file up to the journal.
     pub(super) fn settle(&self) -> rusqlite::Result<()> {
-        let mut writer = lock(&self.writer);
-        let settled = writer.settle(&self.reserve);
+        let settled = lock(&self.writer).settle(&self.reserve);
         // Whoever came meanwhile found the lock taken and waits for a leader.
-        self.lead(writer);
+        self.wake_next();
         self.keeper.count(settled?);
         Ok(())
     }
@@ -519,6 +523,23 @@ mod tests {
         next.committed_blocking().unwrap();
         assert!(matches!(before.committed_blocking(), Err(StorageError::RolledBack)));
         assert_eq!((storage.epoch(), count(&storage)), (1, 1));
+    }
+
+    #[test]
+    fn a_job_that_panics_with_nobody_waiting_leaves_the_keeper_at_work() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&dir.path().join("state.db"), SCHEMA).unwrap();
+        let wait_for = |is_so: &dyn Fn() -> bool| {
+            let begun = std::time::Instant::now();
+            while !is_so() {
+                assert!(begun.elapsed().as_secs() < 30, "the keeper does nothing");
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+        };
+        drop(storage.submit(0, |_| panic!("a mistake of ours")));
+        wait_for(&|| lock(&storage.shared.writer).is_broken_off());
+        drop(storage.submit(9, |t| t.execute("INSERT INTO t VALUES (1,'v')", []).map(drop)));
+        wait_for(&|| count(&storage) == 1);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
