@@ -8,11 +8,11 @@ mod root;
 mod servers;
 mod settings;
 
+use crate::support::free_port;
 use devenv::base::Problem;
 use devenv::profile::{PgVersion, Postgres, Provider, Redis};
 use devenv::runtime::{Dirs, Launch, Running, Silent};
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -40,11 +40,6 @@ fn place_with_cache(cache: PathBuf) -> Place {
     let project = tempfile::tempdir().expect("temporary directory");
     let dirs = Dirs::create_with_cache(project.path(), cache).expect("directories");
     Place { _project: project, dirs }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("free port");
-    listener.local_addr().expect("address").port()
 }
 
 fn postgres(prefer: u32, accept: &[u32], settings: &[(&str, &str)]) -> Postgres {

@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long `devenv up` may take in a test: the first one on a machine downloads Postgres and Redis.
@@ -211,9 +212,15 @@ pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(name)
 }
 
-/// A port that was free a moment ago.
+/// A port that nothing listens on, and that no connection takes as its own end either: those come from
+/// 32,768 and above (`ip_local_port_range`), and one would hold it for a minute after its end.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Tests run side by side, each in its process: every one looks from a place of its own.
+    let first = std::process::id().wrapping_mul(37);
+    let tries = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut ports = tries.map(|n| 20_000 + (first.wrapping_add(n) % 12_000) as u16);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// `kill -9`, and the end of the process: a signal is delivered when its target next runs, and until

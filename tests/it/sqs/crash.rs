@@ -167,11 +167,17 @@ impl Load {
     }
 }
 
+/// Starts the gateway; one that ends instead of answering is shown with what it said.
 fn start(project: &Project, address: &str) -> Child {
+    let said = project.path().join("said.txt");
     let mut command = project.command(env!("CARGO_BIN_EXE_devenv"));
-    command.args(["up", "--quiet"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let child = command.spawn().unwrap();
+    let output = std::fs::File::create(&said).unwrap();
+    command.args(["up", "--quiet"]).stdout(Stdio::null()).stderr(output);
+    let mut child = command.spawn().unwrap();
     wait_for("the gateway", Duration::from_secs(60), || {
+        if let Some(status) = child.try_wait().unwrap() {
+            panic!("the gateway ended, {status}: {}", std::fs::read_to_string(&said).unwrap());
+        }
         let answer = Client::new(address).sqs("ListQueues", &json!({}));
         answer.is_ok_and(|(status, _)| status == 200).then_some(())
     });
@@ -228,7 +234,9 @@ fn account(load: &Load) {
 #[test]
 fn every_acknowledged_message_is_accounted_for_after_two_hundred_kills() {
     let port = free_port();
-    let profile = format!("extends = \"minimal\"\nport = {{ gateway = {port} }}\n");
+    // The other tests' environments may hold the ports of the default.
+    let ports = format!("port = {{ gateway = {port}, smtp = \"auto\" }}");
+    let profile = format!("extends = \"minimal\"\n{ports}\n");
     let (project, address) = (Project::with(&profile), format!("127.0.0.1:{port}"));
     let groups = [Group { next: 1, ..Group::default() }; FIFO_GROUPS];
     let load = Load {
