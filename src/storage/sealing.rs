@@ -73,17 +73,21 @@ fn read_or_make(path: &Path) -> std::io::Result<Vec<u8>> {
         Ok(file) => {
             let mut key = Vec::with_capacity(KEY_BYTES);
             file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key)?;
-            if key.len() == KEY_BYTES {
-                return Ok(key);
+            match key.len() {
+                KEY_BYTES => Ok(key),
+                // The power went in the moment when it was made: nothing sealed with it is on the disk.
+                0 => make(path),
+                _ => Err(std::io::Error::other("it is damaged")),
             }
-            Err(std::io::Error::other("it is damaged"))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(path),
         Err(error) => Err(error),
     }
 }
 
-/// Whole and on the disk, or not at all.
+/// Whole, or not at all. It is forced to the disk beside the start, which would wait longer for this
+/// than for all else: the state file, and so whatever is sealed, is forced out two seconds later at the
+/// earliest.
 fn make(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut key = vec![0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(|_| std::io::Error::other("no randomness"))?;
@@ -92,8 +96,12 @@ fn make(path: &Path) -> std::io::Result<Vec<u8>> {
     let _ = fs::remove_file(&new);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     file.write_all(&key)?;
-    file.sync_all()?;
     fs::rename(&new, path)?;
+    std::thread::Builder::new().name("master-key".into()).spawn(move || {
+        if let Err(error) = file.sync_all() {
+            tracing::warn!(%error, "the master key is not forced to the disk yet");
+        }
+    })?;
     Ok(key)
 }
 
@@ -111,6 +119,10 @@ mod tests {
         let again = Sealer::open(dir.path()).unwrap();
         assert_eq!(again.unseal(b"here", &sealed).unwrap(), b"secret");
         assert!(!sealed.windows(6).any(|w| w == b"secret"));
+        fs::write(&path, "").unwrap();
+        let anew = Sealer::open(dir.path()).unwrap();
+        assert!(anew.unseal(b"here", &sealed).is_none(), "an empty file is no key");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::write(&path, "short").unwrap();
         assert_eq!(Sealer::open(dir.path()).unwrap_err().code, "master-key");
     }
