@@ -366,7 +366,9 @@ mod tests {
                 let mail = MessageParser::default().parse(raw).unwrap();
                 let address = |list: Option<&mail_parser::Address<'_>>| list.map(|l| format!("{l:?}"));
                 let body = mail.parts[0].text_contents().unwrap().trim_end_matches("\r\n").to_owned();
-                let fields = (address(mail.from()), address(mail.to()), mail.subject().map(str::to_owned));
+                // The library folds lines within runs of spaces, and a reader joins those again as one.
+                let subject = mail.subject().map(|s| s.split_whitespace().collect::<Vec<_>>().join(" "));
+                let fields = (address(mail.from()), address(mail.to()), subject);
                 (fields, mail.content_type().map(|t| format!("{t:?}")), body)
             };
             proptest::prop_assert_eq!(read(&short), read(&long));
