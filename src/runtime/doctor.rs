@@ -4,7 +4,7 @@ use crate::profile::{Port, Profile, Provider};
 use crate::runtime::dirs::Dirs;
 use crate::runtime::fetch::source::Sources;
 use crate::runtime::fetch::{pins, reachable};
-use crate::runtime::{ports, postgres, process, redis, runas};
+use crate::runtime::{engine, ports, postgres, process, redis, runas};
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -90,7 +90,7 @@ pub fn findings(profile: &Profile, dirs: &Dirs) -> Vec<Finding> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     all.push(other_devenv(&path, std::env::current_exe().ok().as_deref()));
     all.extend(listening(profile, dirs));
-    all.push(docker(profile, &path));
+    all.push(docker(profile));
     all
 }
 
@@ -243,26 +243,39 @@ fn port_finding(part: &str, port: u16, dirs: &Dirs) -> Finding {
     }
 }
 
-fn docker(profile: &Profile, path: &OsStr) -> Finding {
-    let socket = std::env::var("DOCKER_HOST")
-        .ok()
-        .and_then(|host| host.strip_prefix("unix://").map(PathBuf::from));
-    let socket = socket.unwrap_or_else(|| "/var/run/docker.sock".into());
-    let client = std::env::split_paths(path).any(|dir| dir.join("docker").is_file());
-    let wanted = !profile.containers.compose.is_empty() || !profile.containers.catalog.is_empty();
-    match std::os::unix::net::UnixStream::connect(&socket) {
-        Ok(_) => Finding::good("docker", format!("an engine answers at {}", socket.display())),
-        Err(error) if wanted => Finding::bad(
-            "docker",
-            format!("no engine at {}: {error}", socket.display()),
-            if client {
-                "start the Docker engine"
-            } else {
-                "install Docker, or leave the containers out"
-            },
+fn docker(profile: &Profile) -> Finding {
+    let name = "container engine";
+    let wanted = needs_engine(profile);
+    match engine::look() {
+        Ok(engine) => {
+            let engine::find::Address { url, by, .. } = &engine.address;
+            let (version, api) = (&engine.version, &engine.api);
+            Finding::good(name, format!("{version} answers at {url} ({by}, API {api})"))
+        }
+        Err(problem) if wanted.is_empty() => {
+            Finding::good(name, format!("{}; nothing here needs one", problem.message))
+        }
+        Err(problem) => Finding::bad(
+            name,
+            format!("{}; needed for {}", problem.message, wanted.join(", ")),
+            problem.hint.unwrap_or_default(),
         ),
-        Err(_) => Finding::good("docker", "no engine; nothing here needs one"),
     }
+}
+
+/// What of a profile runs in containers.
+fn needs_engine(profile: &Profile) -> Vec<String> {
+    let containers = &profile.containers;
+    let mut all = containers.compose.clone();
+    all.extend(containers.catalog.iter().map(|name| format!("catalog {name}")));
+    let provider = |provider: Option<Provider>| provider == Some(Provider::Docker);
+    if provider(profile.postgres.as_ref().map(|p| p.provider)) {
+        all.push("postgres".to_owned());
+    }
+    if provider(profile.redis.as_ref().map(|r| r.provider)) {
+        all.push("redis".to_owned());
+    }
+    all
 }
 
 /// Bytes of what would be fetched for `pins`.

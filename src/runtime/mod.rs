@@ -7,6 +7,7 @@
 pub mod clients;
 pub mod dirs;
 pub mod doctor;
+pub mod engine;
 mod fetch;
 pub mod launch;
 pub mod logs;

@@ -3,6 +3,7 @@
 mod cli;
 mod clients;
 mod clock;
+mod containers;
 mod edge;
 mod fuzz;
 mod identity;

@@ -1,0 +1,120 @@
+//! The container engine: found, asked for its version, spoken to through bollard.
+//!
+//! [`find`] (where it may be) → [`Engine::connect`] (the first that answers, with a version of the API
+//! that both know). Invariant: without an engine nothing else suffers; who needs one is told what was
+//! tried and what each address answered.
+
+pub mod find;
+
+use crate::base::Problem;
+use bollard::{API_DEFAULT_VERSION, Docker};
+use find::{Address, Surroundings};
+use std::time::Duration;
+
+/// Longest wait for an engine's first answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// Longest wait for one answer of a working engine, in seconds; streams may last longer.
+const REQUEST_WAIT_S: u64 = 600;
+
+/// An engine that answers.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// The way to it.
+    pub docker: Docker,
+    /// Where it is.
+    pub address: Address,
+    /// Its version: `20.10.24`.
+    pub version: String,
+    /// The version of the API that is spoken with it.
+    pub api: String,
+}
+
+impl Engine {
+    /// The first engine that answers; `Err` says what was tried.
+    pub async fn connect() -> Result<Engine, Problem> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let uid = rustix::process::getuid().as_raw();
+        let home = std::env::var_os("HOME").map(Into::into).unwrap_or_default();
+        let candidates = find::candidates(&Surroundings { variable: &variable, home, uid })?;
+        let mut tried = Vec::new();
+        for address in candidates {
+            match Engine::at(address.clone()).await {
+                Ok(engine) => return Ok(engine),
+                Err(why) => tried.push(format!("{} ({}): {why}", address.url, address.by)),
+            }
+        }
+        let message = match tried.is_empty() {
+            true => {
+                "no container engine: DOCKER_HOST is not set, and no known socket exists".into()
+            }
+            false => format!("no container engine answers: {}", tried.join("; ")),
+        };
+        Err(Problem::in_the_way("no-engine", message)
+            .hint("start Docker, Podman, Colima, OrbStack or Rancher Desktop, or set DOCKER_HOST")
+            .retryable())
+    }
+
+    async fn at(address: Address) -> Result<Engine, String> {
+        let docker = dial(&address).map_err(|error| error.to_string())?;
+        let asked = async {
+            let docker = docker.negotiate_version().await?;
+            let version = docker.version().await?;
+            Ok::<_, bollard::errors::Error>((docker, version))
+        };
+        let (docker, version) = tokio::time::timeout(ANSWER_WAIT, asked)
+            .await
+            .map_err(|_| format!("no answer in {} s", ANSWER_WAIT.as_secs()))?
+            .map_err(|error| reason(&error))?;
+        let api = docker.client_version().to_string();
+        let version = version.version.unwrap_or_else(|| "?".to_owned());
+        Ok(Engine { docker, address, version, api })
+    }
+}
+
+/// As [`Engine::connect`], for code that is not asynchronous.
+pub fn look() -> Result<Engine, Problem> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Problem::failed("runtime", e.to_string()))?;
+    runtime.block_on(Engine::connect())
+}
+
+fn dial(address: &Address) -> Result<Docker, bollard::errors::Error> {
+    let url = address.url.as_str();
+    if let Some(dir) = &address.certificates {
+        let [key, cert, ca] = ["key.pem", "cert.pem", "ca.pem"].map(|name| dir.join(name));
+        return Docker::connect_with_ssl(
+            url,
+            &key,
+            &cert,
+            &ca,
+            REQUEST_WAIT_S,
+            API_DEFAULT_VERSION,
+        );
+    }
+    match url.split_once("://") {
+        Some(("unix", path)) => {
+            Docker::connect_with_unix(path, REQUEST_WAIT_S, API_DEFAULT_VERSION)
+        }
+        Some(("ssh", _)) => {
+            Docker::connect_with_ssh(url, REQUEST_WAIT_S, API_DEFAULT_VERSION, None)
+        }
+        _ => Docker::connect_with_http(url, REQUEST_WAIT_S, API_DEFAULT_VERSION),
+    }
+}
+
+/// An error of the engine in one line: its own words where it has some.
+pub(crate) fn reason(error: &bollard::errors::Error) -> String {
+    let mut text = match error {
+        bollard::errors::Error::DockerResponseServerError { message, .. } => message.clone(),
+        other => other.to_string(),
+    };
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        source = inner.source();
+    }
+    text.trim_end().to_owned()
+}
