@@ -5,8 +5,8 @@ use super::dispatch::{Dispatch, guarded};
 use super::{pages, serve};
 use crate::base::Problem;
 use crate::protocol::{Answer, streaming};
-use crate::services::{Background, Clock, Pending, Services, replays, schemas};
-use crate::storage::Storage;
+use crate::services::{Background, Clock, Pending, Services, registry};
+use crate::storage::{Layout, Storage};
 use axum::Router;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -54,8 +54,9 @@ impl Gateway {
         let address =
             listener.local_addr().map_err(|e| Problem::failed("listen", e.to_string()))?;
         make_private_dir(&config.state_dir)?;
-        let storage =
-            Storage::open_with(&config.state_dir.join("state.db"), &schemas(), &replays())?;
+        let (schemas, replays) = (registry::schemas(), registry::replays());
+        let layout = Layout { schemas: &schemas, replays: &replays, blank: registry::BLANK };
+        let storage = Storage::open_with(&config.state_dir.join("state.db"), &layout)?;
         let clock = Clock::open(&storage)?;
         let services = Services::open(&storage, &clock, &config.state_dir)?;
         let background = Background::start(services.workers(), &clock);

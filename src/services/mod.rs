@@ -11,7 +11,7 @@ pub mod iam;
 pub mod kms;
 pub mod model;
 pub mod outbox;
-mod registry;
+pub mod registry;
 pub mod s3;
 pub mod secretsmanager;
 pub mod ses;

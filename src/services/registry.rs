@@ -90,6 +90,9 @@ pub fn replays() -> Vec<Replay> {
     vec![Replay { service, apply: host::replay::<sqs::State> }]
 }
 
+/// A state file with the tables of all services and nothing in them (tests/it/blank.rs makes it).
+pub const BLANK: &[u8] = include_bytes!("blank.db.gz");
+
 /// The tables of all services.
 pub fn schemas() -> Vec<Schema> {
     vec![

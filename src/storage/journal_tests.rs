@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 const SCHEMA: &[Schema] =
     &[Schema { name: "t", scripts: &["CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT)"] }];
 const REPLAYS: &[Replay] = &[Replay { service: "t", apply: insert_recorded }];
+const LAYOUT: Layout<'_> = Layout { schemas: SCHEMA, replays: REPLAYS, blank: &[] };
 
 fn insert_recorded(record: &[u8], to: &Transaction<'_>) -> Result<(), ReplayError> {
     let key: i64 =
@@ -21,7 +22,7 @@ fn insert(key: i64, to: &Transaction<'_>) -> rusqlite::Result<()> {
 }
 
 fn open(path: &Path) -> Storage {
-    Storage::open_with(path, SCHEMA, REPLAYS).unwrap()
+    Storage::open_with(path, &LAYOUT).unwrap()
 }
 
 struct Sender(Arc<AtomicI64>);
@@ -190,7 +191,7 @@ fn while_the_state_file_refuses_the_journal_keeps_what_was_acknowledged() {
     let late = storage.submit(storage.epoch(), |t| t.execute("DELETE FROM t", []).map(drop));
     assert!(late.committed_blocking().is_err(), "nothing may come before what was acknowledged");
     let problem =
-        Storage::open_with(&crashed(&storage, &dir).path().join("state.db"), SCHEMA, REPLAYS).err();
+        Storage::open_with(&crashed(&storage, &dir).path().join("state.db"), &LAYOUT).err();
     assert_eq!(problem.unwrap().code, "journal-refused");
     other.execute_batch("DROP TRIGGER no").unwrap();
     assert_eq!(keys(&storage), [1, 2]);

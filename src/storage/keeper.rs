@@ -1,5 +1,6 @@
-//! The state file's housekeeping, off the path of requests: it is brought up to its journal, the log is folded into the file when it is
-//! long or nothing has been written for a while, and what nobody waits for is committed.
+//! The state file's housekeeping, off the path of requests: it is brought up to its journal, the log is
+//! folded into the file when it is long or nothing has been written for a while, and what nobody waits
+//! for is committed.
 //!
 //! Folding runs on a connection of its own beside the writer, so that nobody waits for the disk. Only
 //! where writers never pause, and the log would grow without end, are they held up for its last part.
@@ -91,6 +92,8 @@ impl Keeper {
 /// earlier process left, or a new file, is folded once in any case.
 struct Watch {
     connection: Option<Connection>,
+    /// Whether the master key is on the disk.
+    is_key_forced: bool,
     /// Writes at the last folding, and when it was.
     folded: (u64, Instant),
     /// Groups at the last look, and since when there are no more.
@@ -99,10 +102,13 @@ struct Watch {
 
 fn keep(weak: &Weak<Shared>) {
     let now = Instant::now();
-    let mut watch = Watch { connection: None, folded: (0, now), seen: (0, now) };
+    let mut watch =
+        Watch { connection: None, is_key_forced: false, folded: (0, now), seen: (0, now) };
     while let Some(shared) = weak.upgrade() {
         let keeper = shared.keeper();
         if keeper.stopping.load(Ordering::SeqCst) {
+            // Closing folds what is left.
+            watch.force_key(&shared);
             return;
         }
         // A job that panics takes its group with it, and not the keeper.
@@ -150,7 +156,22 @@ impl Watch {
         }
     }
 
+    /// Forces the master key to the disk, once; whether it is there.
+    fn force_key(&mut self, shared: &Shared) -> bool {
+        if !self.is_key_forced {
+            let forced = super::sealing::force(&shared.path);
+            if let Err(error) = &forced {
+                tracing::warn!(%error, "state file: its master key cannot be forced to the disk");
+            }
+            self.is_key_forced = forced.is_ok();
+        }
+        self.is_key_forced
+    }
+
     fn fold(&mut self, shared: &Shared) {
+        if !self.force_key(shared) {
+            return;
+        }
         if let Err(error) = self.try_fold(shared) {
             // Nothing is lost: the log keeps what could not be folded.
             tracing::debug!(%error, "state file: the log was not folded");

@@ -5,6 +5,7 @@
 //! keeps what the process wrote once the kernel has it; only the loss of power can take the last
 //! transactions, and never the file's integrity (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
 
+mod blank;
 mod blobs;
 mod commit;
 mod error;
@@ -20,7 +21,7 @@ mod writer;
 pub use blobs::{Blobs, Held, NewBlob, Recorded};
 pub use error::StorageError;
 pub use journal::{Record, Replay, ReplayError};
-pub use open::Schema;
+pub use open::{Layout, Schema};
 pub use rusqlite;
 pub use sealing::Sealer;
 pub use writer::{Brief, Counted, Storage, Ticket, Work};

@@ -1,7 +1,8 @@
 //! Opening the state file: pragmas, permissions, and each service's schema brought up to date.
 
+use super::blank;
 use super::error::open_problem;
-use super::journal::SCRIPT;
+use super::journal::{Replay, SCRIPT};
 use crate::base::Problem;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -16,18 +17,30 @@ pub struct Schema {
     pub scripts: &'static [&'static str],
 }
 
+/// What a state file is opened with.
+#[derive(Clone, Copy, Default)]
+pub struct Layout<'a> {
+    /// The tables.
+    pub schemas: &'a [Schema],
+    /// Services some of whose changes the journal may hold.
+    pub replays: &'a [Replay],
+    /// A state file with these tables and nothing in them, packed by gzip; or nothing.
+    pub blank: &'a [u8],
+}
+
 /// `PRAGMA application_id` of our files: "denv".
 const APPLICATION_ID: i32 = 0x6465_6e76;
 
 /// Opens (or makes) the state file and applies what each schema lacks.
-pub(super) fn open_writer(path: &Path, schemas: &[Schema]) -> Result<Connection, Problem> {
+pub(super) fn open_writer(path: &Path, layout: &Layout<'_>) -> Result<Connection, Problem> {
+    blank::lay(path, layout.blank);
     create_private(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|e| open_problem(path, &e))?;
     let is_new = std::fs::metadata(path).is_ok_and(|meta| meta.len() == 0);
     prepare(&connection, is_new).map_err(|e| open_problem(path, &e))?;
-    migrate(&mut connection, path, schemas)?;
+    migrate(&mut connection, path, layout.schemas)?;
     if is_new {
         connection
             .execute_batch("PRAGMA synchronous=NORMAL")

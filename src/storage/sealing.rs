@@ -75,7 +75,7 @@ fn read_or_make(path: &Path) -> std::io::Result<Vec<u8>> {
             file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key)?;
             match key.len() {
                 KEY_BYTES => Ok(key),
-                // The power went in the moment when it was made: nothing sealed with it is on the disk.
+                // The power went before it was forced out: nothing sealed with it is on the disk.
                 0 => make(path),
                 _ => Err(std::io::Error::other("it is damaged")),
             }
@@ -85,9 +85,17 @@ fn read_or_make(path: &Path) -> std::io::Result<Vec<u8>> {
     }
 }
 
-/// Whole, or not at all. It is forced to the disk beside the start, which would wait longer for this
-/// than for all else: the state file, and so whatever is sealed, is forced out two seconds later at the
-/// earliest.
+/// Forces the master key beside the state file `state` to the disk, if there is one. To be called before
+/// anything that was sealed with it is forced out; a start would wait longer for this than for all else.
+pub(super) fn force(state: &Path) -> std::io::Result<()> {
+    match fs::File::open(state.with_file_name(FILE)) {
+        Ok(file) => file.sync_all(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whole, or not at all. The keeper forces it to the disk (`force`).
 fn make(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut key = vec![0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(|_| std::io::Error::other("no randomness"))?;
@@ -97,11 +105,6 @@ fn make(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     file.write_all(&key)?;
     fs::rename(&new, path)?;
-    std::thread::Builder::new().name("master-key".into()).spawn(move || {
-        if let Err(error) = file.sync_all() {
-            tracing::warn!(%error, "the master key is not forced to the disk yet");
-        }
-    })?;
     Ok(key)
 }
 

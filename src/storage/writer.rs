@@ -13,9 +13,9 @@
 
 use super::commit::Committer;
 use super::error::{StorageError, disk_full};
-use super::journal::{self, Journal, Record, Replay};
+use super::journal::{self, Journal, Record};
 use super::keeper::Keeper;
-use super::open::{Schema, open_reader, open_writer};
+use super::open::{Layout, Schema, open_reader, open_writer};
 use super::reserve::Reserve;
 use crate::base::Problem;
 use rusqlite::{Connection, Transaction};
@@ -296,26 +296,22 @@ impl Drop for Shared {
 impl Storage {
     /// Opens the state file `path`, brings its schemas up to date and starts the keeper.
     pub fn open(path: &Path, schemas: &[Schema]) -> Result<Storage, Problem> {
-        Storage::open_with(path, schemas, &[])
+        Storage::open_with(path, &Layout { schemas, ..Layout::default() })
     }
 
-    /// The same, for services some of whose changes the journal may hold.
-    pub fn open_with(
-        path: &Path,
-        schemas: &[Schema],
-        replays: &[Replay],
-    ) -> Result<Storage, Problem> {
+    /// The same with all that a layout can say.
+    pub fn open_with(path: &Path, layout: &Layout<'_>) -> Result<Storage, Problem> {
         let reserve = Reserve::beside(path);
         // SQLite calls a full disk an I/O error where it meets it while opening.
-        let mut connection = match open_writer(path, schemas) {
+        let mut connection = match open_writer(path, layout) {
             Err(_) if reserve.disk_is_full() => {
                 reserve.release();
-                let again = open_writer(path, schemas);
+                let again = open_writer(path, layout);
                 again.map_err(|p| if reserve.disk_is_full() { disk_full(path) } else { p })?
             }
             other => other?,
         };
-        let applied = journal::replay(&mut connection, path, replays)?;
+        let applied = journal::replay(&mut connection, path, layout.replays)?;
         let journal = Journal::beside(path, applied);
         let shared = Arc::new(Shared {
             path: path.to_owned(),

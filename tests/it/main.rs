@@ -1,5 +1,6 @@
 //! Integration tests: one binary, one module a subject.
 
+mod blank;
 mod cli;
 mod clients;
 mod clock;
