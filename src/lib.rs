@@ -5,6 +5,7 @@
 
 pub mod base;
 pub mod cli;
+pub mod compose;
 pub mod control;
 pub mod data;
 pub mod edge;

@@ -2,6 +2,7 @@
 
 use crate::support::{Project, Run};
 
+mod corpus;
 mod engine;
 
 /// A project whose commands find the engine of the tests.

@@ -7,15 +7,19 @@ use super::source::{Named, Source, read};
 const LAYERS: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("policy", &["base"]),
+    ("compose", &["base"]),
     ("profile", &["base"]),
     ("protocol", &["base"]),
     ("storage", &["base"]),
     ("services", &["base", "policy", "protocol", "storage", "profile"]),
     ("edge", &["base", "policy", "profile", "protocol", "storage", "services"]),
     ("supervisor", &["base", "profile"]),
-    ("runtime", &["base", "profile", "supervisor"]),
+    ("runtime", &["base", "profile", "compose", "supervisor"]),
     ("data", &["base", "profile", "protocol", "services", "runtime", "storage"]),
-    ("control", &["base", "profile", "services", "edge", "supervisor", "runtime", "data"]),
+    (
+        "control",
+        &["base", "profile", "compose", "services", "edge", "supervisor", "runtime", "data"],
+    ),
     ("dashboard", &["base", "profile", "services", "edge", "supervisor", "runtime", "data"]),
     (
         "cli",
@@ -23,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "base",
             "policy",
             "profile",
+            "compose",
             "protocol",
             "storage",
             "services",
@@ -75,6 +80,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("axum", &["edge"]),
     ("aws_smithy_http_server", &["protocol", "edge"]),
     ("rusqlite", &["storage"]),
+    ("bollard", &["runtime"]),
+    ("saphyr_parser", &["compose"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),
@@ -157,7 +164,8 @@ impl Place {
         let layer = module[0].clone();
         let is_joint = module.len() == 1 || module.iter().any(|m| JOINTS.contains(&m.as_str()));
         let in_service = layer == "services" && !is_joint;
-        let pure = in_service || ["supervisor", "base", "policy"].contains(&layer.as_str());
+        let pure =
+            in_service || ["supervisor", "base", "policy", "compose"].contains(&layer.as_str());
         let service = in_service.then(|| module[1].clone());
         module.insert(0, "crate".into());
         Some(Place { layer, module, pure, service })
