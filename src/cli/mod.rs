@@ -23,11 +23,13 @@ mod redis_cli;
 mod reset;
 mod restart;
 mod settle;
+mod snapshot;
 mod start;
 mod status;
 mod stop;
 mod table;
 mod trace;
+mod undo;
 mod up;
 mod version;
 mod wait;
@@ -83,6 +85,8 @@ enum Command {
     RedisCli(redis_cli::RedisCli),
     Aws(aws::Aws),
     Reset(reset::Reset),
+    Snapshot(snapshot::Snapshot),
+    Undo(undo::Undo),
     Clock(clock::Clock),
     Doctor(doctor::Doctor),
     Profile(profile::Profile),
@@ -109,6 +113,8 @@ impl Command {
             Command::RedisCli(command) => command.run(printer),
             Command::Aws(command) => command.run(printer),
             Command::Reset(command) => command.run(printer),
+            Command::Snapshot(command) => command.run(printer),
+            Command::Undo(command) => command.run(printer),
             Command::Clock(command) => command.run(printer),
             Command::Doctor(command) => command.run(printer),
             Command::Profile(command) => command.run(printer),

@@ -23,6 +23,9 @@ pub(super) struct Reset {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// Make no snapshot before; `devenv undo` cannot bring the state back then
+    #[arg(long)]
+    no_snapshot: bool,
 }
 
 impl Reset {
@@ -44,7 +47,7 @@ impl Reset {
                 None => return Err(needs_yes("deletes state", "devenv reset --yes")),
             }
         }
-        let ask = Ask::Reset { services: self.services };
+        let ask = Ask::Reset { services: self.services, no_snapshot: self.no_snapshot };
         match client::ask_once(&home, ask, RESET_WAIT)? {
             Update::Done if printer.json => {
                 printer.object(&json!({"schema": SCHEMA, "reset": what}));

@@ -50,6 +50,9 @@ pub(super) struct Up {
     /// State in a temporary directory, removed at the end
     #[arg(long)]
     ephemeral: bool,
+    /// Begin with the state of this snapshot
+    #[arg(long, value_name = "NAME", requires = "ephemeral")]
+    snapshot: Option<String>,
     /// Ports from here on, the next free ones
     #[arg(long, value_name = "N")]
     port_base: Option<u16>,
@@ -245,6 +248,7 @@ impl Up {
             only: self.only.clone(),
             ephemeral: self.ephemeral,
             port_base: self.port_base,
+            snapshot: self.snapshot.clone(),
         }
     }
 

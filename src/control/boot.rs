@@ -5,7 +5,9 @@ use super::environment;
 use super::home::Home;
 use super::hub::Hub;
 use super::reserve::Reservations;
+use super::snapshot;
 use crate::base::{Exit, Problem};
+use crate::data::snapshot::Store;
 use crate::profile::{Port, Profile, nearest};
 use crate::runtime::{Dirs, StopSignal, process};
 use crate::supervisor::{PartSpec, Policy};
@@ -46,6 +48,8 @@ pub struct Boot {
     pub ephemeral: bool,
     /// Ports from here on instead of the profile's.
     pub port_base: Option<u16>,
+    /// State to begin with; for an ephemeral environment.
+    pub snapshot: Option<String>,
 }
 
 /// What will run, and where.
@@ -66,6 +70,11 @@ impl Plan {
     pub(super) fn make(boot: Boot, hub: &Hub) -> Result<Plan, Problem> {
         clean_ephemeral(&boot.home)?;
         let (dirs, temporary) = directories(&boot)?;
+        snapshot::settle_restore(&dirs)?;
+        if let Some(name) = &boot.snapshot {
+            let kept = Store::of(&boot.home.project).find(name)?;
+            snapshot::put(&kept, &dirs, Some(&boot.profile))?;
+        }
         let chosen = choose(&boot)?;
         for (name, stop) in NATIVE {
             if !chosen.contains(name) {

@@ -51,6 +51,7 @@ pub async fn run(
                 loop_: sender.clone(),
                 services: services.clone(),
                 plan: Arc::default(),
+                turn: Arc::default(),
             });
             let result = boot_and_run(boot, &hub, &serving, sender, messages, services).await;
             if let Err(problem) = &result {

@@ -4,6 +4,7 @@
 //! `Status` is also what `devenv status --json` prints, so its fields are a contract.
 
 use crate::base::{Exit, Problem};
+use crate::data::snapshot::{Manifest, Reason};
 use crate::services::{ClockOrder, ClockView};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -52,6 +53,23 @@ pub enum Ask {
     Reset {
         /// Names of parts or of emulated services.
         services: Vec<String>,
+        /// No snapshot is made before.
+        #[serde(default)]
+        no_snapshot: bool,
+    },
+    /// Makes a snapshot of everything; `Snapshot` at the end.
+    Save {
+        /// Its name.
+        name: String,
+        /// One that has the name makes room.
+        replace: bool,
+        /// Why it is made.
+        reason: Reason,
+    },
+    /// Brings a snapshot back; `Snapshot` at the end.
+    Restore {
+        /// Its name.
+        name: String,
     },
     /// How the clock stands, after an order to it if one is given.
     Clock {
@@ -72,6 +90,13 @@ pub enum Update {
     Env(BTreeMap<String, String>),
     /// How the clock stands, as it is shown.
     Clock(serde_json::Value),
+    /// The snapshot that was made or restored, and the automatic one that was made before.
+    Snapshot {
+        /// What is known of it.
+        manifest: Manifest,
+        /// The name of the other one.
+        before: Option<String>,
+    },
     /// A fact that people should see once.
     Note(String),
     /// A long piece of work begins.

@@ -21,6 +21,7 @@ mod parts;
 mod reserve;
 mod reset;
 mod server;
+pub mod snapshot;
 mod status;
 
 pub use boot::Boot;

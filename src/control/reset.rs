@@ -5,7 +5,9 @@ use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, unknown_part};
 use super::drive::Message;
 use super::parts;
 use super::server::{Access, settle};
+use super::snapshot::{automatic_name, save};
 use crate::base::Problem;
+use crate::data::snapshot::Reason;
 use crate::runtime;
 use crate::services::ClockOrder;
 use crate::supervisor::Event;
@@ -17,9 +19,10 @@ const CLOCK: &str = "clock";
 /// Longest wait for a part to go down or to come up again.
 const PART_WAIT: Duration = Duration::from_secs(60);
 
-/// Resets what is named; everything when nothing is.
+/// Resets what is named; everything when nothing is. Unless told otherwise it makes a snapshot first.
 pub(super) async fn reset(
     names: &[String],
+    no_snapshot: bool,
     plan: &Arc<Plan>,
     access: &Access,
 ) -> Result<(), Problem> {
@@ -30,6 +33,17 @@ pub(super) async fn reset(
         parts.iter().copied().chain(all.iter().map(|s| s.name())).chain([CLOCK]).collect();
     if let Some(name) = names.iter().find(|n| !known.contains(&n.as_str())) {
         return Err(unknown_part(name, &known));
+    }
+    if !no_snapshot {
+        let reason = Reason::BeforeReset;
+        let saved = save(&automatic_name(reason), reason, false, plan, access).await;
+        saved.map_err(|problem| Problem {
+            hint: Some(match problem.hint {
+                Some(hint) => format!("{hint}; or reset without a snapshot: `devenv reset --no-snapshot`"),
+                None => "reset without a snapshot: `devenv reset --no-snapshot`".to_owned(),
+            }),
+            ..problem
+        })?;
     }
     let named = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
     if let Some(services) = services.as_ref().filter(|_| named(CLOCK)) {
@@ -74,7 +88,8 @@ async fn reset_native(
     until(part, "healthy", access).await
 }
 
-async fn until(part: &str, state: &str, access: &Access) -> Result<(), Problem> {
+/// Waits until a part is in this state.
+pub(super) async fn until(part: &str, state: &str, access: &Access) -> Result<(), Problem> {
     let mut last = String::new();
     let reached = access.hub.until(|status| {
         let row = status.iter().flat_map(|s| &s.services).find(|s| s.part == part);
@@ -85,6 +100,6 @@ async fn until(part: &str, state: &str, access: &Access) -> Result<(), Problem> 
     if in_time && last == state {
         return Ok(());
     }
-    let message = format!("{part} is {last}, not {state}, after it was reset");
-    Err(Problem::failed("reset", message).hint(format!("`devenv logs {part}` may say why")))
+    let message = format!("{part} is {last}, not {state}");
+    Err(Problem::failed("not-ready", message).hint(format!("`devenv logs {part}` may say why")))
 }

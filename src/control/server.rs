@@ -7,7 +7,7 @@ use super::home::Home;
 use super::hub::Hub;
 use super::message::{Ask, EnvState, REQUEST_BYTES_MAX, Request, Told, Update, VERSION};
 use super::parts::ServicesCell;
-use super::reset;
+use super::{reset, snapshot};
 use crate::base::{Exit, Problem};
 use crate::services::{ClockOrder, ClockView};
 use crate::supervisor::Event;
@@ -37,6 +37,8 @@ pub(super) struct Access {
     pub(super) services: ServicesCell,
     /// Known once the boot has claimed its ports.
     pub(super) plan: Arc<OnceLock<Arc<Plan>>>,
+    /// Taken by whoever replaces or copies the state as a whole.
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A bound socket.
@@ -172,13 +174,11 @@ async fn answer(
                 Err(problem) => Ok(Err(problem)),
             };
         }
-        Ask::Reset { services } => {
-            let Some(plan) = planned(access).await else { return Ok(Err(not_planned())) };
-            let done = reset::reset(&services, &plan, access).await;
-            if done.is_ok() {
-                tell(write, &Update::Done).await?;
-            }
-            return Ok(done);
+        Ask::Reset { .. } | Ask::Save { .. } | Ask::Restore { .. } => {
+            return match change_state(ask, access).await {
+                Ok(update) => tell(write, &update).await.map(Ok),
+                Err(problem) => Ok(Err(problem)),
+            };
         }
         Ask::Start { parts } => {
             resolve(access, parts, true).await.map(|parts| Event::Want { parts })
@@ -202,6 +202,27 @@ async fn answer(
             follow(access, write).await
         }
         Err(problem) => Ok(Err(problem)),
+    }
+}
+
+/// What replaces or copies the state as a whole: one at a time.
+async fn change_state(ask: Ask, access: &Access) -> Result<Update, Problem> {
+    let plan = planned(access).await.ok_or_else(not_planned)?;
+    let _turn = access.turn.lock().await;
+    match ask {
+        Ask::Reset { services, no_snapshot } => {
+            reset::reset(&services, no_snapshot, &plan, access).await.map(|()| Update::Done)
+        }
+        Ask::Save { name, replace, reason } => {
+            let kept = snapshot::save(&name, reason, replace, &plan, access).await?;
+            Ok(Update::Snapshot { manifest: kept.manifest, before: None })
+        }
+        Ask::Restore { name } => {
+            let restored = snapshot::restore(&name, &plan, access).await?;
+            let before = restored.before.map(|kept| kept.manifest.name);
+            Ok(Update::Snapshot { manifest: restored.kept.manifest, before })
+        }
+        _ => Ok(Update::Done),
     }
 }
 

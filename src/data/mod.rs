@@ -1,8 +1,9 @@
-//! Fills an environment: the resources that a profile declares.
+//! What an environment holds: the resources that a profile declares, and snapshots of all of it.
 
 mod facts;
 mod provision;
 mod rotation;
+pub mod snapshot;
 
 pub use facts::{Facts, Server};
 pub use provision::{Note, Provisioned, provision};

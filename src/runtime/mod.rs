@@ -18,6 +18,7 @@ pub mod process;
 pub mod progress;
 pub mod redis;
 pub mod runas;
+pub mod tree;
 
 pub use dirs::Dirs;
 pub use launch::{Launch, Probe, StopSignal};

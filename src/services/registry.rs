@@ -33,6 +33,8 @@ pub struct Services {
     pub sts: Arc<sts::Sts>,
     /// Calls from one of them to another.
     pub outbox: Arc<Outbox>,
+    /// Where all of them keep their state.
+    pub storage: Storage,
 }
 
 impl Services {
@@ -50,8 +52,8 @@ impl Services {
         outbox.deliver_objects(Box::new(ses::Deposits::new(&s3, &ses)));
         let iam = Arc::new(iam::Iam::open(storage, clock)?);
         let sts = Arc::new(sts::Sts::open(storage, clock, &iam)?);
-        let clock = clock.clone();
-        Ok(Services { clock, iam, kms, s3, secretsmanager, ses, sqs, ssm, sts, outbox })
+        let (clock, storage) = (clock.clone(), storage.clone());
+        Ok(Services { clock, iam, kms, s3, secretsmanager, ses, sqs, ssm, sts, outbox, storage })
     }
 
     /// The services as the edge calls them.

@@ -240,6 +240,8 @@ impl Reaper {
 
     /// Deletes those of `names` that have no record.
     fn reap(&self, names: Vec<String>) {
+        // Looked up and deleted in one turn: who keeps files finds all that was recorded before.
+        let _kept = self.storage.keep_files();
         match self.unrecorded(names) {
             Ok(orphans) => {
                 for name in orphans {

@@ -7,6 +7,7 @@
 
 mod blank;
 mod blobs;
+mod capture;
 mod commit;
 mod error;
 mod journal;
@@ -19,6 +20,7 @@ mod sealing;
 mod writer;
 
 pub use blobs::{Blobs, Held, NewBlob, Recorded};
+pub use capture::{FilesKept, Moment};
 pub use error::StorageError;
 pub use journal::{Record, Replay, ReplayError};
 pub use open::{Layout, Schema};

@@ -181,6 +181,8 @@ pub(super) struct Shared {
     readers: Mutex<Vec<Connection>>,
     /// Some job's owner has left before its commit.
     pub(super) abandoned: AtomicBool,
+    /// Held by whoever deletes files beside the state file, or keeps them from being deleted.
+    pub(super) deletions: Mutex<()>,
     keeper: Keeper,
 }
 
@@ -281,6 +283,11 @@ impl Shared {
         self.lead(writer);
     }
 
+    /// The right to write; whoever takes it leads afterwards.
+    pub(super) fn writer(&self) -> MutexGuard<'_, Committer> {
+        lock(&self.writer)
+    }
+
     pub(super) fn keeper(&self) -> &Keeper {
         &self.keeper
     }
@@ -321,6 +328,7 @@ impl Storage {
             writer: Mutex::new(Committer::new(connection, journal)),
             readers: Mutex::default(),
             abandoned: AtomicBool::new(false),
+            deletions: Mutex::new(()),
             keeper: Keeper::default(),
         });
         shared.keeper.start(&shared)?;
@@ -330,6 +338,10 @@ impl Storage {
     /// The current epoch; it grows when a transaction failed and memory must be reloaded.
     pub fn epoch(&self) -> u64 {
         self.shared.epoch.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Whether the disk has room for more than deletions.

@@ -2,7 +2,7 @@
 //! checked by Postgres itself before the start.
 //!
 //! Defaults differ from Postgres' own where a developer's machine differs from production: no
-//! replication stream, small WAL (PROVISION's measurements). `fsync` stays on: nothing that was
+//! replication stream (though a log that holds every change, for snapshots), small WAL (PROVISION's measurements). `fsync` stays on: nothing that was
 //! acknowledged is lost, not even to a power cut.
 
 use super::HOST;
@@ -74,7 +74,8 @@ fn text(settings: &BTreeMap<String, String>, sockets: &Path) -> Result<String, P
     let streams = settings.get("wal_level").is_some_and(|level| level != "minimal")
         || settings.get("max_wal_senders").is_some_and(|count| count != "0");
     if !streams {
-        all.insert("wal_level", "minimal".into());
+        // With `minimal` the log lacks what a snapshot of a running server needs (`copy.rs`).
+        all.insert("wal_level", "replica".into());
         all.insert("max_wal_senders", "0".into());
     }
     for (name, value) in [
@@ -236,7 +237,7 @@ mod tests {
         assert!(text.contains("log_line_prefix = 'it''s \\\\ %m '\n"), "{text}");
         assert!(text.contains("min_wal_size = '1GB'\n") && !text.contains("32MB"));
         assert!(
-            text.contains("wal_level = 'minimal'\n")
+            text.contains("wal_level = 'replica'\n")
                 && text.contains("listen_addresses = '127.0.0.1'\n")
         );
     }

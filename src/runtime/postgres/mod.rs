@@ -6,6 +6,7 @@
 mod archive;
 mod binaries;
 mod config;
+mod copy;
 mod initialise;
 mod system;
 mod template;
@@ -17,6 +18,7 @@ use crate::runtime::launch::{Launch, Probe, StopSignal};
 use crate::runtime::progress::Progress;
 use crate::runtime::runas;
 pub(crate) use binaries::origin;
+pub use copy::{Copy, bring_to_rest, copy_stopped, data_dirs, data_root, is_in_use};
 pub use initialise::initialise;
 use std::time::Duration;
 

@@ -134,9 +134,30 @@ fn change_owner(
     let statements = format!(
         "create role \"{user}\" superuser login\nalter role \"{user}\" superuser login password '{password}'\n"
     );
+    let output = single_user(binaries, data, run_as, &statements)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Problem::failed(
+        "data-dir",
+        format!("cannot set the user of {}: {}", data.display(), last_line(&output)),
+    )
+    .hint(
+        "restore `user` and `password` in devenv.toml, or start anew with `devenv down --volumes`",
+    ))
+}
+
+/// Runs a server for nobody but these statements, which brings its data to rest at the end. Nothing is
+/// forced to the disk.
+pub(super) fn single_user(
+    binaries: &Binaries,
+    data: &Path,
+    run_as: RunAs,
+    statements: &str,
+) -> Result<Output, Problem> {
     let mut child = run_as
         .command(&binaries.bin.join("postgres"))
-        .args(["--single", "-D"])
+        .args(["--single", "-F", "-D"])
         .arg(data)
         .arg("postgres")
         .env("LC_ALL", "C")
@@ -152,19 +173,7 @@ fn change_owner(
         // A refusal shows in the exit status and on stderr.
         let _ = io::Write::write_all(&mut stdin, statements.as_bytes());
     }
-    let output = child
-        .wait_with_output()
-        .map_err(|error| Problem::failed("cannot-start", error.to_string()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(Problem::failed(
-        "data-dir",
-        format!("cannot set the user of {}: {}", data.display(), last_line(&output)),
-    )
-    .hint(
-        "restore `user` and `password` in devenv.toml, or start anew with `devenv down --volumes`",
-    ))
+    child.wait_with_output().map_err(|error| Problem::failed("cannot-start", error.to_string()))
 }
 
 fn make(
@@ -264,7 +273,7 @@ fn run_initdb(
 }
 
 /// The last thing a program said.
-fn last_line(output: &Output) -> String {
+pub(super) fn last_line(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let said = text.lines().rfind(|line| line.contains("error:") || line.contains("FATAL:"));
     said.or_else(|| text.lines().rfind(|line| !line.trim().is_empty()))

@@ -3,6 +3,7 @@
 
 mod binary;
 mod config;
+mod save;
 
 use crate::base::Problem;
 use crate::profile;
@@ -11,6 +12,7 @@ use crate::runtime::launch::{Launch, Probe, StopSignal};
 use crate::runtime::progress::Progress;
 use crate::runtime::runas::RunAs;
 pub(crate) use binary::origin;
+pub use save::{Paused, Saving, Talk, lay_out};
 use std::time::Duration;
 
 /// Where it listens. Never elsewhere.

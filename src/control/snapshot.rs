@@ -1,0 +1,230 @@
+//! Snapshots of a running environment, and their return: what `data::snapshot` does with files, and
+//! here the parts that have to run, or not to run, meanwhile.
+
+use super::boot::{NATIVE, POSTGRES, Plan, REDIS};
+use super::drive::Message;
+use super::home::Home;
+use super::reset::until;
+use super::server::{Access, settle};
+use crate::base::Problem;
+use crate::data::snapshot::{self, AtRest, Kept, Place, Reason, Sources, Store, Swap, Taken};
+use crate::profile::Profile;
+use crate::runtime::{Dirs, StopSignal, postgres, process};
+use crate::supervisor::Event;
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long what a killed daemon left may take to stop.
+const CLEAN_UP_GRACE: Duration = Duration::from_secs(20);
+
+/// What was restored, and what there was before.
+pub struct Restored {
+    /// The snapshot.
+    pub kept: Kept,
+    /// The automatic snapshot of the state that was replaced, if there was any.
+    pub before: Option<Kept>,
+}
+
+/// Makes a snapshot while everything runs.
+pub(super) async fn save(
+    name: &str,
+    reason: Reason,
+    replace: bool,
+    plan: &Arc<Plan>,
+    access: &Access,
+) -> Result<Kept, Problem> {
+    let sources = sources(plan, access)?;
+    let store = Store::of(&plan.home.project);
+    let taken = Taken {
+        name: name.to_owned(),
+        reason,
+        profile: plan.profile.name.clone(),
+        project: plan.home.project.clone(),
+        replace,
+    };
+    let kept = blocking(move || snapshot::save(&store, &sources, &taken)).await?;
+    let (written, plan) = (kept.clone(), plan.clone());
+    // Beside the answer: a restore that comes earlier does the first itself, and a power cut before the
+    // second leaves a snapshot that says so.
+    tokio::task::spawn_blocking(move || {
+        let settings = plan.profile.postgres.as_ref();
+        let rest = |data: &Path| settings.map_or(Ok(()), |s| postgres::bring_to_rest(s, &plan.dirs, data));
+        if let Err(problem) = written.bring_to_rest(rest) {
+            tracing::debug!("not brought to rest in the snapshot: {}", problem.message);
+        }
+        if let Err(error) = written.force_out() {
+            tracing::warn!(name = written.manifest.name, %error, "a snapshot is not forced to the disk");
+        }
+    });
+    Ok(kept)
+}
+
+/// The name of a snapshot that nobody named.
+pub(super) fn automatic_name(reason: Reason) -> String {
+    format!("{}-{}", reason.word(), Timestamp::now().strftime("%Y%m%dT%H%M%S.%3fZ"))
+}
+
+/// Brings a snapshot back: laid out while everything runs, exchanged while nothing does.
+pub(super) async fn restore(
+    name: &str,
+    plan: &Arc<Plan>,
+    access: &Access,
+) -> Result<Restored, Problem> {
+    let store = Store::of(&plan.home.project);
+    let kept = store.find(name)?;
+    let reason = Reason::BeforeRestore;
+    let before = save(&automatic_name(reason), reason, false, plan, access).await?;
+    // The oldest automatic one makes room for it: that may have been the one to restore.
+    let kept = store.find(name).unwrap_or(kept);
+    let (planned, to_restore) = (plan.clone(), kept.clone());
+    let swap = blocking(move || lay_out(&to_restore, &planned.dirs, Some(&planned.profile))).await?;
+    let parts = live(access);
+    order(Event::Release { parts: parts.clone() }, access).await;
+    let dirs = plan.dirs.clone();
+    // What it would write at its end is thrown away.
+    blocking(move || process::clean_up(POSTGRES, &dirs, StopSignal::Quit, CLEAN_UP_GRACE)).await?;
+    for part in &parts {
+        until(part, "down", access).await?;
+    }
+    let exchanged = blocking(move || swap.commit()).await;
+    if let (Err(problem), true) = (&exchanged, snapshot::is_pending(&plan.dirs)) {
+        // Nothing may start on a state that is half exchanged: the next start finishes it.
+        let _ = access.loop_.send(Message::Stop).await;
+        let hint = "the environment goes down; `devenv up` finishes the restore";
+        return Err(problem.clone().hint(hint));
+    }
+    order(Event::Want { parts: parts.clone() }, access).await;
+    exchanged?;
+    for part in &parts {
+        until(part, "healthy", access).await?;
+    }
+    let dirs = plan.dirs.clone();
+    tokio::task::spawn_blocking(move || snapshot::sweep(&dirs));
+    Ok(Restored { kept, before: Some(before) })
+}
+
+/// The same where nothing runs.
+pub fn restore_stopped(home: &Home, name: &str) -> Result<Restored, Problem> {
+    let store = Store::of(&home.project);
+    let kept = store.find(name)?;
+    let dirs = Dirs::create(&home.project)?;
+    let Some(_lock) = home.try_lock()? else {
+        let message = format!("an environment is starting in {}", home.project.display());
+        return Err(Problem::failed("running", message).retryable());
+    };
+    clean_up(&dirs)?;
+    snapshot::settle(&dirs)?;
+    let there = dirs.state.join("state.db").exists();
+    let before = match there {
+        true => Some(save_stopped(home, &store, &dirs)?),
+        false => None,
+    };
+    put(&kept, &dirs, None)?;
+    Ok(Restored { kept, before })
+}
+
+/// Puts a snapshot in place of what is there; nothing runs. Without a profile its server brings the
+/// data to rest when it starts.
+pub(super) fn put(kept: &Kept, dirs: &Dirs, profile: Option<&Profile>) -> Result<(), Problem> {
+    lay_out(kept, dirs, profile)?.commit()?;
+    snapshot::sweep(dirs);
+    Ok(())
+}
+
+/// Finishes a restore that was broken off, before anything starts.
+pub(super) fn settle_restore(dirs: &Dirs) -> Result<(), Problem> {
+    if snapshot::is_pending(dirs) {
+        clean_up(dirs)?;
+    }
+    snapshot::settle(dirs)
+}
+
+fn lay_out(kept: &Kept, dirs: &Dirs, profile: Option<&Profile>) -> Result<Swap, Problem> {
+    let settings = profile.and_then(|profile| profile.postgres.as_ref());
+    let at_rest = settings.map(|s| move |data: &Path| postgres::bring_to_rest(s, dirs, data));
+    let at_rest = at_rest.as_ref().map(|at_rest| at_rest as AtRest<'_>);
+    snapshot::prepare(kept, &Place::of(dirs)?, at_rest)
+}
+
+fn clean_up(dirs: &Dirs) -> Result<(), Problem> {
+    for (name, stop) in NATIVE {
+        process::clean_up(name, dirs, stop, CLEAN_UP_GRACE)?;
+    }
+    Ok(())
+}
+
+fn save_stopped(home: &Home, store: &Store, dirs: &Dirs) -> Result<Kept, Problem> {
+    let redis = Some(dirs.data.join("redis")).filter(|data| data.is_dir());
+    let sources = Sources {
+        state_dir: dirs.state.clone(),
+        storage: None,
+        postgres: newest(dirs)?,
+        redis: redis.map(|data| (data, None)),
+    };
+    let taken = Taken {
+        name: automatic_name(Reason::BeforeRestore),
+        reason: Reason::BeforeRestore,
+        profile: String::new(),
+        project: home.project.clone(),
+        replace: false,
+    };
+    snapshot::save(store, &sources, &taken)
+}
+
+fn sources(plan: &Arc<Plan>, access: &Access) -> Result<Sources, Problem> {
+    let dirs = &plan.dirs;
+    let live = live(access);
+    let is_live = |part: &str| live.iter().any(|name| name == part);
+    let postgres = newest(dirs)?;
+    if is_live(POSTGRES) && postgres.is_none() {
+        return Err(elsewhere("Postgres"));
+    }
+    let redis = Some(dirs.data.join("redis")).filter(|data| data.is_dir());
+    if is_live(REDIS) && redis.is_none() {
+        return Err(elsewhere("Redis"));
+    }
+    let port = plan.ports.get(REDIS).copied().filter(|_| is_live(REDIS));
+    Ok(Sources {
+        state_dir: dirs.state.clone(),
+        storage: access.services.get().map(|services| services.storage.clone()),
+        postgres,
+        redis: redis.map(|data| (data, port)),
+    })
+}
+
+fn elsewhere(part: &str) -> Problem {
+    let message = format!("the data of {part} do not lie in the state directory: it runs in a container");
+    Problem::failed("data-elsewhere", message)
+        .hint("snapshots are made of native servers: set `provider = \"native\"`")
+}
+
+/// The data directory that is in use, else the one of the newest major.
+fn newest(dirs: &Dirs) -> Result<Option<(u32, PathBuf)>, Problem> {
+    let mut all = postgres::data_dirs(dirs)?;
+    let used = all.iter().position(|(_, dir)| postgres::is_in_use(dir));
+    Ok(used.map(|at| all.swap_remove(at)).or_else(|| all.pop()))
+}
+
+/// The parts that are not down.
+fn live(access: &Access) -> Vec<String> {
+    let rows = access.hub.status().map(|status| status.services).unwrap_or_default();
+    let mut parts: Vec<String> =
+        rows.into_iter().filter(|row| row.state != "down").map(|row| row.part).collect();
+    parts.dedup();
+    parts
+}
+
+async fn order(event: Event, access: &Access) {
+    let _ = access.loop_.send(Message::Event(event)).await;
+    settle(access).await;
+}
+
+/// Runs `work` where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|e| Err(Problem::failed("snapshot", format!("it broke off: {e}"))))
+}

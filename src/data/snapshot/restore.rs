@@ -1,0 +1,283 @@
+//! How a snapshot comes back: whole, or not at all.
+//!
+//! 1. [`prepare`] lays everything out beside what is there, under names of its own, while all runs.
+//! 2. [`Swap::commit`], when nothing runs, writes down what is to be exchanged: from that moment on the
+//!    snapshot is the environment's state. Then it exchanges, by renames.
+//! 3. [`settle`], before anything starts, finishes an exchange that was written down, and removes what
+//!    one that was not has left.
+//!
+//! Invariant: each step of an exchange can be done again after any part of it was done.
+
+use super::save::{
+    FILES, KEY_FILE, POSTGRES, REDIS, REDIS_DUMP, REDIS_FILES, STATE, STATE_FILE, STATE_REST,
+};
+use super::store::Kept;
+use crate::base::Problem;
+use crate::runtime::dirs::unwritable;
+use crate::runtime::tree::{self, How, Keep};
+use crate::runtime::{Dirs, postgres, redis, runas};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// What is to be exchanged, in the state directory.
+const INTENT: &str = "restore.json";
+/// Begin the names of what is to come and of what has made room.
+const NEW: &str = ".restore-new-";
+const OLD: &str = ".restore-old-";
+/// State that belongs to a file which is exchanged, and goes with it.
+const GOES: [&str; 3] = ["state.db-wal", "state.db-shm", "state.journal"];
+
+/// Where an environment's state lies.
+#[derive(Debug, Clone)]
+pub struct Place {
+    dirs: Dirs,
+    postgres: PathBuf,
+}
+
+impl Place {
+    /// Of the environment with these directories.
+    pub fn of(dirs: &Dirs) -> Result<Place, Problem> {
+        Ok(Place { dirs: dirs.clone(), postgres: postgres::data_root(dirs)? })
+    }
+}
+
+/// An exchange that is ready.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Swap {
+    /// The state directory.
+    state: PathBuf,
+    /// What comes to be where.
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Step {
+    current: PathBuf,
+    /// Whether something takes its place.
+    comes: bool,
+}
+
+impl Step {
+    fn beside(&self, prefix: &str) -> PathBuf {
+        let name = self.current.file_name().unwrap_or_default().to_string_lossy();
+        self.current.with_file_name(format!("{prefix}{name}"))
+    }
+
+    /// Does it, or what is left of it.
+    fn run(&self) -> io::Result<()> {
+        let (new, old) = (self.beside(NEW), self.beside(OLD));
+        if self.comes && !new.exists() {
+            return Ok(());
+        }
+        if self.current.exists() {
+            remove(&old)?;
+            fs::rename(&self.current, &old)?;
+        }
+        if self.comes { fs::rename(&new, &self.current) } else { Ok(()) }
+    }
+}
+
+/// Brings a copy of Postgres' data to rest.
+pub type AtRest<'a> = &'a dyn Fn(&Path) -> Result<(), Problem>;
+
+/// Lays the snapshot out beside the environment's state. `at_rest` brings Postgres' data to rest where
+/// that was not done in the snapshot; without it the server does when it starts, and waits for the
+/// disk. Blocks; everything may run meanwhile.
+pub fn prepare(
+    kept: &Kept,
+    place: &Place,
+    at_rest: Option<AtRest<'_>>,
+) -> Result<Swap, Problem> {
+    sweep(&place.dirs);
+    let mut swap = Swap { state: place.dirs.state.clone(), steps: Vec::new() };
+    let laid = lay_out(kept, place, at_rest, &mut swap);
+    laid.inspect_err(|_| sweep(&place.dirs))?;
+    Ok(swap)
+}
+
+fn lay_out(
+    kept: &Kept,
+    place: &Place,
+    at_rest: Option<AtRest<'_>>,
+    swap: &mut Swap,
+) -> Result<(), Problem> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error: io::Error| unwritable(&path, &error)
+    };
+    let state = &place.dirs.state;
+    if kept.manifest.services {
+        let from = kept.dir.join(STATE);
+        // First of all: a log that belongs to another file must never be read with the new one.
+        GOES.iter().for_each(|name| swap.gone(&state.join(name)));
+        for name in [KEY_FILE, STATE_FILE].iter().chain(&STATE_REST) {
+            let here = from.join(name);
+            if here.exists() {
+                let new = swap.comes(&state.join(name));
+                tree::bring_file(&here, &new, How::Copy).map_err(failed(&new))?;
+            }
+        }
+        for name in FILES {
+            if from.join(name).is_dir() {
+                let new = swap.comes(&state.join(name));
+                tree::bring(&from.join(name), &new, How::Link, &|_| Keep::All)
+                    .map_err(failed(&new))?;
+            } else {
+                swap.gone(&state.join(name));
+            }
+        }
+    }
+    if let Some(major) = kept.manifest.postgres {
+        refuse_other_major(major, place)?;
+        let new = swap.comes(&place.postgres.join(format!("postgres-{major}")));
+        // Where the server's identity may not enter the snapshot, its copy is brought to rest.
+        if let Some(Err(problem)) = at_rest.map(|at_rest| kept.bring_to_rest(at_rest)) {
+            tracing::debug!("not brought to rest in the snapshot: {}", problem.message);
+        }
+        let copied = tree::bring(&kept.dir.join(POSTGRES), &new, How::Copy, &|_| Keep::All);
+        copied.map_err(failed(&new))?;
+        give_to_owner(&place.postgres, &new).map_err(failed(&new))?;
+        if let (false, Some(at_rest)) = (kept.is_at_rest(), at_rest) {
+            at_rest(&new)?;
+        }
+    }
+    if kept.manifest.redis {
+        let from = kept.dir.join(REDIS);
+        let new = swap.comes(&place.dirs.data.join("redis"));
+        if from.join(REDIS_DUMP).exists() {
+            redis::lay_out(&from.join(REDIS_DUMP), &new).map_err(failed(&new))?;
+        } else if from.join(REDIS_FILES).is_dir() {
+            tree::bring(&from.join(REDIS_FILES), &new, How::Copy, &|_| Keep::All)
+                .map_err(failed(&new))?;
+        } else {
+            swap.steps.pop();
+            swap.gone(&place.dirs.data.join("redis"));
+        }
+    }
+    Ok(())
+}
+
+impl Swap {
+    /// Something takes the place of `current`; where it is to be laid out.
+    fn comes(&mut self, current: &Path) -> PathBuf {
+        // What was to go makes room instead.
+        self.steps.retain(|step| step.current != current);
+        let step = Step { current: current.to_owned(), comes: true };
+        let new = step.beside(NEW);
+        self.steps.push(step);
+        new
+    }
+
+    fn gone(&mut self, current: &Path) {
+        self.steps.push(Step { current: current.to_owned(), comes: false });
+    }
+
+    /// Exchanges. Nothing runs on the state, and nothing starts before this returns.
+    pub fn commit(self) -> Result<(), Problem> {
+        let (path, new) = (self.state.join(INTENT), self.state.join(format!("{NEW}{INTENT}")));
+        let text = serde_json::to_vec(&self).unwrap_or_default();
+        let write = || -> io::Result<()> {
+            remove(&new)?;
+            let mut options = File::options();
+            let mut file = options.write(true).create_new(true).mode(0o600).open(&new)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)
+        };
+        write().map_err(|error| unwritable(&path, &error))?;
+        self.carry_out()
+    }
+
+    fn carry_out(&self) -> Result<(), Problem> {
+        let path = self.state.join(INTENT);
+        for step in &self.steps {
+            step.run().map_err(|error| unwritable(&step.current, &error))?;
+        }
+        fs::remove_file(&path).map_err(|error| unwritable(&path, &error))
+    }
+}
+
+/// Whether an exchange was written down that is not through.
+pub fn is_pending(dirs: &Dirs) -> bool {
+    dirs.state.join(INTENT).exists()
+}
+
+/// Finishes what was written down, and removes what is left of what was not. Nothing runs.
+pub fn settle(dirs: &Dirs) -> Result<(), Problem> {
+    let path = dirs.state.join(INTENT);
+    match fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        text => {
+            let text = text.map_err(|error| unwritable(&path, &error))?;
+            let swap: Swap = serde_json::from_slice(&text).map_err(|error| {
+                let message = format!("{} cannot be read: {error}", path.display());
+                Problem::failed("restore-unreadable", message)
+                    .hint("the environment's state is between two snapshots; start anew with `devenv down --volumes`")
+            })?;
+            swap.carry_out()?;
+        }
+    }
+    sweep(dirs);
+    Ok(())
+}
+
+/// Removes what is neither state nor to become state.
+pub fn sweep(dirs: &Dirs) {
+    for dir in [dirs.state.clone(), dirs.data.clone(), runas::outside_data(dirs)] {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(NEW) || name.starts_with(OLD) {
+                // What cannot be removed now is removed by the next start.
+                let _ = remove(&entry.path());
+            }
+        }
+    }
+}
+
+fn refuse_other_major(major: u32, place: &Place) -> Result<(), Problem> {
+    let there = postgres::data_dirs(&place.dirs)?;
+    if there.is_empty() || there.iter().any(|(other, _)| *other == major) {
+        return Ok(());
+    }
+    let others: Vec<String> = there.iter().map(|(other, _)| other.to_string()).collect();
+    let message = format!(
+        "the snapshot holds data of Postgres {major}; this environment runs {}",
+        others.join(" and ")
+    );
+    Err(Problem::in_the_way("postgres-major", message)
+        .hint(format!("set `version = {major}` in `[postgres]`, or restore it in another project")))
+}
+
+/// Under root, the server's own identity gets its data: a snapshot may come from another place.
+fn give_to_owner(root: &Path, new: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let owner = fs::metadata(root)?;
+    give(new, owner.uid(), owner.gid())
+}
+
+fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    std::os::unix::fs::chown(path, Some(uid), Some(gid))?;
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), uid, gid)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = match path.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

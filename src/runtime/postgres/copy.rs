@@ -1,0 +1,275 @@
+//! A copy of a data directory while its server runs, and of one moment: what a crash in that moment
+//! would have left, which Postgres itself makes whole when it starts on the copy.
+//!
+//! How it comes about: the control file first, then all data, then the write-ahead log. Pages that are
+//! written meanwhile may be torn or newer than others; the log since the last checkpoint holds each page
+//! that was changed since whole (`full_page_writes`), and every change, so replaying it mends them. This
+//! is the reason why a base backup works
+//! (<https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP>);
+//! instead of asking for a checkpoint, as that does, a copy during which one ended is thrown away and
+//! made again. The moment is when the log's end is copied: all that was committed before is in it.
+//!
+//! Invariant: a copy that [`Copy::finish`] calls good began and ended between the same two checkpoints.
+
+use super::{binaries, config, template};
+use crate::base::Problem;
+use crate::profile;
+use crate::runtime::dirs::{Dirs, unwritable};
+use crate::runtime::progress::Silent;
+use crate::runtime::runas;
+use crate::runtime::tree::{self, How, Keep};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// The control file, below the data directory.
+const CONTROL: &str = "global/pg_control";
+/// Bytes of it that are read: Postgres keeps what counts within one sector (`PG_CONTROL_MAX_SAFE_SIZE`).
+const CONTROL_BYTES: usize = 512;
+/// Where the last checkpoint and its redo position stand (`ControlFileData`, Postgres 11 to 18).
+const CHECKPOINT: std::ops::Range<usize> = 32..48;
+/// The log.
+const LOG: &str = "pg_wal";
+/// Directories whose contents a start makes anew; the same that a base backup leaves out.
+const EMPTY: [&str; 7] = [
+    "pg_dynshmem",
+    "pg_notify",
+    "pg_replslot",
+    "pg_serial",
+    "pg_snapshots",
+    "pg_stat_tmp",
+    "pg_subtrans",
+];
+/// Segments written this long before the copy began are not looked at again: time stamps of files are
+/// coarse.
+const STAMP_SLACK: Duration = Duration::from_millis(100);
+
+/// The data directories of an environment, by major.
+pub fn data_dirs(dirs: &Dirs) -> Result<Vec<(u32, PathBuf)>, Problem> {
+    let root = data_root(dirs)?;
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&root).map_err(|error| unwritable(&root, &error))?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(major) = name.strip_prefix("postgres-").and_then(|n| n.parse().ok()) {
+            found.push((major, entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The directory in which data directories lie.
+pub fn data_root(dirs: &Dirs) -> Result<PathBuf, Problem> {
+    Ok(runas::place(dirs)?.1.data)
+}
+
+/// Whether a server was started on `data` and has not ended in order.
+pub fn is_in_use(data: &Path) -> bool {
+    data.join("postmaster.pid").exists()
+}
+
+/// A copy under way.
+pub struct Copy {
+    from: PathBuf,
+    to: PathBuf,
+    control: Vec<u8>,
+    begun: SystemTime,
+}
+
+impl Copy {
+    /// Copies all but the end of the log from `from` to `to`, which must not exist.
+    pub fn begin(from: &Path, to: &Path) -> Result<Copy, Problem> {
+        let refused = |error: io::Error| cannot(from, &error);
+        if let Some(setting) = loses_pages(from).map_err(refused)? {
+            let message = format!("Postgres runs with `{setting}`, under which a copy of a running server may lack data");
+            return Err(Problem::failed("postgres-setting", message)
+                .hint("remove it from `[postgres.settings]`, or stop Postgres while the snapshot is made: `devenv stop postgres`"));
+        }
+        let begun = SystemTime::now();
+        let control = read_control(from).map_err(refused)?;
+        tree::bring(from, to, How::Copy, &|path| keep(path, false)).map_err(refused)?;
+        write_control(&to.join(CONTROL), &control).map_err(refused)?;
+        let copy = Copy { from: from.to_owned(), to: to.to_owned(), control, begun };
+        copy.log(SystemTime::UNIX_EPOCH).map_err(refused)?;
+        Ok(copy)
+    }
+
+    /// Copies what the log has gained; whether the copy is good. Fast: it holds others up.
+    pub fn finish(&self) -> Result<bool, Problem> {
+        let since = self.begun.checked_sub(STAMP_SLACK).unwrap_or(SystemTime::UNIX_EPOCH);
+        let refused = |error: io::Error| cannot(&self.from, &error);
+        self.log(since).map_err(refused)?;
+        let now = read_control(&self.from).map_err(refused)?;
+        Ok(now.get(CHECKPOINT) == self.control.get(CHECKPOINT))
+    }
+
+    /// Copies the segments that were written after `since`, oldest first.
+    fn log(&self, since: SystemTime) -> io::Result<()> {
+        let mut segments = Vec::new();
+        for entry in fs::read_dir(self.from.join(LOG))?.flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_file() && meta.modified()? >= since {
+                segments.push(entry.file_name());
+            }
+        }
+        segments.sort();
+        for name in segments {
+            let (from, to) = (self.from.join(LOG).join(&name), self.to.join(LOG).join(&name));
+            tree::bring_file(&from, &to, How::Copy)?;
+        }
+        Ok(())
+    }
+}
+
+/// Copies the data directory of a server that does not run.
+pub fn copy_stopped(from: &Path, to: &Path) -> Result<(), Problem> {
+    let copied = tree::bring(from, to, How::Copy, &|path| keep(path, true));
+    copied.map(drop).map_err(|error| cannot(from, &error))
+}
+
+/// Has Postgres make the copy at `data` whole, as after a crash, and bring it to rest: a server starts
+/// on it at once then. A copy that is none fails here. Nothing is forced to the disk.
+pub fn bring_to_rest(
+    settings: &profile::Postgres,
+    dirs: &Dirs,
+    data: &Path,
+) -> Result<(), Problem> {
+    let (run_as, dirs) = &runas::place(dirs)?;
+    let binaries = binaries::provide(settings, dirs, &Silent)?;
+    let output = template::single_user(&binaries, data, *run_as, "")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let why = template::last_line(&output);
+    Err(Problem::failed("postgres-copy", format!("Postgres cannot start on {}: {why}", data.display())))
+}
+
+fn keep(path: &Path, log: bool) -> Keep {
+    let text = path.to_string_lossy();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_log = path.parent() == Some(Path::new(LOG));
+    match &*text {
+        "postmaster.pid" | "postmaster.opts" => Keep::Nothing,
+        // Written at the end of a copy, from what was read at its begin.
+        CONTROL if !log => Keep::Nothing,
+        text if EMPTY.contains(&text) && !log => Keep::Empty,
+        _ if is_log && !log => Keep::Empty,
+        _ if name.starts_with("pgsql_tmp") => Keep::Nothing,
+        _ => Keep::All,
+    }
+}
+
+/// The setting, if there is one, under which the log does not hold all that a copy may lack.
+fn loses_pages(data: &Path) -> io::Result<Option<&'static str>> {
+    let mut found = None;
+    for file in [config::FILE, "postgresql.auto.conf"] {
+        let text = match fs::read_to_string(data.join(file)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            text => text?,
+        };
+        for line in text.lines() {
+            let Some((name, value)) = line.split_once('=') else { continue };
+            match (name.trim(), value.trim().trim_matches('\'')) {
+                ("wal_level", "minimal") => found = Some("wal_level = minimal"),
+                ("full_page_writes", "off" | "false" | "no" | "0") => {
+                    found = Some("full_page_writes = off");
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn read_control(data: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(data.join(CONTROL))?.read_to_end(&mut bytes)?;
+    match bytes.len() >= CONTROL_BYTES {
+        true => Ok(bytes),
+        false => Err(io::Error::other("its control file is too short")),
+    }
+}
+
+fn write_control(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = File::options();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
+}
+
+fn cannot(data: &Path, error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::StorageFull => unwritable(data, error),
+        _ => Problem::failed("postgres-copy", format!("cannot copy {}: {error}", data.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A data directory as far as a copy looks.
+    fn data(dir: &Path) -> PathBuf {
+        let data = dir.join("postgres-17");
+        for below in ["global", "base/1", "pg_wal/archive_status", "pg_subtrans"] {
+            fs::create_dir_all(data.join(below)).unwrap();
+        }
+        fs::write(data.join(CONTROL), [7; 8192]).unwrap();
+        fs::write(data.join("base/1/112"), "page").unwrap();
+        fs::write(data.join("base/1/pgsql_tmp3"), "sort").unwrap();
+        fs::write(data.join("pg_subtrans/0000"), "x").unwrap();
+        fs::write(data.join("postmaster.pid"), "1").unwrap();
+        fs::write(data.join("pg_wal/01"), "first").unwrap();
+        data
+    }
+
+    #[test]
+    fn a_copy_ends_with_the_log_of_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, to) = (data(dir.path()), dir.path().join("to"));
+        let copy = Copy::begin(&data, &to).unwrap();
+        fs::write(data.join("pg_wal/01"), "first, longer").unwrap();
+        fs::write(data.join("pg_wal/02"), "second").unwrap();
+        assert!(copy.finish().unwrap());
+        let read = |name: &str| fs::read_to_string(to.join(name)).unwrap();
+        assert_eq!((read("pg_wal/01"), read("pg_wal/02")), ("first, longer".into(), "second".into()));
+        assert_eq!(read("base/1/112"), "page");
+        assert!(to.join("pg_wal/archive_status").is_dir() && to.join("pg_subtrans").is_dir());
+        for gone in ["postmaster.pid", "base/1/pgsql_tmp3", "pg_subtrans/0000"] {
+            assert!(!to.join(gone).exists(), "{gone}");
+        }
+        assert_eq!(fs::read(to.join(CONTROL)).unwrap(), [7; 8192]);
+    }
+
+    #[test]
+    fn a_checkpoint_in_between_spoils_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, to) = (data(dir.path()), dir.path().join("to"));
+        let copy = Copy::begin(&data, &to).unwrap();
+        let mut control = vec![7; 8192];
+        control[40] = 8;
+        fs::write(data.join(CONTROL), control).unwrap();
+        assert!(!copy.finish().unwrap());
+    }
+
+    #[test]
+    fn settings_under_which_a_copy_may_lack_data_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, to) = (data(dir.path()), dir.path().join("to"));
+        fs::write(data.join(config::FILE), "wal_level = 'replica'\n").unwrap();
+        fs::write(data.join("postgresql.auto.conf"), "full_page_writes = 'off'\n").unwrap();
+        let problem = Copy::begin(&data, &to).err().unwrap();
+        assert_eq!(problem.code, "postgres-setting");
+        assert!(problem.message.contains("full_page_writes"), "{problem}");
+    }
+
+    #[test]
+    fn data_of_a_stopped_server_is_copied_with_its_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, to) = (data(dir.path()), dir.path().join("to"));
+        copy_stopped(&data, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join("pg_wal/01")).unwrap(), "first");
+        assert!(to.join(CONTROL).exists() && !to.join("postmaster.pid").exists());
+    }
+}
