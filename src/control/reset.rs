@@ -39,7 +39,9 @@ pub(super) async fn reset(
         let saved = save(&automatic_name(reason), reason, false, plan, access).await;
         saved.map_err(|problem| Problem {
             hint: Some(match problem.hint {
-                Some(hint) => format!("{hint}; or reset without a snapshot: `devenv reset --no-snapshot`"),
+                Some(hint) => {
+                    format!("{hint}; or reset without a snapshot: `devenv reset --no-snapshot`")
+                }
                 None => "reset without a snapshot: `devenv reset --no-snapshot`".to_owned(),
             }),
             ..problem

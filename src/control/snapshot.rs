@@ -50,7 +50,8 @@ pub(super) async fn save(
     // second leaves a snapshot that says so.
     tokio::task::spawn_blocking(move || {
         let settings = plan.profile.postgres.as_ref();
-        let rest = |data: &Path| settings.map_or(Ok(()), |s| postgres::bring_to_rest(s, &plan.dirs, data));
+        let rest =
+            |data: &Path| settings.map_or(Ok(()), |s| postgres::bring_to_rest(s, &plan.dirs, data));
         if let Err(problem) = written.bring_to_rest(rest) {
             tracing::debug!("not brought to rest in the snapshot: {}", problem.message);
         }
@@ -79,7 +80,8 @@ pub(super) async fn restore(
     // The oldest automatic one makes room for it: that may have been the one to restore.
     let kept = store.find(name).unwrap_or(kept);
     let (planned, to_restore) = (plan.clone(), kept.clone());
-    let swap = blocking(move || lay_out(&to_restore, &planned.dirs, Some(&planned.profile))).await?;
+    let swap =
+        blocking(move || lay_out(&to_restore, &planned.dirs, Some(&planned.profile))).await?;
     let parts = live(access);
     order(Event::Release { parts: parts.clone() }, access).await;
     let dirs = plan.dirs.clone();
@@ -195,7 +197,8 @@ fn sources(plan: &Arc<Plan>, access: &Access) -> Result<Sources, Problem> {
 }
 
 fn elsewhere(part: &str) -> Problem {
-    let message = format!("the data of {part} do not lie in the state directory: it runs in a container");
+    let message =
+        format!("the data of {part} do not lie in the state directory: it runs in a container");
     Problem::failed("data-elsewhere", message)
         .hint("snapshots are made of native servers: set `provider = \"native\"`")
 }

@@ -16,6 +16,7 @@ mod runtime;
 mod s3;
 mod secretsmanager;
 mod ses;
+mod snapshots;
 mod sqs;
 mod support;
 mod tidy;

@@ -86,11 +86,7 @@ pub type AtRest<'a> = &'a dyn Fn(&Path) -> Result<(), Problem>;
 /// Lays the snapshot out beside the environment's state. `at_rest` brings Postgres' data to rest where
 /// that was not done in the snapshot; without it the server does when it starts, and waits for the
 /// disk. Blocks; everything may run meanwhile.
-pub fn prepare(
-    kept: &Kept,
-    place: &Place,
-    at_rest: Option<AtRest<'_>>,
-) -> Result<Swap, Problem> {
+pub fn prepare(kept: &Kept, place: &Place, at_rest: Option<AtRest<'_>>) -> Result<Swap, Problem> {
     sweep(&place.dirs);
     let mut swap = Swap { state: place.dirs.state.clone(), steps: Vec::new() };
     let laid = lay_out(kept, place, at_rest, &mut swap);

@@ -1,4 +1,4 @@
-//! How the one moment of all stores is taken (decision 006).
+//! How the one moment of all stores is taken (decision 007).
 //!
 //! Invariant: between the fork of Redis and the end of Postgres' log no write of Redis and no commit of
 //! the AWS services is acknowledged. So whatever Postgres' copy shows, its causes elsewhere are in the
@@ -168,11 +168,7 @@ fn instant(sources: &Sources, postgres: Option<&postgres::Copy>) -> Result<Every
     Ok(Everything { moment, redis, is_spoilt: spoilt?, paused_us })
 }
 
-fn keep_redis(
-    sources: &Sources,
-    saving: Option<redis::Saving>,
-    to: &Path,
-) -> Result<(), Problem> {
+fn keep_redis(sources: &Sources, saving: Option<redis::Saving>, to: &Path) -> Result<(), Problem> {
     if let Some(saving) = saving {
         return saving.fetch(&to.join(REDIS_DUMP));
     }
@@ -195,8 +191,7 @@ fn keep_state(sources: &Sources, moment: Option<&Moment>, to: &Path) -> Result<(
         tree::bring_file(&from.join(name), &to.join(name), How::Copy).map_err(failed)?;
     }
     for name in FILES.iter().filter(|name| from.join(name).is_dir()) {
-        tree::bring(&from.join(name), &to.join(name), How::Link, &|_| Keep::All)
-            .map_err(failed)?;
+        tree::bring(&from.join(name), &to.join(name), How::Link, &|_| Keep::All).map_err(failed)?;
     }
     Ok(())
 }

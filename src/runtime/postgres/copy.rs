@@ -83,7 +83,9 @@ impl Copy {
     pub fn begin(from: &Path, to: &Path) -> Result<Copy, Problem> {
         let refused = |error: io::Error| cannot(from, &error);
         if let Some(setting) = loses_pages(from).map_err(refused)? {
-            let message = format!("Postgres runs with `{setting}`, under which a copy of a running server may lack data");
+            let message = format!(
+                "Postgres runs with `{setting}`, under which a copy of a running server may lack data"
+            );
             return Err(Problem::failed("postgres-setting", message)
                 .hint("remove it from `[postgres.settings]`, or stop Postgres while the snapshot is made: `devenv stop postgres`"));
         }
@@ -143,7 +145,10 @@ pub fn bring_to_rest(
         return Ok(());
     }
     let why = template::last_line(&output);
-    Err(Problem::failed("postgres-copy", format!("Postgres cannot start on {}: {why}", data.display())))
+    Err(Problem::failed(
+        "postgres-copy",
+        format!("Postgres cannot start on {}: {why}", data.display()),
+    ))
 }
 
 fn keep(path: &Path, log: bool) -> Keep {
@@ -233,7 +238,10 @@ mod tests {
         fs::write(data.join("pg_wal/02"), "second").unwrap();
         assert!(copy.finish().unwrap());
         let read = |name: &str| fs::read_to_string(to.join(name)).unwrap();
-        assert_eq!((read("pg_wal/01"), read("pg_wal/02")), ("first, longer".into(), "second".into()));
+        assert_eq!(
+            (read("pg_wal/01"), read("pg_wal/02")),
+            ("first, longer".into(), "second".into())
+        );
         assert_eq!(read("base/1/112"), "page");
         assert!(to.join("pg_wal/archive_status").is_dir() && to.join("pg_subtrans").is_dir());
         for gone in ["postmaster.pid", "base/1/pgsql_tmp3", "pg_subtrans/0000"] {

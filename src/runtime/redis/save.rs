@@ -88,7 +88,8 @@ impl Talk {
     /// A number of `INFO persistence`.
     fn info(&mut self, name: &str) -> Result<Option<String>, Problem> {
         let text = self.must("INFO persistence")?;
-        let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned());
+        let value =
+            |line: &str| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned());
         Ok(text.lines().find_map(value))
     }
 }
@@ -188,10 +189,7 @@ pub fn lay_out(dump: &Path, data: &Path) -> io::Result<()> {
     for place in [data.join(DUMP), parts.join(APPEND_BASE)] {
         bring_file(dump, &place, How::Link)?;
     }
-    fs::write(
-        parts.join("appendonly.aof.manifest"),
-        format!("file {APPEND_BASE} seq 1 type b\n"),
-    )
+    fs::write(parts.join("appendonly.aof.manifest"), format!("file {APPEND_BASE} seq 1 type b\n"))
 }
 
 fn silent(port: u16, error: &io::Error) -> Problem {

@@ -1,0 +1,202 @@
+//! Snapshots from outside: everything comes back together; a snapshot is one moment of all stores, however
+//! busily they are written; a kill in the middle leaves one state, whole.
+
+use crate::support::{Project, Run, kill_9, python, script, wait_for};
+use serde_json::Value;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const PROFILE: &str = r#"
+port = "auto"
+[postgres]
+version = 17
+databases = ["app"]
+[redis]
+[s3.buckets.marks]
+[sqs.queues.marks]
+"#;
+/// Kills in the gate; `DEVENV_CRASHES` sets another number.
+const CRASHES: u64 = 15;
+
+fn running() -> Project {
+    let project = Project::with(PROFILE);
+    project.up();
+    project
+}
+
+/// Runs `tests/it/snapshots/stores.py` in the project's environment.
+fn stores(project: &Project) -> Command {
+    let mut command = project.command(python());
+    command.arg(script("snapshots/stores.py")).envs(project.environment());
+    command
+}
+
+/// Writes `mark` into every store.
+fn mark(project: &Project, mark: &str) {
+    Run::of(stores(project).args(["mark", mark])).success();
+}
+
+/// What every store holds.
+fn marks(project: &Project) -> Value {
+    Run::of(stores(project).arg("marks")).success().json()
+}
+
+/// The mark, if all stores have the same one.
+#[track_caller]
+fn same(marks: &Value) -> String {
+    let mark = marks["s3"].clone();
+    for store in ["sqs", "postgres", "redis", "secret"] {
+        assert_eq!(marks[store], mark, "{marks}");
+    }
+    mark.as_str().unwrap().to_owned()
+}
+
+fn listed(project: &Project) -> Vec<Value> {
+    let list = project.devenv(&["snapshot", "list", "--json"]).success().json();
+    list["snapshots"].as_array().unwrap().clone()
+}
+
+#[test]
+fn everything_comes_back_together_and_undo_takes_it_back() {
+    let project = running();
+    mark(&project, "first");
+    project.devenv(&["clock", "advance", "2h"]).success();
+    let saved = project.devenv(&["snapshot", "save", "one", "--json"]).success().json();
+    let holds = &saved["snapshot"]["holds"];
+    assert_eq!(*holds, serde_json::json!(["services", "postgres-17", "redis"]), "{saved}");
+    mark(&project, "second");
+    project.devenv(&["clock", "set", "now"]).success();
+    project.devenv(&["snapshot", "restore", "one"]).success();
+    assert_eq!(same(&marks(&project)), "first");
+    let ahead = project.devenv(&["clock", "show", "--json"]).success().json()["offset_ms"].as_i64();
+    assert_eq!(ahead, Some(7_200_000), "the clock is state too");
+    // What was replaced was kept, and comes back; and again.
+    project.devenv(&["undo"]).success();
+    assert_eq!(same(&marks(&project)), "second");
+    project.devenv(&["reset", "--yes"]).success();
+    assert_eq!(marks(&project)["s3"], Value::Null);
+    project.devenv(&["undo"]).success();
+    assert_eq!(same(&marks(&project)), "second");
+    let reasons: Vec<Value> = listed(&project).iter().map(|s| s["reason"].clone()).collect();
+    let expected = ["asked", "before-restore", "before-restore", "before-reset", "before-restore"];
+    assert_eq!(reasons, expected);
+    // An environment that is down, and one that is made for a test, get it too.
+    project.devenv(&["down"]).success();
+    project.devenv(&["snapshot", "restore", "one"]).success();
+    project.up();
+    assert_eq!(same(&marks(&project)), "first");
+    project.devenv(&["down"]).success();
+    project
+        .devenv(&["up", "-d", "--ephemeral", "--snapshot", "one", "--timeout", "180s"])
+        .success();
+    assert_eq!(same(&marks(&project)), "first");
+}
+
+#[test]
+fn snapshots_are_listed_shown_replaced_and_removed() {
+    let project = Project::with("extends = \"minimal\"\nport = \"auto\"\n");
+    assert_eq!(
+        project.devenv(&["snapshot", "save", "x", "--json"]).ends(3).json()["error"]["code"],
+        "not-running"
+    );
+    project.up();
+    let code = |arguments: &[&str], exit: i32| {
+        let run = project.devenv(&[arguments, &["--json"]].concat()).ends(exit);
+        run.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(code(&["undo"], 1), "nothing-to-undo");
+    assert_eq!(code(&["snapshot", "save", "../x"], 2), "snapshot-name");
+    project.devenv(&["snapshot", "save", "x"]).success();
+    assert_eq!(code(&["snapshot", "save", "x"], 2), "snapshot-exists");
+    project.devenv(&["snapshot", "save", "x", "--replace"]).success();
+    assert_eq!(code(&["snapshot", "restore", "y"], 2), "unknown-snapshot");
+    let shown = project.devenv(&["snapshot", "show", "x", "--json"]).success().json();
+    assert_eq!(shown["snapshot"]["name"], "x");
+    assert_eq!(listed(&project).len(), 1);
+    project.devenv(&["snapshot", "delete", "x"]).success();
+    assert!(listed(&project).is_empty());
+    assert_eq!(code(&["snapshot", "delete", "x"], 2), "unknown-snapshot");
+}
+
+/// Writers put a counter into one store after the other, each only after the former has answered. In
+/// a snapshot no store may be ahead of one that was written before it.
+#[test]
+fn no_effect_without_its_cause_however_busy_the_writers_are() {
+    let project = running();
+    mark(&project, "0");
+    let writers = stores(&project).arg("write").stdout(Stdio::piped()).spawn().unwrap();
+    let counted = || marks(&project)["counted"].as_array().unwrap().len();
+    wait_for("the writers", Duration::from_secs(60), || (counted() == 2).then_some(()));
+    let names = ["a", "b", "c"];
+    for name in names {
+        project.devenv(&["snapshot", "save", name]).success();
+    }
+    project.write("stop", "");
+    let written: Value = {
+        let output = writers.wait_with_output().unwrap();
+        assert!(output.status.success(), "a writer was refused");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    for name in names {
+        project.devenv(&["snapshot", "restore", name]).success();
+        let chains = marks(&project)["counted"].clone();
+        for (chain, rounds) in chains.as_array().unwrap().iter().zip(written.as_array().unwrap()) {
+            let counts: Vec<u64> =
+                chain.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+            assert!(counts.is_sorted_by(|a, b| a >= b), "{name}: {chains}");
+            let (first, last) = (counts[0], *counts.last().unwrap());
+            assert!(first - last <= 1, "{name}: one round at a time: {chains}");
+            assert!(last > 0 && first <= rounds.as_u64().unwrap(), "{name}: {chains} of {written}");
+        }
+    }
+}
+
+#[test]
+fn a_kill_in_the_middle_leaves_one_state_whole() {
+    let project = running();
+    for name in ["one", "two"] {
+        mark(&project, name);
+        project.devenv(&["snapshot", "save", name]).success();
+    }
+    let crashes = std::env::var("DEVENV_CRASHES").map_or(CRASHES, |n| n.parse().unwrap());
+    // Instants spread over the whole of a restore and a save, wherever those are slow.
+    let instants = (0..crashes).map(|n| Duration::from_millis(n * 389 % 701));
+    let mut now = "two".to_owned();
+    for (n, instant) in instants.enumerate() {
+        let pid = u32::try_from(project.status()["pid"].as_u64().unwrap()).unwrap();
+        let saves = n % 3 == 2;
+        let other = if now == "one" { "two" } else { "one" };
+        let what = if saves { ["save", "new"] } else { ["restore", other] };
+        let mut command = project.command(env!("CARGO_BIN_EXE_devenv"));
+        command.arg("snapshot").args(what).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut client = command.spawn().unwrap();
+        std::thread::sleep(instant);
+        kill_9(pid);
+        client.wait().unwrap();
+        project.up();
+        let found = same(&marks(&project));
+        assert!(found == now || !saves && found == other, "{what:?} after {instant:?}: {found}");
+        now = found;
+        let new = listed(&project).iter().any(|s| s["name"] == "new");
+        if new {
+            // It has its name, so it is whole.
+            project.devenv(&["snapshot", "restore", "new"]).success();
+            assert_eq!(same(&marks(&project)), now);
+            project.devenv(&["snapshot", "delete", "new"]).success();
+        }
+    }
+    for name in ["one", "two"] {
+        project.devenv(&["snapshot", "restore", name]).success();
+        assert_eq!(same(&marks(&project)), name);
+    }
+    let left = |dir: &str| {
+        let entries = std::fs::read_dir(project.path().join(dir)).unwrap();
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    project.devenv(&["down"]).success();
+    project.up();
+    for dir in [".devenv", ".devenv/data"] {
+        let names = left(dir);
+        assert!(!names.iter().any(|name| name.starts_with(".restore")), "{names:?}");
+    }
+}
