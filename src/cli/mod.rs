@@ -28,6 +28,7 @@ mod start;
 mod status;
 mod stop;
 mod table;
+mod test;
 mod trace;
 mod undo;
 mod up;
@@ -84,6 +85,7 @@ enum Command {
     #[command(name = "redis-cli")]
     RedisCli(redis_cli::RedisCli),
     Aws(aws::Aws),
+    Test(test::Test),
     Reset(reset::Reset),
     Snapshot(snapshot::Snapshot),
     Undo(undo::Undo),
@@ -112,6 +114,7 @@ impl Command {
             Command::Psql(command) => command.run(printer),
             Command::RedisCli(command) => command.run(printer),
             Command::Aws(command) => command.run(printer),
+            Command::Test(command) => command.run(printer),
             Command::Reset(command) => command.run(printer),
             Command::Snapshot(command) => command.run(printer),
             Command::Undo(command) => command.run(printer),

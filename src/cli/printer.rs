@@ -35,6 +35,11 @@ impl Printer {
         Printer { json, verbose, lively, quiet, colour }
     }
 
+    /// One that shows no progress, for what is not the command's own affair.
+    pub(super) fn quieter(&self) -> Printer {
+        Printer { quiet: true, lively: false, ..*self }
+    }
+
     /// A line of data.
     pub(super) fn out(&self, text: impl AsRef<str>) {
         let mut out = std::io::stdout().lock();

@@ -16,10 +16,11 @@ use crate::control::daemon::{self, last_lines};
 use crate::control::home::Lock;
 use crate::control::hub::Hub;
 use crate::control::{Ask, Boot, EnvState, Home, Status, Update, detach};
+use crate::profile::{Port, Profile};
 use crate::runtime::{Dirs, dirs::user_cache_dir};
 use serde_json::json;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -51,18 +52,21 @@ pub(super) struct Up {
     #[arg(long)]
     ephemeral: bool,
     /// Begin with the state of this snapshot
-    #[arg(long, value_name = "NAME", requires = "ephemeral")]
+    #[arg(long, value_name = "NAME")]
     snapshot: Option<String>,
     /// Ports from here on, the next free ones
     #[arg(long, value_name = "N")]
     port_base: Option<u16>,
+    /// The environment is a test's, lives in this directory and as long as stdin.
+    #[arg(long, hide = true, requires = "as_daemon")]
+    throwaway: Option<PathBuf>,
     /// This process is the detached daemon.
     #[arg(long, hide = true)]
     as_daemon: bool,
 }
 
 /// How watching a boot ended.
-enum Watched {
+pub(super) enum Watched {
     Ready(Box<Status>),
     /// Another daemon has the directory.
     Held,
@@ -75,6 +79,11 @@ impl Up {
         let started = Instant::now();
         let choice = choose::profile(self.profile.as_deref(), printer)?;
         let home = choice.home.clone();
+        if self.snapshot.is_some() && !self.ephemeral && !self.as_daemon {
+            let message = "`--snapshot` needs `--ephemeral`";
+            return Err(Problem::new(Exit::Usage, "usage", message)
+                .hint("to replace the state of this project: `devenv snapshot restore NAME`, then `devenv up`"));
+        }
         if self.as_daemon {
             return self.be_daemon(choice, printer);
         }
@@ -219,16 +228,26 @@ impl Up {
         detach::leave_terminal();
         // So that whoever looks at the process sees whose it is, and no other directory is held.
         let _ = std::env::set_current_dir(&choice.home.project);
-        let Some(lock) = choice.home.try_lock()? else {
+        let home = self.throwaway.as_deref().map_or(choice.home.clone(), Home::of);
+        let Some(lock) = home.try_lock()? else {
             let _ = detach::tell(&Update::Held);
             return Ok(Outcome::Done);
         };
-        trace::to_log(&Dirs::at(&choice.home.dir, user_cache_dir()?), printer.verbose);
+        trace::to_log(&Dirs::at(&home.dir, user_cache_dir()?), printer.verbose);
         let runtime = runtime()?;
         let hub = Hub::default();
+        let throwaway = self.throwaway.is_some();
         let result = runtime.block_on(async {
             let telling = tokio::spawn(detach::tell_boot(hub.follow()));
-            let (_stop, stopped) = oneshot::channel();
+            let (stop, stopped) = oneshot::channel();
+            // Kept where nobody sends: an end of the channel is no order.
+            let mut stop = Some(stop);
+            if let Some(stop) = stop.take_if(|_| throwaway) {
+                std::thread::spawn(move || {
+                    detach::wait_for_end_of_starter();
+                    let _ = stop.send(());
+                });
+            }
             let result = daemon::run(self.boot(choice), hub, lock, stopped).await;
             if result.is_err() {
                 // The last word has to be out before the process is gone.
@@ -237,18 +256,28 @@ impl Up {
             result
         });
         runtime.shutdown_timeout(Duration::from_millis(100));
+        if throwaway {
+            discard(&home);
+        }
         // The parent has printed it; the log has it too.
         Ok(result.map_or_else(|p| Outcome::Code(p.exit.code()), |()| Outcome::Done))
     }
 
     fn boot(&self, choice: Choice) -> Boot {
+        let project = choice.home.project.clone();
+        let (profile, home) = match &self.throwaway {
+            Some(dir) => (profile_for_test(choice.profile), Home::of(dir)),
+            None => (choice.profile, choice.home),
+        };
         Boot {
-            profile: choice.profile,
-            home: choice.home,
+            profile,
+            home,
             only: self.only.clone(),
             ephemeral: self.ephemeral,
             port_base: self.port_base,
             snapshot: self.snapshot.clone(),
+            project,
+            throwaway: self.throwaway.is_some(),
         }
     }
 
@@ -266,9 +295,31 @@ impl Up {
     }
 }
 
+/// An environment beside others, of which nothing is kept: free ports, and no waiting for the disk.
+fn profile_for_test(mut profile: Profile) -> Profile {
+    let ports = &mut profile.ports;
+    for port in [&mut ports.gateway, &mut ports.postgres, &mut ports.redis, &mut ports.smtp] {
+        *port = Port::Auto(port.first());
+    }
+    profile.ses.smtps = profile.ses.smtps.map(|port| Port::Auto(port.first()));
+    if let Some(postgres) = &mut profile.postgres {
+        postgres.settings.entry("fsync".to_owned()).or_insert_with(|| "off".to_owned());
+    }
+    profile
+}
+
+/// Removes a test's environment; nothing runs in it.
+pub(super) fn discard(home: &Home) {
+    if let Ok(cache) = user_cache_dir() {
+        let _ = Dirs::at(&home.dir, cache).remove_data();
+    }
+    // What stays is removed by the next test.
+    let _ = std::fs::remove_dir_all(&home.project);
+}
+
 /// Shows updates until everything answers, time is up, or it has failed. While a download advances,
 /// the time counts from its last piece: a slow network on the first day is no failure.
-fn watch(
+pub(super) fn watch(
     updates: &Updates,
     mut deadline: Option<Instant>,
     view: &mut View,
@@ -324,7 +375,7 @@ fn not_ready(status: Option<&Status>, timeout: Duration, home: &Home) -> Problem
 }
 
 /// The detached daemon ended without a word: its stderr is in its log.
-fn died_early(home: &Home) -> Problem {
+pub(super) fn died_early(home: &Home) -> Problem {
     let path = home.dir.join("logs").join(format!("{}.log", detach::LOG));
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     let lines: Vec<&str> = text.lines().rev().take(5).collect();

@@ -13,6 +13,7 @@ use crate::runtime::{Dirs, StopSignal, process};
 use crate::supervisor::{PartSpec, Policy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,12 +51,20 @@ pub struct Boot {
     pub port_base: Option<u16>,
     /// State to begin with; for an ephemeral environment.
     pub snapshot: Option<String>,
+    /// Whose snapshots and programs are used: the home's project, unless this one is made for a test.
+    pub project: PathBuf,
+    /// Nothing of it is kept: what would be written at the end is not.
+    pub throwaway: bool,
 }
 
 /// What will run, and where.
 pub(super) struct Plan {
     pub(super) profile: Arc<Profile>,
     pub(super) home: Home,
+    /// Whose snapshots and programs are used.
+    pub(super) project: PathBuf,
+    /// Nothing of it is kept.
+    pub(super) throwaway: bool,
     pub(super) dirs: Dirs,
     pub(super) ports: BTreeMap<String, u16>,
     pub(super) variables: BTreeMap<String, String>,
@@ -72,7 +81,7 @@ impl Plan {
         let (dirs, temporary) = directories(&boot)?;
         snapshot::settle_restore(&dirs)?;
         if let Some(name) = &boot.snapshot {
-            let kept = Store::of(&boot.home.project).find(name)?;
+            let kept = Store::of(&boot.project).find(name)?;
             snapshot::put(&kept, &dirs, Some(&boot.profile))?;
         }
         let chosen = choose(&boot)?;
@@ -92,6 +101,7 @@ impl Plan {
             let port = reservations.claim(wished, name, &dirs)?;
             if let Port::Auto(first) = wished
                 && first != port
+                && !boot.throwaway
             {
                 hub.tell(super::Update::Note(format!(
                     "port {first} for {name} is taken; it listens on {port}"
@@ -101,9 +111,19 @@ impl Plan {
         }
         let variables = environment::variables(&boot.profile, &ports, &dirs);
         let specs = chosen.iter().map(|name| spec(name)).collect();
-        let (profile, home) = (Arc::new(boot.profile), boot.home);
-        let _reservations = reservations;
-        Ok(Plan { profile, home, dirs, ports, variables, specs, _reservations, temporary })
+        let throwaway = boot.throwaway || temporary.is_some();
+        Ok(Plan {
+            profile: Arc::new(boot.profile),
+            home: boot.home,
+            project: boot.project,
+            throwaway,
+            dirs,
+            ports,
+            variables,
+            specs,
+            _reservations: reservations,
+            temporary,
+        })
     }
 
     /// Whether the state goes with the daemon.

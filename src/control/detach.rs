@@ -6,17 +6,38 @@ use super::home::Home;
 use super::hub::Follower;
 use super::message::{EnvState, Update};
 use crate::base::Problem;
+use crate::runtime::process;
 use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::process::{Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 
 /// The name of the daemon's own log.
 pub const LOG: &str = "daemon";
 
+/// What is told when there is no child to end.
+const NOBODY: &str = "-";
+
 /// Starts this program with `args` as a detached daemon. Its stderr goes to `.devenv/logs/daemon.log`.
 pub fn spawn(home: &Home, args: &[OsString]) -> Result<Updates, Problem> {
+    start(home, args, Stdio::null()).map(|(updates, _)| updates)
+}
+
+/// The same; the daemon ends, and everything with it, when what is returned is dropped, or when this
+/// process ends in whatever way.
+pub fn spawn_for_life(
+    home: &Home,
+    args: &[OsString],
+) -> Result<(Updates, Option<ChildStdin>), Problem> {
+    start(home, args, Stdio::piped())
+}
+
+fn start(
+    home: &Home,
+    args: &[OsString],
+    stdin: Stdio,
+) -> Result<(Updates, Option<ChildStdin>), Problem> {
     let path = home.dir.join("logs").join(format!("{LOG}.log"));
     let cannot = |what: &str, e: &std::io::Error| {
         Problem::in_the_way("daemon-start", format!("cannot start the daemon: {what}: {e}"))
@@ -30,19 +51,42 @@ pub fn spawn(home: &Home, args: &[OsString]) -> Result<Updates, Problem> {
     let program = std::env::current_exe().map_err(|e| cannot("finding this program", &e))?;
     let mut child = Command::new(&program)
         .args(args)
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(log)
         .spawn()
         .map_err(|e| cannot(&program.display().to_string(), &e))?;
-    let stdout = child.stdout.take();
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     // It outlives this process; while both live, someone has to bury it.
     std::thread::spawn(move || child.wait());
     match stdout {
-        Some(stdout) => Ok(Updates::from_lines(stdout)),
+        Some(stdout) => Ok((Updates::from_lines(stdout), stdin)),
         None => {
             Err(Problem::failed("daemon-start", "the daemon has no pipe to tell its boot through"))
         }
+    }
+}
+
+/// Tells the daemon whom to end when this process is killed, or that there is nobody any more.
+pub fn tell_of_child(mut life: &ChildStdin, pid: Option<u32>) {
+    let child = pid.and_then(|pid| Some((pid, process::start_time(pid)?)));
+    let line = child.map_or(NOBODY.to_owned(), |(pid, start)| format!("{pid} {start}"));
+    // A daemon that is gone ends nobody.
+    let _ = writeln!(life, "{line}");
+}
+
+/// In the daemon: waits until the process that started it for its life lets go, or ends. Its child, if
+/// it had one then, is asked to end.
+pub fn wait_for_end_of_starter() {
+    let lines = std::io::stdin().lock().lines();
+    let Some(last) = lines.map_while(Result::ok).last() else { return };
+    let Some((pid, start)) = last.split_once(' ') else { return };
+    let Ok(pid) = pid.parse() else { return };
+    if process::start_time(pid).as_deref() == Some(start)
+        && let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
+    {
+        // It may have ended in this moment.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     }
 }
 

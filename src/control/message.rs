@@ -71,6 +71,11 @@ pub enum Ask {
         /// Its name.
         name: String,
     },
+    /// What a test has left behind; `Found` at the end.
+    Check {
+        /// Which kinds of things.
+        checks: Vec<Check>,
+    },
     /// How the clock stands, after an order to it if one is given.
     Clock {
         /// What to do with it.
@@ -78,6 +83,20 @@ pub enum Ask {
     },
     /// Stop everything and end; updates until the connection is closed.
     Down,
+}
+
+/// What a test should not leave behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// Messages in queues.
+    NoMessages,
+    /// Mails that were not cleared.
+    NoMails,
+    /// Multipart uploads that were neither completed nor aborted.
+    NoUploads,
+    /// Sessions with Postgres that are idle in a transaction.
+    NoIdleTransactions,
 }
 
 /// What a daemon tells.
@@ -97,6 +116,8 @@ pub enum Update {
         /// The name of the other one.
         before: Option<String>,
     },
+    /// What a test has left behind, as lines for people.
+    Found(Vec<String>),
     /// A fact that people should see once.
     Note(String),
     /// A long piece of work begins.

@@ -6,6 +6,7 @@
 //! Invariant: one daemon a directory, held by a file lock that dies with the process.
 
 mod boot;
+mod check;
 pub mod client;
 pub mod daemon;
 pub mod detach;
@@ -26,4 +27,4 @@ mod status;
 
 pub use boot::Boot;
 pub use home::Home;
-pub use message::{Ask, ClockNote, EnvState, ServiceStatus, Status, Update};
+pub use message::{Ask, Check, ClockNote, EnvState, ServiceStatus, Status, Update};

@@ -8,7 +8,7 @@ use crate::base::Problem;
 use crate::data;
 use crate::edge::{Gateway, GatewayConfig, check_auth};
 use crate::profile;
-use crate::runtime::{self, Launch, Probe};
+use crate::runtime::{self, Launch, Probe, StopSignal};
 use crate::services::{Clock, Services};
 use crate::supervisor::Report;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -86,7 +86,13 @@ struct Postgres {
 
 impl Native for Postgres {
     fn prepare(&self, run: &Run) -> Result<Launch, Problem> {
-        runtime::postgres::prepare(&self.settings, self.port, &run.plan.dirs, &run.hub)
+        let mut launch =
+            runtime::postgres::prepare(&self.settings, self.port, &run.plan.dirs, &run.hub)?;
+        if run.plan.throwaway {
+            // Its checkpoint at the end would be for nobody.
+            launch.stop = StopSignal::Quit;
+        }
+        Ok(launch)
     }
 
     async fn initialise(&self) -> Result<(), Problem> {
@@ -175,7 +181,7 @@ async fn open(run: &Run) -> Result<(Gateway, Vec<ServiceNote>), Problem> {
 pub(super) async fn seed(plan: &Plan, services: &Services) -> Result<Vec<ServiceNote>, Problem> {
     let facts = environment::facts(&plan.profile, &plan.ports);
     let surroundings = data::Surroundings {
-        project: plan.home.project.clone(),
+        project: plan.project.clone(),
         variables: plan.variables.clone(),
         postgres: facts.postgres.clone(),
     };

@@ -7,7 +7,7 @@ use super::home::Home;
 use super::hub::Hub;
 use super::message::{Ask, EnvState, REQUEST_BYTES_MAX, Request, Told, Update, VERSION};
 use super::parts::ServicesCell;
-use super::{reset, snapshot};
+use super::{check, reset, snapshot};
 use crate::base::{Exit, Problem};
 use crate::services::{ClockOrder, ClockView};
 use crate::supervisor::Event;
@@ -171,6 +171,13 @@ async fn answer(
         Ask::Clock { order } => {
             return match clock(access, order).await {
                 Ok(view) => tell(write, &Update::Clock(view.json())).await.map(Ok),
+                Err(problem) => Ok(Err(problem)),
+            };
+        }
+        Ask::Check { checks } => {
+            let Some(plan) = planned(access).await else { return Ok(Err(not_planned())) };
+            return match check::check(&checks, &plan, access).await {
+                Ok(found) => tell(write, &Update::Found(found)).await.map(Ok),
                 Err(problem) => Ok(Err(problem)),
             };
         }

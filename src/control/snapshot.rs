@@ -36,12 +36,12 @@ pub(super) async fn save(
     access: &Access,
 ) -> Result<Kept, Problem> {
     let sources = sources(plan, access)?;
-    let store = Store::of(&plan.home.project);
+    let store = Store::of(&plan.project);
     let taken = Taken {
         name: name.to_owned(),
         reason,
         profile: plan.profile.name.clone(),
-        project: plan.home.project.clone(),
+        project: plan.project.clone(),
         replace,
     };
     let kept = blocking(move || snapshot::save(&store, &sources, &taken)).await?;
@@ -73,7 +73,7 @@ pub(super) async fn restore(
     plan: &Arc<Plan>,
     access: &Access,
 ) -> Result<Restored, Problem> {
-    let store = Store::of(&plan.home.project);
+    let store = Store::of(&plan.project);
     let kept = store.find(name)?;
     let reason = Reason::BeforeRestore;
     let before = save(&automatic_name(reason), reason, false, plan, access).await?;

@@ -1,6 +1,7 @@
 //! What an environment holds: the resources that a profile declares, and snapshots of all of it.
 
 mod facts;
+pub mod leftovers;
 mod provision;
 mod rotation;
 pub mod snapshot;

@@ -57,6 +57,15 @@ pub enum Port {
     Auto(u16),
 }
 
+impl Port {
+    /// The one that is tried first.
+    pub fn first(self) -> u16 {
+        match self {
+            Port::Fixed(port) | Port::Auto(port) => port,
+        }
+    }
+}
+
 /// Listening ports; each holds its default (4566, 5432, 6379, 1025) unless the profile says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ports {

@@ -338,6 +338,11 @@ fn nap(handle: Option<&OwnedFd>, left: Option<Duration>) {
     }
 }
 
+/// Whether a process has this id.
+pub fn is_alive(pid: u32) -> bool {
+    start_time(pid).is_some()
+}
+
 /// When the process started: boot id and clock ticks since boot. `None` if it is gone or a zombie.
 #[cfg(target_os = "linux")]
 pub(crate) fn start_time(pid: u32) -> Option<String> {

@@ -19,4 +19,5 @@ mod ses;
 mod snapshots;
 mod sqs;
 mod support;
+mod throwaway;
 mod tidy;

@@ -3,7 +3,7 @@
 //! Invariant: a snapshot appears under its name by a rename, complete, and disappears by one; whatever
 //! else lies there was left by a process that ended, and is removed by the next one that makes something.
 
-use super::manifest::{LAYOUT, Manifest, boot};
+use super::manifest::{LAYOUT, Manifest, Reason, boot};
 use super::save::POSTGRES;
 use crate::base::{Exit, Problem};
 use crate::runtime::dirs::{private_dir, unwritable};
@@ -196,12 +196,18 @@ impl Store {
 
     /// Removes the oldest of those that devenv made of itself.
     fn prune(&self) {
-        let automatic = self.list().unwrap_or_default().into_iter();
-        let automatic: Vec<_> = automatic.filter(|k| k.manifest.reason.is_automatic()).collect();
-        let surplus = automatic.len().saturating_sub(AUTOMATIC_MAX);
-        for old in &automatic[..surplus] {
-            if let Err(problem) = self.delete(&old.manifest.name) {
-                tracing::warn!(name = old.manifest.name, "not removed: {}", problem.message);
+        let all = self.list().unwrap_or_default();
+        let of_tests = |kept: &&Kept| kept.manifest.reason == Reason::TestFailed;
+        let automatic = |kept: &&Kept| kept.manifest.reason.is_automatic();
+        for group in [
+            all.iter().filter(automatic).collect::<Vec<_>>(),
+            all.iter().filter(of_tests).collect(),
+        ] {
+            let surplus = group.len().saturating_sub(AUTOMATIC_MAX);
+            for old in &group[..surplus] {
+                if let Err(problem) = self.delete(&old.manifest.name) {
+                    tracing::warn!(name = old.manifest.name, "not removed: {}", problem.message);
+                }
             }
         }
     }

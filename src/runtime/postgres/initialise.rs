@@ -126,6 +126,27 @@ fn sql(what: &str, error: &tokio_postgres::Error) -> Problem {
     }
 }
 
+/// Sessions that are idle in a transaction, as `application (database), since`.
+pub async fn idle_in_transaction(
+    settings: &profile::Postgres,
+    port: u16,
+) -> Result<Vec<String>, Problem> {
+    let client = connect(settings, port, "postgres").await?;
+    let rows = client
+        .query(
+            "select coalesce(nullif(application_name, ''), 'a session'), coalesce(datname, '')
+               from pg_stat_activity where state like 'idle in transaction%'
+              order by 1, 2",
+            &[],
+        )
+        .await
+        .map_err(|error| sql("list sessions", &error))?;
+    let told = |row: &tokio_postgres::Row| -> String {
+        format!("{} ({})", row.get::<_, String>(0), row.get::<_, String>(1))
+    };
+    Ok(rows.iter().map(told).collect())
+}
+
 /// An SQL identifier.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
