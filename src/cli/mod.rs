@@ -7,6 +7,7 @@ mod aws;
 mod choose;
 mod clock;
 mod completions;
+mod data;
 mod doctor;
 mod down;
 mod env;
@@ -22,6 +23,7 @@ mod psql;
 mod redis_cli;
 mod reset;
 mod restart;
+mod seed;
 mod settle;
 mod snapshot;
 mod start;
@@ -89,6 +91,8 @@ enum Command {
     Reset(reset::Reset),
     Snapshot(snapshot::Snapshot),
     Undo(undo::Undo),
+    Seed(seed::Seed),
+    Data(data::Data),
     Clock(clock::Clock),
     Doctor(doctor::Doctor),
     Profile(profile::Profile),
@@ -118,6 +122,8 @@ impl Command {
             Command::Reset(command) => command.run(printer),
             Command::Snapshot(command) => command.run(printer),
             Command::Undo(command) => command.run(printer),
+            Command::Seed(command) => command.run(printer),
+            Command::Data(command) => command.run(printer),
             Command::Clock(command) => command.run(printer),
             Command::Doctor(command) => command.run(printer),
             Command::Profile(command) => command.run(printer),

@@ -1,11 +1,32 @@
-//! What an environment holds: the resources that a profile declares, and snapshots of all of it.
+//! What an environment holds: the resources that a profile declares, snapshots of all of it, and seed data,
+//! which was masked before it came near.
+//!
+//! The way of data: `plan` (catalog, samples, `detect`) writes `rules`; `pull` runs them (`engine`, `mask`)
+//! over a `postgres` snapshot into an `archive`; `load` brings that into the environment; `verify` looks
+//! for what must not be there.
 
+mod archive;
+mod catalog;
+mod commands;
+mod copy;
+mod detect;
+mod engine;
 mod facts;
 pub mod leftovers;
+mod load;
+mod mask;
+mod plan;
+mod postgres;
+mod prints;
 mod provision;
+mod pull;
 mod rotation;
+mod rules;
 pub mod snapshot;
+mod tools;
+mod verify;
 
+pub use commands::*;
 pub use facts::{Facts, Server};
 pub use provision::{Note, Provisioned, provision};
 pub use rotation::{Surroundings, install as install_rotators};

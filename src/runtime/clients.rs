@@ -31,6 +31,10 @@ const PACKAGES: [(&str, &str); 4] = [
 pub enum Client {
     /// Postgres' own; this version talks to all servers that devenv starts.
     Psql,
+    /// Writes a database's schema down.
+    PgDump,
+    /// Reads dumps that `pg_dump` packed.
+    PgRestore,
     /// Valkey's, which is Redis' by another name.
     ValkeyCli,
 }
@@ -39,7 +43,7 @@ impl Client {
     fn pin(self) -> Option<&'static Pin> {
         let platform = pins::Platform::here()?;
         match self {
-            Client::Psql => pins::psql(platform),
+            Client::Psql | Client::PgDump | Client::PgRestore => pins::psql(platform),
             Client::ValkeyCli => pins::valkey_cli(platform),
         }
     }
@@ -48,7 +52,17 @@ impl Client {
     fn program(self) -> &'static str {
         match self {
             Client::Psql => "bin/psql",
+            Client::PgDump => "bin/pg_dump",
+            Client::PgRestore => "bin/pg_restore",
             Client::ValkeyCli => "bin/valkey-cli",
+        }
+    }
+
+    /// The client under whose name its installation lies, with those of the same archive.
+    fn home(self) -> &'static str {
+        match self {
+            Client::Psql | Client::PgDump | Client::PgRestore => "psql",
+            Client::ValkeyCli => "valkey-cli",
         }
     }
 }
@@ -68,7 +82,7 @@ fn installed(
     cache: &Path,
     progress: &dyn Progress,
 ) -> Result<PathBuf, Problem> {
-    let name = client.program().trim_start_matches("bin/");
+    let name = client.home();
     let home = cache.join("clients").join(format!("{name}-{}-{}", pin.version, pin.short()));
     let program = home.join(client.program());
     if !program.is_file() {
@@ -89,13 +103,13 @@ fn install(
     cache: &Path,
     progress: &dyn Progress,
 ) -> Result<(), Problem> {
-    let name = client.program().trim_start_matches("bin/");
+    let name = client.home();
     let label = format!("{name} {}", pin.version);
     let archive = Fetcher::new(cache, progress).fetch(pin, &label)?;
     let work = Workshop::open(home.parent().unwrap_or(cache), name)?;
     let new = work.path().join("home");
     match client {
-        Client::Psql => {
+        Client::Psql | Client::PgDump | Client::PgRestore => {
             unpack(archive.path(), work.path(), LIMITS, &|path| inner(path, pin.inside))?;
             unpack(&work.path().join(INNER), &new, LIMITS, &psql_member)?;
         }
@@ -123,14 +137,15 @@ fn inner(path: &Path, inside: &str) -> Option<Member> {
     wanted.then(|| Member { to: INNER.into(), program: false })
 }
 
-/// psql, and the library that it brings.
+/// psql, pg_dump and pg_restore, and the library that they bring.
 fn psql_member(path: &Path) -> Option<Member> {
     let mut parts = path.components();
     parts.next();
     let own = parts.as_path();
     let name = own.file_name()?.to_string_lossy();
     let library = own.starts_with("lib") && name.starts_with("libpq.") && !name.ends_with(".a");
-    let program = own == Path::new("bin/psql");
+    let programs = ["bin/psql", "bin/pg_dump", "bin/pg_restore"];
+    let program = programs.iter().any(|program| own == Path::new(program));
     (program || library).then(|| Member { to: own.into(), program })
 }
 
@@ -192,9 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn of_a_whole_server_only_psql_and_its_library_are_taken() {
+    fn of_a_whole_server_only_the_clients_and_their_library_are_taken() {
         let to = |path: &str| psql_member(Path::new(path)).map(|m| (m.to, m.program));
         assert_eq!(to("postgresql-18.6.0-x/bin/psql"), Some(("bin/psql".into(), true)));
+        assert_eq!(to("p/bin/pg_dump"), Some(("bin/pg_dump".into(), true)));
         assert_eq!(to("p/lib/libpq.so.5"), Some(("lib/libpq.so.5".into(), false)));
         assert_eq!(to("p/lib/libpq.5.dylib"), Some(("lib/libpq.5.dylib".into(), false)));
         for path in ["p/bin/postgres", "p/lib/libpq.a", "p/lib/libpqwalreceiver.so", "p/share/psql"]

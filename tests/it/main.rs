@@ -5,6 +5,7 @@ mod cli;
 mod clients;
 mod clock;
 mod containers;
+mod data;
 mod edge;
 mod fuzz;
 mod identity;

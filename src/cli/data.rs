@@ -1,0 +1,198 @@
+//! `devenv data`: production-shaped data without one real person in it.
+
+use super::choose;
+use super::env::variables;
+use super::exec;
+use super::outcome::Outcome;
+use super::printer::{Printer, SCHEMA};
+use super::progress::Shown;
+use super::seed::runtime;
+use crate::base::{Exit, Problem};
+use crate::control::Home;
+use crate::data;
+use crate::runtime::Dirs;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Pull data that was anonymised on its way, and prove it
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  devenv data plan --source postgres://readonly@db.internal/app\n  devenv data pull --source postgres://readonly@db.internal/app --out app.devseed\n  devenv seed app.devseed"
+)]
+pub(super) struct Data {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Write devenv.data.toml: a rule for every column
+    #[command(
+        after_help = "Example:\n  devenv data plan --source postgres://readonly@db.internal/app"
+    )]
+    Plan {
+        /// `postgres://user:password@host:port/database`
+        #[arg(long, value_name = "URL")]
+        source: String,
+        /// Where the rules are
+        #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
+        out: PathBuf,
+        /// Only compare the rules with the source; exit 2 when a column has none
+        #[arg(long)]
+        check: bool,
+        /// Where made-up names sound as if they came from: en, de, fr, es
+        #[arg(long, default_value = "en")]
+        locale: String,
+    },
+    /// Read a source in one snapshot, mask every row in the stream, write an archive
+    #[command(
+        after_help = "Example:\n  devenv data pull --source postgres://readonly@db.internal/app --out app.devseed"
+    )]
+    Pull {
+        /// `postgres://user:password@host:port/database`
+        #[arg(long, value_name = "URL")]
+        source: String,
+        /// The archive
+        #[arg(long, value_name = "FILE.devseed")]
+        out: PathBuf,
+        /// The rules
+        #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
+        rules: PathBuf,
+    },
+    /// Look for the source's values in an archive and, with --loaded, in the environment's database
+    #[command(after_help = "Example:\n  devenv data verify app.devseed --loaded")]
+    Verify {
+        /// The archive
+        #[arg(value_name = "FILE.devseed")]
+        archive: PathBuf,
+        /// Also the running environment's default database, with statistics and data files
+        #[arg(long)]
+        loaded: bool,
+        /// Where the signed certificate goes
+        #[arg(long, value_name = "FILE.json")]
+        certificate: Option<PathBuf>,
+    },
+}
+
+impl Data {
+    pub(super) fn run(self, printer: &Printer) -> Result<Outcome, Problem> {
+        match self.what {
+            What::Plan { source, out, check: true, .. } => check(&source, &out, printer)?,
+            What::Plan { source, out, locale, .. } => plan(&source, &out, &locale, printer)?,
+            What::Pull { source, out, rules } => pull(&source, &rules, &out, printer)?,
+            What::Verify { archive, loaded, certificate } => {
+                verify(&archive, loaded, certificate.as_deref(), printer)?;
+            }
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn check(source: &str, file: &Path, printer: &Printer) -> Result<(), Problem> {
+    let columns = runtime()?.block_on(data::check(source, file))?;
+    match printer.json {
+        true => printer.object(&json!({"schema": SCHEMA, "columns": columns, "missing": []})),
+        false => printer.out(format!("all {columns} columns have a rule that fits")),
+    }
+    Ok(())
+}
+
+fn plan(source: &str, file: &Path, locale: &str, printer: &Printer) -> Result<(), Problem> {
+    if !["en", "de", "fr", "es"].contains(&locale) {
+        let message = format!("there are no names for the locale `{locale}`");
+        return Err(Problem::new(Exit::Usage, "usage", message).hint("en, de, fr, es"));
+    }
+    let planned = runtime()?.block_on(data::plan(source, file, locale))?;
+    std::fs::write(file, &planned.text).map_err(|e| {
+        Problem::failed("cannot-write", format!("cannot write {}: {e}", file.display()))
+    })?;
+    let (tables, columns, masked) = (planned.tables, planned.columns, planned.masked);
+    match printer.json {
+        true => printer.object(&json!({
+            "schema": SCHEMA, "file": file, "tables": tables, "columns": columns, "masked": masked,
+        })),
+        false => printer.out(format!(
+            "{}: {columns} columns of {tables} tables, {masked} of them masked; look it over and commit it",
+            file.display()
+        )),
+    }
+    Ok(())
+}
+
+fn pull(source: &str, rules: &Path, out: &Path, printer: &Printer) -> Result<(), Problem> {
+    let key = key()?;
+    let shown = Shown::new(printer);
+    let pulled = runtime()?.block_on(data::pull_into(source, rules, &key, out, &shown))?;
+    match printer.json {
+        true => printer.object(&json!({
+            "schema": SCHEMA, "archive": out, "tables": pulled.tables, "rows": pulled.rows,
+            "bytes": pulled.bytes, "fingerprints": pulled.fingerprints,
+        })),
+        false => printer.out(format!(
+            "{}: {} rows of {} tables, masked; `devenv data verify` proves it, `devenv seed` loads it",
+            out.display(),
+            pulled.rows,
+            pulled.tables
+        )),
+    }
+    Ok(())
+}
+
+fn verify(
+    archive: &Path,
+    loaded: bool,
+    certificate: Option<&Path>,
+    printer: &Printer,
+) -> Result<(), Problem> {
+    let server = if loaded { Some(server()?) } else { None };
+    let key = key()?;
+    let verified = runtime()?.block_on(data::verify(archive, &key, server.as_ref()))?;
+    if let Some(path) = certificate {
+        let text = format!("{}\n", verified.certificate);
+        std::fs::write(path, text).map_err(|e| {
+            Problem::failed("cannot-write", format!("cannot write {}: {e}", path.display()))
+        })?;
+    }
+    if verified.hits > 0 {
+        let places = verified.places.iter().map(|(place, count)| format!("\n  {place}: {count}"));
+        let message = format!(
+            "{} values of the source were found{}",
+            verified.hits,
+            places.collect::<String>()
+        );
+        return Err(Problem::failed("data-leak", message)
+            .hint("do not use it: mend the rules, pull again, and load into a fresh database"));
+    }
+    match printer.json {
+        true => printer.object(&verified.certificate),
+        false => {
+            let number = |name: &str| verified.certificate[name].to_string();
+            printer.out(format!(
+                "no value of the source was found: {} fingerprints, {} values, {} looks; by chance {:.1e} hits were to be expected",
+                number("fingerprints"),
+                number("values"),
+                number("looks"),
+                verified.certificate["false_positives_expected"].as_f64().unwrap_or_default(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The running environment's database server.
+pub(super) fn server() -> Result<data::Server, Problem> {
+    let all = variables(&choose::home()?)?;
+    let url = all.get("DATABASE_URL").ok_or_else(|| exec::without("postgres"))?;
+    data::server(url)
+}
+
+/// The secret of the masks, from the environment or the state directory.
+pub(super) fn key() -> Result<data::DataKey, Problem> {
+    if let Some(text) = std::env::var_os(data::KEY_VARIABLE) {
+        return data::key(Some(&text.to_string_lossy()), Path::new(""));
+    }
+    let here = choose::here()?;
+    let home = Home::find(&here).unwrap_or_else(|_| Home::of(&here));
+    let dirs = Dirs::create(&home.project)?;
+    data::key(None, &dirs.state)
+}

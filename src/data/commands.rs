@@ -1,0 +1,192 @@
+//! What the command line asks for, each as one call.
+
+use super::Server;
+use super::load::load;
+use super::mask::Key;
+use super::plan::{checked, look_at, written};
+use super::postgres::config;
+use super::pull;
+use super::rules::{self, Rules};
+use crate::base::{Exit, Problem};
+use crate::runtime::Progress;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+pub use super::load::Loaded;
+pub use super::pull::Pulled;
+
+/// The variable that holds the key.
+pub const KEY_VARIABLE: &str = "DEVENV_DATA_KEY";
+/// The file in the state directory that holds the key when the variable does not.
+const KEY_FILE: &str = "data.key";
+/// Random bytes of a key that is made.
+const KEY_BYTES: usize = 32;
+
+/// The rules' file beside devenv.toml.
+pub const RULES_FILE: &str = rules::FILE;
+
+/// What a plan came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// Tables found.
+    pub tables: usize,
+    /// Columns that have a rule now.
+    pub columns: usize,
+    /// Of them, those that change their values.
+    pub masked: usize,
+    /// devenv.data.toml.
+    pub text: String,
+}
+
+/// The secret of the masks: the variable's, else the state directory's, which is made at the first call.
+pub fn key(variable: Option<&str>, state: &Path) -> Result<DataKey, Problem> {
+    if let Some(text) = variable {
+        return Key::from_text(text).map(DataKey);
+    }
+    let path = state.join(KEY_FILE);
+    let wrong = |e: &dyn std::fmt::Display| {
+        Problem::failed("data-key", format!("cannot use {}: {e}", path.display()))
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Key::from_text(&text).map(DataKey),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let mut bytes = [0; KEY_BYTES];
+            getrandom::fill(&mut bytes).map_err(|e| wrong(&e))?;
+            let text = hex::encode(bytes);
+            let mut options = std::fs::OpenOptions::new();
+            let file = options.write(true).create_new(true).mode(0o600).open(&path);
+            let mut file = file.map_err(|e| wrong(&e))?;
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.sync_all())
+                .map_err(|e| wrong(&e))?;
+            Key::from_text(&text).map(DataKey)
+        }
+        Err(e) => Err(wrong(&e)),
+    }
+}
+
+/// The secret of the masks, which is never shown.
+#[derive(Debug, Clone)]
+pub struct DataKey(pub(crate) Key);
+
+/// Proposes rules for a source; those in `file` are kept.
+pub async fn plan(source: &str, file: &Path, locale: &str) -> Result<Planned, Problem> {
+    let looked = look_at(source).await?;
+    let old = match file.exists() {
+        true => Some(read_rules(file)?),
+        false => None,
+    };
+    let text = written(&looked, old.as_ref(), locale);
+    let rules = rules::read(RULES_FILE, &text)?;
+    // What is kept may stand against what is there now.
+    checked(&looked, &rules)?;
+    let columns: Vec<_> = rules.tables.values().flat_map(|t| t.columns.values()).collect();
+    let masked = columns.iter().filter(|c| c.spec.kind.name() != "keep").count();
+    Ok(Planned { tables: rules.tables.len(), columns: columns.len(), masked, text })
+}
+
+/// Whether the rules in `file` fit the source; answers how many columns were compared.
+pub async fn check(source: &str, file: &Path) -> Result<usize, Problem> {
+    let rules = read_rules(file)?;
+    let looked = look_at(source).await?;
+    checked(&looked, &rules)?;
+    Ok(looked.catalog.tables.iter().map(|t| t.pulled().count()).sum())
+}
+
+/// Pulls a source into an archive.
+pub async fn pull_into(
+    source: &str,
+    file: &Path,
+    key: &DataKey,
+    out: &Path,
+    progress: &dyn Progress,
+) -> Result<Pulled, Problem> {
+    let rules = read_rules(file)?;
+    pull::pull(source, &rules, &key.0, out, progress).await
+}
+
+/// What a loaded archive holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seeded {
+    /// How it was loaded.
+    pub how: Loaded,
+    /// Tables.
+    pub tables: usize,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// Loads an archive into a server's default database.
+pub async fn seed_archive(
+    path: &Path,
+    server: &Server,
+    progress: &dyn Progress,
+) -> Result<Seeded, Problem> {
+    let (how, manifest) = load(path, &server_config(server), progress).await?;
+    let rows = manifest.tables.iter().map(|t| t.rows).sum();
+    Ok(Seeded { how, tables: manifest.tables.len(), rows })
+}
+
+fn server_config(server: &Server) -> tokio_postgres::Config {
+    let mut config = tokio_postgres::Config::new();
+    config.host(&server.host).port(server.port).user(&server.user).password(&server.password);
+    config.dbname(&server.database).application_name("devenv seed");
+    config
+}
+
+/// The server in a `postgres://…` address.
+pub fn server(url: &str) -> Result<Server, Problem> {
+    let config = config(url)?;
+    let host = config.get_hosts().iter().find_map(|h| match h {
+        tokio_postgres::config::Host::Tcp(name) => Some(name.clone()),
+        tokio_postgres::config::Host::Unix(_) => None,
+    });
+    Ok(Server {
+        host: host.unwrap_or_else(|| "127.0.0.1".to_owned()),
+        port: config.get_ports().first().copied().unwrap_or(5432),
+        user: config.get_user().unwrap_or("postgres").to_owned(),
+        password: config
+            .get_password()
+            .map(|p| String::from_utf8_lossy(p).into_owned())
+            .unwrap_or_default(),
+        database: config.get_dbname().unwrap_or("postgres").to_owned(),
+    })
+}
+
+fn read_rules(file: &Path) -> Result<Rules, Problem> {
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        let message = format!("{} cannot be read: {e}", file.display());
+        Problem::new(Exit::Usage, "data-rules", message)
+            .hint("`devenv data plan --source …` writes it")
+    })?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    rules::read(&name, &text)
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verified {
+    /// Values of the source that were found; 0 is what is wanted.
+    pub hits: u64,
+    /// Where, and how many.
+    pub places: Vec<(String, u64)>,
+    /// The signed certificate.
+    pub certificate: serde_json::Value,
+}
+
+/// Looks for the source's values in an archive and, if one is given, in a server's default database.
+pub async fn verify(
+    path: &Path,
+    key: &DataKey,
+    server: Option<&Server>,
+) -> Result<Verified, Problem> {
+    let config = server.map(server_config);
+    let certificate = super::verify::verify(path, &key.0, config.as_ref()).await?;
+    let places = certificate.report.hits.iter().map(|(place, count)| (place.clone(), *count));
+    Ok(Verified {
+        hits: certificate.hits(),
+        places: places.collect(),
+        certificate: certificate.json,
+    })
+}

@@ -1,0 +1,248 @@
+//! Numbers: ids as a bijection within their number of digits, cards with a right Luhn digit, IBANs with
+//! right check digits, phones, and amounts that keep their distribution.
+
+use super::letters::{Letters, mix, walk};
+use super::permute::{Permutation, Span};
+use super::{Beside, Mask, Reason};
+
+/// Ranges that ids never leave: all numbers of as many digits, cut where an integer type of Postgres ends,
+/// so that a key and what refers to it agree whatever their types are.
+fn range(magnitude: u128) -> (u128, u128) {
+    const ENDS: [u128; 3] = [i16::MAX as u128, i32::MAX as u128, i64::MAX as u128];
+    let mut first = 1u128;
+    while magnitude >= first * 10 && first < 10u128.pow(35) {
+        first *= 10;
+    }
+    let (mut low, mut high) = (first, first * 10 - 1);
+    for end in ENDS {
+        if low <= end && end < high {
+            if magnitude <= end { high = end } else { low = end + 1 }
+        }
+    }
+    (low, high)
+}
+
+/// Integer keys.
+pub(super) struct Id(pub(super) Permutation);
+
+impl Id {
+    fn go(&self, value: &str, back: bool, out: &mut String) -> Result<(), Reason> {
+        let digits = value.strip_prefix('-').unwrap_or(value);
+        let number: u128 = digits.parse().map_err(|_| Reason("is no integer"))?;
+        if digits.len() != value.len() {
+            out.push('-');
+        }
+        if number == 0 {
+            out.push('0');
+            return Ok(());
+        }
+        if number >= 10u128.pow(35) {
+            return Err(Reason("has more than 35 digits"));
+        }
+        let (low, high) = range(number);
+        let span = Span::new(high - low + 1);
+        let tweak = mix(low as u64, high as u64);
+        let moved = match back {
+            false => self.0.forward(tweak, span, number - low),
+            true => self.0.backward(tweak, span, number - low),
+        };
+        out.push_str(&(moved + low).to_string());
+        Ok(())
+    }
+}
+
+impl Mask for Id {
+    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        self.go(value, false, out)
+    }
+}
+
+/// A text of digits and what stands between them, permuted in its digits `from..to` only.
+fn digits(value: &str) -> String {
+    value.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// `shape` with its digits replaced by `new`, one after the other.
+fn pour(shape: &str, new: &str, out: &mut String) {
+    let mut new = new.chars();
+    for c in shape.chars() {
+        out.push(if c.is_ascii_digit() { new.next().unwrap_or(c) } else { c });
+    }
+}
+
+/// Phone numbers: a country code stays, a leading 0 stays the only one.
+pub(super) struct Phone(pub(super) Permutation);
+
+impl Mask for Phone {
+    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        // A name or an extension beside the number.
+        if value.chars().any(char::is_alphabetic) {
+            Letters { permutation: &self.0, tweak: 1 }.mask(value, out);
+            return Ok(());
+        }
+        let digits = digits(value);
+        // What is kept tells the kinds apart, and no kind is left by the permutation of the rest.
+        let (kept, free) = match (value.trim_start().starts_with('+'), digits.as_bytes()) {
+            (true, _) => (2, true),
+            (_, [b'0', b'0', ..]) => (4, true),
+            (_, [b'0', ..]) => (1, false),
+            _ => (0, false),
+        };
+        let (head, tail) = digits.split_at(kept.min(digits.len()));
+        let mut new = head.to_owned();
+        let tweak = self.0.hash(head.as_bytes());
+        match tail.parse::<u128>() {
+            Ok(number) if !free && tail.len() <= 34 && number > 0 => {
+                let low = 10u128.pow(u32::try_from(tail.len() - 1).unwrap_or(0));
+                let span = Span::new(9 * low);
+                new.push_str(&(self.0.forward(tweak, span, number - low) + low).to_string());
+            }
+            _ => Letters { permutation: &self.0, tweak }.mask(tail, &mut new),
+        }
+        pour(value, &new, out);
+        Ok(())
+    }
+}
+
+/// The digit that makes `digits` right by Luhn's formula.
+pub(crate) fn luhn(digits: &str) -> u8 {
+    let sum: u32 = digits
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(i, b)| {
+            let d = u32::from(b - b'0');
+            match i % 2 {
+                0 if d > 4 => 2 * d - 9,
+                0 => 2 * d,
+                _ => d,
+            }
+        })
+        .sum();
+    u8::try_from((10 - sum % 10) % 10).unwrap_or(0)
+}
+
+/// Whether the last of `digits` is the one that Luhn's formula wants.
+pub(crate) fn luhn_right(digits: &str) -> bool {
+    let (body, check) = digits.split_at(digits.len().saturating_sub(1));
+    check.bytes().next().is_some_and(|c| c.is_ascii_digit() && c - b'0' == luhn(body))
+}
+
+/// Card numbers: the issuer's first digit stays, a right check digit stays right.
+pub(super) struct Card(pub(super) Permutation);
+
+impl Mask for Card {
+    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        let old = digits(value);
+        let is_card = |value: &str| {
+            let digits = digits(value);
+            digits.len() >= 8 && luhn_right(&digits)
+        };
+        if !is_card(value) {
+            walk(&Letters { permutation: &self.0, tweak: 2 }, value, is_card, out);
+            return Ok(());
+        }
+        let mut new = old[..1].to_owned();
+        let body = &old[1..old.len() - 1];
+        let tweak = u64::from(old.as_bytes()[0]);
+        Letters { permutation: &self.0, tweak }.mask(body, &mut new);
+        new.push(char::from(b'0' + luhn(&new)));
+        pour(value, &new, out);
+        Ok(())
+    }
+}
+
+/// The check digits of an IBAN of this country and account (ISO 13616: 98 less the remainder by 97).
+pub(crate) fn iban_check(country: &str, account: &str) -> u32 {
+    let letters = account.chars().chain(country.chars()).chain("00".chars());
+    let remainder = letters.fold(0u32, |r, c| match c.to_digit(36) {
+        Some(d) if d < 10 => (r * 10 + d) % 97,
+        Some(d) => (r * 100 + d) % 97,
+        None => r,
+    });
+    98 - remainder
+}
+
+/// Whether a text without spaces is an IBAN with right check digits.
+pub(crate) fn iban_right(flat: &str) -> bool {
+    let shaped = (10..=34).contains(&flat.len())
+        && flat.bytes().all(|b| b.is_ascii_alphanumeric())
+        && flat[..2].bytes().all(|b| b.is_ascii_alphabetic())
+        && flat[2..4].bytes().all(|b| b.is_ascii_digit());
+    shaped && {
+        let upper = flat.to_ascii_uppercase();
+        flat[2..4] == format!("{:02}", iban_check(&upper[..2], &upper[4..]))
+    }
+}
+
+fn without_spaces(value: &str) -> String {
+    value.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+/// Account numbers: the country stays, the check digits are right again.
+pub(super) struct Iban(pub(super) Permutation);
+
+impl Mask for Iban {
+    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        let flat = without_spaces(value);
+        if !iban_right(&flat) {
+            let is_iban = |value: &str| iban_right(&without_spaces(value));
+            walk(&Letters { permutation: &self.0, tweak: 3 }, value, is_iban, out);
+            return Ok(());
+        }
+        let mut new = String::with_capacity(flat.len());
+        let tweak = self.0.hash(flat[..2].to_ascii_uppercase().as_bytes());
+        Letters { permutation: &self.0, tweak }.mask(&flat[4..], &mut new);
+        let check = iban_check(&flat[..2].to_ascii_uppercase(), &new.to_ascii_uppercase());
+        let mut whole = format!("{}{check:02}{new}", &flat[..2]).into_bytes().into_iter();
+        for c in value.chars() {
+            out.push(if c.is_whitespace() { c } else { whole.next().map_or(c, char::from) });
+        }
+        Ok(())
+    }
+}
+
+/// Amounts, moved by up to some percent: sign, digits before and behind the point stay, and so do mean
+/// and spread as far as people see.
+pub(super) struct Amount {
+    pub(super) permutation: Permutation,
+    /// At the most, in percent.
+    pub(super) percent: f64,
+    /// Bounds that the column has.
+    pub(super) bounds: (Option<f64>, Option<f64>),
+}
+
+impl Mask for Amount {
+    #[allow(clippy::cast_precision_loss, reason = "an amount that is moved has no exact digits")]
+    fn mask(&self, value: &str, beside: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        if matches!(value, "NaN" | "Infinity" | "-Infinity") {
+            out.push_str(value);
+            return Ok(());
+        }
+        let number: f64 = value.parse().map_err(|_| Reason("is no number"))?;
+        let subject = beside.subject.map_or(0, |s| self.permutation.hash(s.as_bytes()));
+        let unit = self.permutation.hash(value.as_bytes()) ^ subject;
+        let unit = (unit >> 11) as f64 / (1u64 << 53) as f64 * 2.0 - 1.0;
+        let moved = number * (1.0 + unit * self.percent / 100.0);
+        let magnitude = number.abs().max(1.0).log10().floor();
+        let (low, high) = (10f64.powf(magnitude), 10f64.powf(magnitude + 1.0));
+        let decimals = value.split_once('.').map_or(0, |(_, d)| d.len());
+        let step = 10f64.powi(-(i32::try_from(decimals).unwrap_or(0)));
+        let mut size = moved.abs();
+        if number.abs() >= 1.0 {
+            size = size.clamp(low, high - step);
+        }
+        let mut moved = size.copysign(number);
+        if let Some(least) = self.bounds.0 {
+            moved = moved.max(least);
+        }
+        if let Some(most) = self.bounds.1 {
+            moved = moved.min(most);
+        }
+        match value.contains(['e', 'E']) {
+            true => out.push_str(&format!("{moved:e}")),
+            false => out.push_str(&format!("{moved:.decimals$}")),
+        }
+        Ok(())
+    }
+}

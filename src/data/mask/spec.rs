@@ -1,0 +1,214 @@
+//! A rule's mask as it is written down, and the masks made of it.
+
+use super::kind::{Certainty, Kind};
+use super::letters::Letters;
+use super::paths::{Action, Paths};
+use super::people::{Email, MadeUp, Part, Prose, Url};
+use super::permute::Permutation;
+use super::words::Locale;
+use super::{Beside, Key, Mask, Reason, nested, net, numbers, when};
+use std::collections::BTreeMap;
+
+/// How far dates move when a rule does not say.
+const DAYS: u32 = 180;
+/// How far amounts move when a rule does not say, in percent.
+const PERCENT: f64 = 10.0;
+/// How far places move when a rule does not say: about five kilometres.
+const DEGREES: f64 = 0.05;
+
+/// What a rule says: `email`, or a table with more.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Spec {
+    pub(crate) kind: Kind,
+    /// For `constant`.
+    pub(crate) value: Option<String>,
+    /// Characters that fit.
+    pub(crate) max: Option<usize>,
+    pub(crate) locale: Option<Locale>,
+    /// Values of one domain are masked alike; by default all values of a kind.
+    pub(crate) domain: Option<String>,
+    pub(crate) days: Option<u32>,
+    pub(crate) percent: Option<f64>,
+    pub(crate) degrees: Option<f64>,
+    /// The least and the greatest number.
+    pub(crate) bounds: (Option<f64>, Option<f64>),
+    /// For `json`: each path's rule.
+    pub(crate) paths: BTreeMap<String, Spec>,
+    /// For `json`: the rule of paths that are not listed.
+    pub(crate) rest: Option<Box<Spec>>,
+    /// For `array`.
+    pub(crate) of: Option<Box<Spec>>,
+}
+
+impl Spec {
+    /// A rule with a name and nothing else.
+    pub(crate) fn of(kind: Kind) -> Spec {
+        Spec {
+            kind,
+            value: None,
+            max: None,
+            locale: None,
+            domain: None,
+            days: None,
+            percent: None,
+            degrees: None,
+            bounds: (None, None),
+            paths: BTreeMap::new(),
+            rest: None,
+            of: None,
+        }
+    }
+
+    /// What it promises of values that differ.
+    pub(crate) fn certainty(&self) -> Certainty {
+        match (&self.of, self.kind) {
+            (Some(of), Kind::Array) => of.certainty(),
+            _ => self.kind.certainty(),
+        }
+    }
+
+    /// Whether a value goes through two rules in the same way.
+    pub(crate) fn agrees(&self, other: &Spec) -> bool {
+        let bare = |spec: &Spec| Spec { max: None, ..spec.clone() };
+        bare(self) == bare(other)
+    }
+}
+
+/// Makes masks under one key.
+pub(crate) struct Masks<'a> {
+    pub(crate) key: &'a Key,
+    pub(crate) locale: Locale,
+}
+
+/// The same for every value.
+struct Constant(String);
+
+impl Mask for Constant {
+    fn mask(&self, _: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        out.push_str(&self.0);
+        Ok(())
+    }
+}
+
+struct Keep;
+
+impl Mask for Keep {
+    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        out.push_str(value);
+        Ok(())
+    }
+}
+
+struct Text(Permutation);
+
+impl Mask for Text {
+    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        Letters { permutation: &self.0, tweak: 0 }.mask(value, out);
+        Ok(())
+    }
+}
+
+/// A mask whose values are witnessed.
+struct Watched {
+    kind: Kind,
+    inner: Box<dyn Mask>,
+}
+
+impl Mask for Watched {
+    fn mask(&self, value: &str, beside: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        let begin = out.len();
+        self.inner.mask(value, beside, out)?;
+        if let Some(witness) = beside.witness {
+            witness.saw(self.kind, value, &out[begin..]);
+        }
+        Ok(())
+    }
+}
+
+impl Masks<'_> {
+    /// The mask of a rule; `null` has none, because nulls are the column's matter.
+    pub(crate) fn make(&self, spec: &Spec) -> Result<Box<dyn Mask>, String> {
+        let inner = self.bare(spec)?;
+        Ok(match spec.kind.sensitive() {
+            true => Box::new(Watched { kind: spec.kind, inner }),
+            false => inner,
+        })
+    }
+
+    fn bare(&self, spec: &Spec) -> Result<Box<dyn Mask>, String> {
+        let purpose = spec.domain.as_deref().unwrap_or(spec.kind.name());
+        let p = Permutation::new(self.key, &format!("mask {} {purpose}", spec.kind.name()));
+        let made = |part| MadeUp {
+            permutation: p.clone(),
+            part,
+            locale: spec.locale.unwrap_or(self.locale),
+            max: spec.max,
+        };
+        Ok(match spec.kind {
+            Kind::Keep => Box::new(Keep),
+            Kind::Null => return Err("`null` is no rule inside a value".into()),
+            Kind::Constant => {
+                let value = spec.value.clone().ok_or("`constant` needs a `value`")?;
+                Box::new(Constant(value))
+            }
+            Kind::Id => Box::new(numbers::Id(p)),
+            Kind::Uuid => Box::new(net::Uuid(p)),
+            Kind::Email => Box::new(Email { permutation: p, max: spec.max }),
+            Kind::Phone => Box::new(numbers::Phone(p)),
+            Kind::Card => Box::new(numbers::Card(p)),
+            Kind::Iban => Box::new(numbers::Iban(p)),
+            Kind::Text | Kind::Token => Box::new(Text(p)),
+            Kind::Url => Box::new(Url(p)),
+            Kind::Ip => Box::new(net::Ip(p)),
+            Kind::Hex => Box::new(net::Hex(p)),
+            Kind::Name => Box::new(made(Part::Name)),
+            Kind::FirstName => Box::new(made(Part::FirstName)),
+            Kind::LastName => Box::new(made(Part::LastName)),
+            Kind::Company => Box::new(made(Part::Company)),
+            Kind::Street => Box::new(made(Part::Street)),
+            Kind::City => Box::new(made(Part::City)),
+            Kind::Address => Box::new(made(Part::Address)),
+            Kind::Prose => Box::new(Prose { permutation: p, max: spec.max }),
+            Kind::Date => Box::new(when::Shift { permutation: p, days: spec.days.unwrap_or(DAYS) }),
+            Kind::Number => Box::new(numbers::Amount {
+                permutation: p,
+                percent: spec.percent.unwrap_or(PERCENT),
+                bounds: spec.bounds,
+            }),
+            Kind::Geo => {
+                Box::new(net::Geo { permutation: p, degrees: spec.degrees.unwrap_or(DEGREES) })
+            }
+            Kind::Bytes => Box::new(net::Bytes(p)),
+            Kind::Vector => Box::new(net::Rotation(p)),
+            Kind::Array => {
+                let of =
+                    spec.of.as_deref().ok_or("`array` needs `of`, the rule of its elements")?;
+                Box::new(nested::Array(self.make(of)?))
+            }
+            Kind::Json => Box::new(nested::Json(self.paths(spec)?)),
+        })
+    }
+
+    fn paths(&self, spec: &Spec) -> Result<Paths, String> {
+        let mut paths = Paths::default();
+        let by_name = |name: &str| {
+            let kind = Kind::named(name).ok_or_else(|| format!("`{name}` is no mask"))?;
+            self.make(&Spec::of(kind))
+        };
+        for (path, spec) in &spec.paths {
+            paths.add(path, self.action(spec)?, &by_name)?;
+        }
+        if let Some(rest) = &spec.rest {
+            paths.rest(self.action(rest)?);
+        }
+        Ok(paths)
+    }
+
+    fn action(&self, spec: &Spec) -> Result<Action, String> {
+        Ok(match spec.kind {
+            Kind::Keep => Action::Keep,
+            Kind::Null => Action::Null,
+            _ => Action::Mask(self.make(spec)?),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Connections to Postgres. No error holds a password, a statement or a row.
+
+use crate::base::Problem;
+use std::time::Duration;
+use tokio_postgres::{Client, Config, NoTls};
+
+/// How long a server may take to let somebody in.
+const CONNECT_WAIT: Duration = Duration::from_secs(10);
+
+/// A connection and the task that drives it, which ends with it.
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    driver: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// The parts of `postgres://…` or `host=… dbname=…`.
+pub(crate) fn config(url: &str) -> Result<Config, Problem> {
+    // The parser's own words may quote the password.
+    let parsed = url.parse::<Config>().map_err(|_| {
+        Problem::failed("data-source", "the address of the database cannot be read")
+            .hint("it looks like postgres://user:password@host:5432/database")
+    });
+    let mut config = parsed?;
+    config.application_name("devenv data").connect_timeout(CONNECT_WAIT);
+    Ok(config)
+}
+
+/// Enters a database.
+pub(crate) async fn connect(config: &Config) -> Result<Link, Problem> {
+    let (client, connection) = config.connect(NoTls).await.map_err(|error| {
+        let hosts: Vec<String> = config
+            .get_hosts()
+            .iter()
+            .map(|host| match host {
+                tokio_postgres::config::Host::Tcp(name) => name.clone(),
+                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+            })
+            .collect();
+        let at = hosts.join(", ");
+        Problem::failed(
+            "data-source",
+            format!("cannot enter the database at {at}: {}", words(&error)),
+        )
+        .hint("TLS is not spoken yet: through a network use a tunnel, for instance `ssh -L`")
+        .retryable()
+    })?;
+    let driver = tokio::spawn(async move {
+        // Its end is seen by the client's next query.
+        let _ = connection.await;
+    });
+    Ok(Link { client, driver })
+}
+
+/// A failure in Postgres' own words. Its detail may quote a row, so only the message is told.
+fn words(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(answer) => format!("{} ({})", answer.message(), answer.code().code()),
+        None => {
+            let cause = std::error::Error::source(error).map(|c| format!(": {c}"));
+            format!("{error}{}", cause.unwrap_or_default())
+        }
+    }
+}
+
+/// A statement that failed, for people.
+pub(crate) fn failed(what: &str, error: &tokio_postgres::Error) -> Problem {
+    let problem = Problem::failed("data-postgres", format!("{what}: {}", words(error)));
+    if error.is_closed() { problem.retryable() } else { problem }
+}

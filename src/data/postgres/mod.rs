@@ -1,0 +1,9 @@
+//! The joint to Postgres: connections, one read-only snapshot of a source, its catalog, samples.
+
+mod catalog;
+mod connect;
+mod snapshot;
+
+pub(crate) use catalog::catalog;
+pub(crate) use connect::{Link, config, connect, failed};
+pub(crate) use snapshot::Snapshot;

@@ -1,0 +1,48 @@
+//! devenv.data.toml: one rule a column, committed beside the code. Read with the line of each rule, so
+//! that whatever is missing or wrong is told with its place.
+
+mod check;
+mod read;
+mod write;
+
+pub(crate) use check::{Wrong, check, patch};
+pub(crate) use read::read;
+pub(crate) use write::{Written, write, written_spec};
+
+use super::mask::{Locale, Spec};
+use std::collections::BTreeMap;
+
+/// The file's name beside devenv.toml.
+pub(crate) const FILE: &str = "devenv.data.toml";
+
+/// The rules of one source.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    /// The file as people call it.
+    pub(crate) file: String,
+    pub(crate) locale: Locale,
+    /// By `schema.table`.
+    pub(crate) tables: BTreeMap<String, TableRules>,
+    /// The file's bytes, which the archive's manifest has a hash of.
+    pub(crate) text: String,
+}
+
+/// The rules of a table.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TableRules {
+    /// Where the table begins in the file.
+    pub(crate) line: usize,
+    /// The column that says whose row it is.
+    pub(crate) subject: Option<String>,
+    /// No row of it is pulled.
+    pub(crate) skip: bool,
+    /// By column.
+    pub(crate) columns: BTreeMap<String, ColumnRule>,
+}
+
+/// The rule of a column.
+#[derive(Debug, Clone)]
+pub(crate) struct ColumnRule {
+    pub(crate) line: usize,
+    pub(crate) spec: Spec,
+}

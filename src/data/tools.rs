@@ -1,0 +1,136 @@
+//! The programs of Postgres that are asked for a schema: the one on PATH if it is new enough for the
+//! source, else the fetched one.
+
+use crate::base::Problem;
+use crate::data::postgres::config;
+use crate::runtime::Progress;
+use crate::runtime::clients::{self, Client};
+use crate::runtime::dirs::user_cache_dir;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use tokio_postgres::config::Host;
+
+/// Everything of a schema but its rows and what belongs to one server only. Comments stay behind: people
+/// write names into them.
+const SCHEMA: &[&str] = &[
+    "--schema-only",
+    "--no-owner",
+    "--no-privileges",
+    "--no-comments",
+    "--no-publications",
+    "--no-subscriptions",
+    "--no-security-labels",
+    "--no-tablespaces",
+    "--exclude-schema=devenv_seed",
+];
+
+/// SQL before and behind the rows.
+pub(crate) struct Schema {
+    pub(crate) before: String,
+    pub(crate) behind: String,
+}
+
+/// A program for servers up to this major version.
+fn program(
+    client: Client,
+    name: &str,
+    major: u32,
+    progress: &dyn Progress,
+) -> Result<PathBuf, Problem> {
+    let on_path = Command::new(name).arg("--version").env("LC_ALL", "C").output();
+    if let Ok(output) = on_path {
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version =
+            said.split_whitespace().nth(2).and_then(|v| v.split('.').next()?.parse().ok());
+        if version.is_some_and(|v: u32| v >= major) {
+            return Ok(PathBuf::from(name));
+        }
+    }
+    match clients::provide(client, &user_cache_dir()?, progress) {
+        Some(found) => found,
+        None => Err(Problem::in_the_way(
+            "client-missing",
+            format!("there is no {name} for Postgres {major}"),
+        )
+        .hint(format!("install Postgres' clients of version {major} or newer"))),
+    }
+}
+
+/// The schema of a source as its snapshot sees it.
+pub(crate) fn schema(
+    url: &str,
+    snapshot: &str,
+    major: u32,
+    progress: &dyn Progress,
+) -> Result<Schema, Problem> {
+    let pg_dump = program(Client::PgDump, "pg_dump", major, progress)?;
+    let section = |name: &str| -> Result<String, Problem> {
+        let mut command = Command::new(&pg_dump);
+        command.args(SCHEMA).arg(format!("--section={name}")).arg(format!("--snapshot={snapshot}"));
+        enter(&mut command, url)?;
+        let output = command.stdin(Stdio::null()).output().map_err(|e| {
+            Problem::failed("cannot-run", format!("cannot run {}: {e}", pg_dump.display()))
+        })?;
+        match output.status.success() {
+            true => Ok(cleaned(&String::from_utf8_lossy(&output.stdout))),
+            false => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                let first = said.lines().next().unwrap_or_default();
+                Err(Problem::failed(
+                    "data-source",
+                    format!("pg_dump cannot read the schema: {first}"),
+                ))
+            }
+        }
+    };
+    Ok(Schema { before: section("pre-data")?, behind: section("post-data")? })
+}
+
+/// Points a program at the database, by variables: arguments can be seen by everybody.
+fn enter(command: &mut Command, url: &str) -> Result<(), Problem> {
+    let config = config(url)?;
+    let host = config.get_hosts().first().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let password = config.get_password().map(|p| String::from_utf8_lossy(p).into_owned());
+    let port = config.get_ports().first().map(u16::to_string);
+    let values = [
+        ("PGHOST", host),
+        ("PGPORT", port),
+        ("PGUSER", config.get_user().map(str::to_owned)),
+        ("PGPASSWORD", password),
+        ("PGDATABASE", config.get_dbname().map(str::to_owned)),
+    ];
+    for (name, value) in values {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    Ok(())
+}
+
+/// A script of pg_dump as one session may run it inside a transaction, on an older server too.
+fn cleaned(script: &str) -> String {
+    let mut text = String::with_capacity(script.len());
+    for line in script.lines() {
+        let skipped = line.starts_with("\\restrict")
+            || line.starts_with("\\unrestrict")
+            || line.starts_with("--")
+            || line.starts_with("SET transaction_timeout")
+            || line.starts_with("SET default_table_access_method");
+        if skipped || line.is_empty() {
+            continue;
+        }
+        match line.strip_prefix("CREATE SCHEMA ") {
+            Some(rest) if !rest.starts_with("IF NOT") => {
+                text.push_str("CREATE SCHEMA IF NOT EXISTS ");
+                text.push_str(rest);
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
