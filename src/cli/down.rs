@@ -116,6 +116,7 @@ fn remove(home: &Home) -> Result<bool, Problem> {
         let message = format!("a daemon has started in {} meanwhile", home.project.display());
         return Err(Problem::failed("running", message).retryable());
     };
+    leftovers::remove_volumes(home)?;
     Dirs::at(&home.dir, user_cache_dir()?).remove_data()?;
     std::fs::remove_dir_all(&home.dir).map_err(|e| {
         let message = format!("cannot delete {}: {e}", home.dir.display());

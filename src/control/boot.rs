@@ -1,16 +1,18 @@
 //! From a resolved profile to what will run: directories, ports, variables, parts. All that can go
 //! wrong before anything starts goes wrong here.
 
+use super::containers::{self, Units, trace};
 use super::environment;
 use super::home::Home;
 use super::hub::Hub;
+use super::message::ServiceNote;
 use super::reserve::Reservations;
 use super::snapshot;
 use crate::base::{Exit, Problem};
 use crate::data::snapshot::Store;
 use crate::profile::{Port, Profile, nearest};
 use crate::runtime::{Dirs, StopSignal, process};
-use crate::supervisor::{PartSpec, Policy};
+use crate::supervisor::{Need, PartSpec, Policy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
@@ -69,6 +71,10 @@ pub(super) struct Plan {
     pub(super) ports: BTreeMap<String, u16>,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) specs: Vec<PartSpec>,
+    /// Containers, where there are any.
+    pub(super) units: Option<Units>,
+    /// What people should know of what is not there.
+    pub(super) notes: Vec<ServiceNote>,
     /// Held, not read: ports stay reserved and a temporary directory exists for as long as these live.
     _reservations: Reservations,
     temporary: Option<tempfile::TempDir>,
@@ -84,33 +90,24 @@ impl Plan {
             let kept = Store::of(&boot.project).find(name)?;
             snapshot::put(&kept, &dirs, Some(&boot.profile))?;
         }
-        let chosen = choose(&boot)?;
+        let (mut units, notes) = units(&boot.profile, &dirs)?;
+        notes.iter().for_each(|note| hub.tell(super::Update::Note(note.to_string())));
+        let specs = choose(specs(&boot.profile, units.as_ref()), &boot.only)?;
+        let chosen: BTreeSet<String> = specs.iter().map(|spec| spec.name.clone()).collect();
+        if let Some(units) = &mut units {
+            units.keep(&chosen);
+        }
+        let in_container = |name: &str| units.as_ref().is_some_and(|units| units.has(name));
         for (name, stop) in NATIVE {
-            if !chosen.contains(name) {
+            if !chosen.contains(name) || in_container(name) {
                 process::clean_up(name, &dirs, stop, CLEAN_UP_GRACE)?;
             }
         }
-        let mut reservations = Reservations::default();
-        let mut ports = BTreeMap::new();
-        for (i, (name, wished)) in wishes(&boot.profile).into_iter().enumerate() {
-            if !chosen.contains(if name == SMTPS { SMTP } else { name }) {
-                continue;
-            }
-            let offset = u16::try_from(i).unwrap_or_default();
-            let wished = boot.port_base.map_or(wished, |b| Port::Auto(b.saturating_add(offset)));
-            let port = reservations.claim(wished, name, &dirs)?;
-            if let Port::Auto(first) = wished
-                && first != port
-                && !boot.throwaway
-            {
-                hub.tell(super::Update::Note(format!(
-                    "port {first} for {name} is taken; it listens on {port}"
-                )));
-            }
-            ports.insert(name.to_owned(), port);
+        let (ports, reservations) = claim(&boot, &chosen, units.as_ref(), &dirs, hub)?;
+        if let Some(units) = &mut units {
+            units.publish(&ports);
         }
-        let variables = environment::variables(&boot.profile, &ports, &dirs);
-        let specs = chosen.iter().map(|name| spec(name)).collect();
+        let variables = environment::variables(&boot.profile, &ports, &dirs, environment::HOST);
         let throwaway = boot.throwaway || temporary.is_some();
         Ok(Plan {
             profile: Arc::new(boot.profile),
@@ -121,9 +118,16 @@ impl Plan {
             ports,
             variables,
             specs,
+            units,
+            notes,
             _reservations: reservations,
             temporary,
         })
+    }
+
+    /// Whether this part is a container, or what containers stand on.
+    pub(super) fn is_container(&self, part: &str) -> bool {
+        self.units.as_ref().is_some_and(|units| units.has(part))
     }
 
     /// Whether the state goes with the daemon.
@@ -150,7 +154,14 @@ fn wishes(profile: &Profile) -> Vec<(&'static str, Port)> {
     all
 }
 
-/// The parts of this profile.
+/// The parts that are processes, or live in this one.
+fn natives(profile: &Profile) -> Vec<&'static str> {
+    let mut parts = declared(profile);
+    parts.retain(|part| *part != SMTPS);
+    parts
+}
+
+/// The parts of this profile, its containers aside.
 fn declared(profile: &Profile) -> Vec<&'static str> {
     let mut parts = vec![GATEWAY, SMTP];
     parts.extend(profile.postgres.as_ref().map(|_| POSTGRES));
@@ -158,19 +169,90 @@ fn declared(profile: &Profile) -> Vec<&'static str> {
     parts
 }
 
-fn choose(boot: &Boot) -> Result<BTreeSet<&'static str>, Problem> {
-    let declared = declared(&boot.profile);
-    if boot.only.is_empty() {
-        return Ok(declared.into_iter().collect());
+/// The containers of a profile. Without an engine those that can be left out are, and are named.
+fn units(profile: &Profile, dirs: &Dirs) -> Result<(Option<Units>, Vec<ServiceNote>), Problem> {
+    let Some(units) = containers::plan(profile, dirs, &natives(profile))? else {
+        return Ok((None, vec![]));
+    };
+    let note = |service: &str, text: String| ServiceNote { service: service.to_owned(), text };
+    let mut notes: Vec<ServiceNote> =
+        units.notes.iter().map(|text| note("compose", text.clone())).collect();
+    match crate::runtime::engine::look() {
+        Ok(_) => Ok((Some(units), notes)),
+        Err(problem) if units.serves() => {
+            let message = format!("{}; needed for {}", problem.message, units.parts().join(", "));
+            Err(Problem { message, ..problem })
+        }
+        Err(problem) => {
+            let parts = units.without_engine().join(", ");
+            notes.push(note("containers", format!("not started: {parts}; {}", problem.message)));
+            Ok((None, notes))
+        }
     }
-    let mut chosen = BTreeSet::new();
-    for name in &boot.only {
-        let part = declared.iter().find(|part| *part == name);
-        let part = *part.ok_or_else(|| unknown_part(name, &declared))?;
-        chosen.insert(part);
-        chosen.extend(needs(part));
+}
+
+/// Everything that could run, and what it needs.
+fn specs(profile: &Profile, units: Option<&Units>) -> Vec<PartSpec> {
+    let mut all: Vec<PartSpec> = declared(profile)
+        .into_iter()
+        .filter(|name| !units.is_some_and(|u| u.has(name)))
+        .map(spec)
+        .collect();
+    all.extend(units.map(Units::specs).unwrap_or_default());
+    all
+}
+
+/// Those that are asked for, with all that they need; all of them when none is named.
+fn choose(specs: Vec<PartSpec>, only: &[String]) -> Result<Vec<PartSpec>, Problem> {
+    if only.is_empty() {
+        return Ok(specs);
     }
-    Ok(chosen)
+    let mut chosen: BTreeSet<String> = BTreeSet::new();
+    let mut left: Vec<String> = only.to_vec();
+    while let Some(name) = left.pop() {
+        let Some(spec) = specs.iter().find(|spec| spec.name == name) else {
+            let known: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+            return Err(unknown_part(&name, &known));
+        };
+        if chosen.insert(name) {
+            left.extend(spec.needs.iter().map(|need| need.part.clone()));
+        }
+    }
+    Ok(specs.into_iter().filter(|spec| chosen.contains(&spec.name)).collect())
+}
+
+/// Ports for what is chosen.
+fn claim(
+    boot: &Boot,
+    chosen: &BTreeSet<String>,
+    units: Option<&Units>,
+    dirs: &Dirs,
+    hub: &Hub,
+) -> Result<(BTreeMap<String, u16>, Reservations), Problem> {
+    let mut reservations = Reservations::default();
+    let mut ports = BTreeMap::new();
+    for (i, (name, wished)) in wishes(&boot.profile).into_iter().enumerate() {
+        if !chosen.contains(if name == SMTPS { SMTP } else { name }) {
+            continue;
+        }
+        let offset = u16::try_from(i).unwrap_or_default();
+        let wished = boot.port_base.map_or(wished, |b| Port::Auto(b.saturating_add(offset)));
+        let held = units.filter(|units| units.has(name)).and_then(|units| units.held(name, wished));
+        let port = match held {
+            Some(port) => port,
+            None => reservations.claim(wished, name, dirs)?,
+        };
+        if let Port::Auto(first) = wished
+            && first != port
+            && !boot.throwaway
+        {
+            hub.tell(super::Update::Note(format!(
+                "port {first} for {name} is taken; it listens on {port}"
+            )));
+        }
+        ports.insert(name.to_owned(), port);
+    }
+    Ok((ports, reservations))
 }
 
 /// What must be healthy before a part starts: mails go into the store of SES, behind the gateway.
@@ -195,7 +277,7 @@ fn spec(name: &str) -> PartSpec {
     if name == POSTGRES {
         policy.stop_grace_ms = POSTGRES_STOP_GRACE_MS;
     }
-    let needs = needs(name).iter().map(|need| (*need).to_owned()).collect();
+    let needs = needs(name).iter().map(|need| Need::healthy(need)).collect();
     PartSpec { name: name.to_owned(), needs, policy }
 }
 
@@ -227,6 +309,8 @@ pub(super) fn clean_ephemeral(home: &Home) -> Result<(), Problem> {
         for (name, stop) in NATIVE {
             process::clean_up(name, &dirs, stop, CLEAN_UP_GRACE)?;
         }
+        // An engine that does not answer keeps nobody from going on; its labels stay.
+        let _ = trace::clean(&dirs, true);
         dirs.remove_data()?;
         let _ = fs::remove_dir_all(&left);
     }

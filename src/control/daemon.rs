@@ -106,11 +106,10 @@ async fn boot_and_run(
     };
     let home = daemon.plan.home.clone();
     let ephemeral = daemon.plan.is_ephemeral();
-    let dirs = daemon.plan.dirs.clone();
     let result = daemon.run(messages).await;
     if ephemeral {
-        let _ = dirs.remove_data();
-        let _ = clean_ephemeral(&home);
+        // Volumes go by an engine's answer, which must not be waited for in here.
+        let _ = tokio::task::spawn_blocking(move || clean_ephemeral(&home)).await;
     }
     result
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::boot::{GATEWAY, POSTGRES, REDIS};
 
 /// Where every part listens.
-const HOST: &str = "127.0.0.1";
+pub(super) const HOST: &str = "127.0.0.1";
 /// The account that the credentials `test`/`test` belong to.
 const DEFAULT_ACCOUNT: &str = "000000000000";
 /// What a URL may hold unescaped in its user and password.
@@ -42,11 +42,12 @@ pub(super) fn facts(profile: &Profile, ports: &BTreeMap<String, u16>) -> Facts {
     }
 }
 
-/// The variables, by name. Parts that do not run have none.
+/// The variables, by name, for programs that reach the parts at `host`. Parts that do not run have none.
 pub(super) fn variables(
     profile: &Profile,
     ports: &BTreeMap<String, u16>,
     dirs: &Dirs,
+    host: &str,
 ) -> BTreeMap<String, String> {
     let facts = facts(profile, ports);
     let mut all = BTreeMap::new();
@@ -54,7 +55,8 @@ pub(super) fn variables(
     if ports.contains_key(GATEWAY) {
         // The account of a request is its access key, where that is twelve digits.
         let key = if profile.account == DEFAULT_ACCOUNT { "test" } else { &profile.account };
-        set("AWS_ENDPOINT_URL", &facts.endpoint);
+        let endpoint = facts.endpoint.replace(HOST, host);
+        set("AWS_ENDPOINT_URL", &endpoint);
         set("AWS_ACCESS_KEY_ID", key);
         set("AWS_SECRET_ACCESS_KEY", "test");
         set("AWS_REGION", &profile.region);
@@ -64,18 +66,18 @@ pub(super) fn variables(
         let quoted = |text: &str| utf8_percent_encode(text, URL).to_string();
         let (user, password) = (quoted(&server.user), quoted(&server.password));
         let (port, database) = (server.port, quoted(&server.database));
-        set("DATABASE_URL", &format!("postgresql://{user}:{password}@{HOST}:{port}/{database}"));
-        set("PGHOST", HOST);
+        set("DATABASE_URL", &format!("postgresql://{user}:{password}@{host}:{port}/{database}"));
+        set("PGHOST", host);
         set("PGPORT", &port.to_string());
         set("PGUSER", &server.user);
         set("PGPASSWORD", &server.password);
         set("PGDATABASE", &server.database);
     }
     if let Some(server) = &facts.redis {
-        set("REDIS_URL", &format!("redis://{HOST}:{}", server.port));
+        set("REDIS_URL", &format!("redis://{host}:{}", server.port));
     }
     if let Some(port) = ports.get(super::boot::SMTP) {
-        set("SMTP_HOST", HOST);
+        set("SMTP_HOST", host);
         set("SMTP_PORT", &port.to_string());
     }
     if let Some(port) = ports.get(super::boot::SMTPS) {

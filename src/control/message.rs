@@ -243,9 +243,9 @@ impl std::fmt::Display for ServiceNote {
 pub struct ServiceStatus {
     /// Its name.
     pub name: String,
-    /// `native` or `emulated`.
+    /// `native`, `emulated` or `container`.
     pub kind: String,
-    /// `down`, `waiting`, `starting`, `healthy`, `unhealthy`, `restarting`, `stopping` or `failed`.
+    /// `down`, `waiting`, `starting`, `healthy`, `unhealthy`, `restarting`, `stopping`, `completed` or `failed`.
     pub state: String,
     /// Where clients reach it.
     pub address: Option<String>,

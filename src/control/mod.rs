@@ -8,6 +8,7 @@
 mod boot;
 mod check;
 pub mod client;
+mod containers;
 pub mod daemon;
 pub mod detach;
 mod drive;
@@ -26,5 +27,6 @@ pub mod snapshot;
 mod status;
 
 pub use boot::Boot;
+pub use containers::{CatalogEntry, catalog};
 pub use home::Home;
 pub use message::{Ask, Check, ClockNote, EnvState, ServiceStatus, Status, Update};

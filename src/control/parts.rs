@@ -3,7 +3,7 @@
 use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, SMTP};
 use super::drive::{Info, Message, Native, Order, Run, native};
 use super::message::{ClockNote, ServiceNote};
-use super::{environment, mail};
+use super::{containers, environment, mail};
 use crate::base::Problem;
 use crate::data;
 use crate::edge::{Gateway, GatewayConfig, check_auth};
@@ -56,6 +56,14 @@ impl ServicesCell {
 pub(super) fn start(run: Run, services: &ServicesCell) -> mpsc::UnboundedSender<Order> {
     let (sender, orders) = mpsc::unbounded_channel();
     let profile = &run.plan.profile;
+    if run.part == containers::GROUND {
+        tokio::spawn(containers::ground(run, orders));
+        return sender;
+    }
+    if run.plan.is_container(&run.part) {
+        tokio::spawn(containers::container(run, orders));
+        return sender;
+    }
     match (run.part.as_str(), profile.postgres.clone(), profile.redis.clone()) {
         (POSTGRES, Some(settings), _) => {
             let port = port(&run.plan, POSTGRES);

@@ -31,7 +31,12 @@ pub(super) fn status(sources: &Sources<'_>) -> Status {
         state: sources.state,
         endpoint: sources.plan.endpoint(),
         services,
-        notes: sources.infos.values().flat_map(|info| info.notes.clone()).collect(),
+        notes: sources
+            .infos
+            .values()
+            .flat_map(|info| info.notes.clone())
+            .chain(sources.plan.notes.clone())
+            .collect(),
         clock: sources.clock.clone(),
         project: sources.plan.home.project.to_string_lossy().into_owned(),
         state_dir: sources.plan.dirs.state.to_string_lossy().into_owned(),
@@ -44,7 +49,11 @@ fn rows(sources: &Sources<'_>, part: &PartView) -> Vec<ServiceStatus> {
     let nothing = Info::default();
     let info = sources.infos.get(&part.name).unwrap_or(&nothing);
     let emulated = part.name == GATEWAY || part.name == super::boot::SMTP;
-    let kind = if emulated { "emulated" } else { "native" };
+    let kind = match (emulated, sources.plan.is_container(&part.name)) {
+        (true, _) => "emulated",
+        (_, true) => "container",
+        _ => "native",
+    };
     let planned = sources.plan.ports.get(&part.name).map(|port| format!("127.0.0.1:{port}"));
     let row = |name: &str| ServiceStatus {
         name: name.to_owned(),

@@ -39,7 +39,7 @@ pub struct Profile {
     pub rotators: BTreeMap<String, Rotator>,
     /// KMS keys by name: stored and shown until KMS is served.
     pub kms_keys: BTreeMap<String, Value>,
-    /// Containers: parsed and shown, not started yet.
+    /// Containers.
     pub containers: Containers,
     /// What `devenv seed` would load, in order: stored and shown.
     pub seed: Vec<Value>,

@@ -1,7 +1,7 @@
 //! The state machine: events change what is known, then `settle` derives every step that has
 //! become possible. Nothing else decides, so order and policy are all in this file.
 
-use super::part::{Desired, Millis, PartSpec, PartView, Phase};
+use super::part::{Desired, Millis, PartSpec, PartView, Phase, Restart, Until};
 use super::{Action, Event, Report};
 
 /// All parts of one environment.
@@ -15,8 +15,8 @@ pub struct Supervisor {
 #[derive(Debug, Clone)]
 struct Part {
     spec: PartSpec,
-    /// Positions of what it needs; all smaller than its own.
-    needs: Vec<usize>,
+    /// Positions of what it needs and how far; all smaller than its own.
+    needs: Vec<(usize, Until)>,
     desired: Desired,
     /// It has to pass through `Down` before it may run again.
     bounce: bool,
@@ -54,7 +54,7 @@ impl Part {
     /// It should not run any more; having given it up no longer matters.
     fn dismiss(&mut self, now: Millis) {
         self.desired = Desired::Down;
-        if self.phase == Phase::Failed {
+        if matches!(self.phase, Phase::Failed | Phase::Completed) {
             self.rest(now);
         }
     }
@@ -75,7 +75,7 @@ impl Supervisor {
         while !left.is_empty() {
             let ready = left
                 .iter()
-                .position(|s| s.needs.iter().all(|n| parts.iter().any(|p| &p.spec.name == n)));
+                .position(|s| s.needs.iter().all(|n| parts.iter().any(|p| p.spec.name == n.part)));
             let Some(ready) = ready else {
                 let names: Vec<_> = left.iter().map(|s| format!("`{}`", s.name)).collect();
                 return Err(format!(
@@ -90,7 +90,7 @@ impl Supervisor {
             let needs = spec
                 .needs
                 .iter()
-                .filter_map(|n| parts.iter().position(|p| &p.spec.name == n))
+                .filter_map(|n| Some((parts.iter().position(|p| p.spec.name == n.part)?, n.until)))
                 .collect();
             parts.push(Part {
                 spec,
@@ -124,14 +124,18 @@ impl Supervisor {
 
     fn want(&mut self, names: &[String], now: Millis) {
         let mut wanted = self.marked(names);
+        // What has completed is done again only where it is named itself.
+        let named = wanted.clone();
         for i in (0..self.parts.len()).rev() {
             if wanted[i] {
-                self.parts[i].needs.iter().for_each(|&n| wanted[n] = true);
+                self.parts[i].needs.iter().for_each(|&(n, _)| wanted[n] = true);
             }
         }
-        for (part, _) in self.parts.iter_mut().zip(wanted).filter(|(_, w)| *w) {
+        let wanted = self.parts.iter_mut().zip(wanted.into_iter().zip(named));
+        for (part, (_, named)) in wanted.filter(|(_, (wanted, _))| *wanted) {
             part.desired = Desired::Up;
-            if matches!(part.phase, Phase::Failed | Phase::Backoff { .. }) {
+            let again = named && part.phase == Phase::Completed;
+            if again || matches!(part.phase, Phase::Failed | Phase::Backoff { .. }) {
                 part.failures = 0;
                 part.enter(Phase::Waiting, now);
             }
@@ -141,7 +145,7 @@ impl Supervisor {
     fn release(&mut self, names: &[String], now: Millis) {
         let mut released = self.marked(names);
         for i in 0..self.parts.len() {
-            released[i] |= self.parts[i].needs.iter().any(|&n| released[n]);
+            released[i] |= self.parts[i].needs.iter().any(|&(n, _)| released[n]);
             if released[i] {
                 self.parts[i].dismiss(now);
             }
@@ -187,8 +191,20 @@ impl Supervisor {
                 }
             }
             Report::ProbeOk | Report::ProbeFailed { .. } => {}
-            Report::Exited { .. } | Report::StartFailed { .. } if stopping => part.rest(now),
-            Report::Exited { reason } => part.fail(reason, false, now),
+            Report::Exited { .. } | Report::Completed | Report::StartFailed { .. } if stopping => {
+                part.rest(now);
+            }
+            Report::Exited { reason } => {
+                part.fail(reason, part.spec.policy.restart == Restart::Never, now);
+            }
+            Report::Completed if part.spec.policy.restart == Restart::Always => {
+                part.fail("ended".to_owned(), false, now);
+            }
+            Report::Completed => {
+                part.reason = None;
+                part.failures = 0;
+                part.enter(Phase::Completed, now);
+            }
             Report::StartFailed { reason, fatal } => part.fail(reason, fatal, now),
         }
     }
@@ -214,16 +230,16 @@ impl Supervisor {
         for (i, part) in self.parts.iter().enumerate() {
             leaving[i] = part.desired == Desired::Down
                 || part.bounce
-                || part
-                    .needs
-                    .iter()
-                    .any(|&n| leaving[n] || matches!(self.parts[n].phase, Phase::Stopping { .. }));
+                || part.needs.iter().any(|&(n, _)| {
+                    leaving[n] || matches!(self.parts[n].phase, Phase::Stopping { .. })
+                });
         }
         leaving
     }
 
     fn settle_stop(&mut self, i: usize, leaving: bool, now: Millis, actions: &mut Vec<Action>) {
-        let needed_still = self.parts.iter().any(|p| p.needs.contains(&i) && p.phase.is_live());
+        let needed_still =
+            self.parts.iter().any(|p| p.phase.is_live() && p.needs.iter().any(|&(n, _)| n == i));
         let part = &mut self.parts[i];
         let (name, run) = (part.spec.name.clone(), part.run);
         match part.phase {
@@ -255,8 +271,8 @@ impl Supervisor {
         let waits_for = self.parts[i]
             .needs
             .iter()
-            .find(|&&n| self.parts[n].phase != Phase::Healthy)
-            .map(|&n| (self.parts[n].spec.name.clone(), self.parts[n].phase.word()));
+            .find(|&&(n, until)| !until.is_met(self.parts[n].phase))
+            .map(|&(n, _)| (self.parts[n].spec.name.clone(), self.parts[n].phase.word()));
         let run = self.next_run;
         let part = &mut self.parts[i];
         if part.desired == Desired::Down || leaving {
@@ -314,13 +330,14 @@ impl Supervisor {
             .collect()
     }
 
-    /// Every part that should run answers.
+    /// Every part that should run answers, or has completed.
     pub fn is_ready(&self) -> bool {
-        self.parts.iter().all(|p| p.desired == Desired::Down || p.phase == Phase::Healthy)
+        let done = |phase| matches!(phase, Phase::Healthy | Phase::Completed);
+        self.parts.iter().all(|p| p.desired == Desired::Down || done(p.phase))
     }
 
     /// Nothing runs, and nothing is about to.
     pub fn is_at_rest(&self) -> bool {
-        self.parts.iter().all(|p| matches!(p.phase, Phase::Down | Phase::Failed))
+        self.parts.iter().all(|p| matches!(p.phase, Phase::Down | Phase::Completed | Phase::Failed))
     }
 }

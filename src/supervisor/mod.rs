@@ -12,7 +12,7 @@ mod part;
 mod tests;
 
 pub use machine::Supervisor;
-pub use part::{Desired, Millis, PartSpec, PartView, Phase, Policy};
+pub use part::{Desired, Millis, Need, PartSpec, PartView, Phase, Policy, Restart, Until};
 
 /// Something that happened, to the parts or by the user's wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub enum Report {
         /// How it ended, for people.
         reason: String,
     },
+    /// The process has ended by itself, well.
+    Completed,
 }
 
 /// What is to be done in the outside world.

@@ -8,15 +8,69 @@ pub type Millis = u64;
 pub struct PartSpec {
     /// Its name, unique among the parts.
     pub name: String,
-    /// Names of parts that must be healthy before it starts.
-    pub needs: Vec<String>,
+    /// What must be so before it starts.
+    pub needs: Vec<Need>,
     /// How it is restarted and stopped.
     pub policy: Policy,
+}
+
+/// Another part, and how far it must have come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Its name.
+    pub part: String,
+    /// How far.
+    pub until: Until,
+}
+
+/// How far a needed part must have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// It runs, well or not, or has run and ended well.
+    Started,
+    /// It answers.
+    Healthy,
+    /// It has ended well.
+    Completed,
+}
+
+impl Until {
+    /// Whether a part in this phase has come far enough.
+    pub fn is_met(self, phase: Phase) -> bool {
+        match self {
+            Until::Started => matches!(
+                phase,
+                Phase::Probing | Phase::Healthy | Phase::Unhealthy | Phase::Completed
+            ),
+            Until::Healthy => phase == Phase::Healthy,
+            Until::Completed => phase == Phase::Completed,
+        }
+    }
+}
+
+impl Need {
+    /// `part` must answer.
+    pub fn healthy(part: &str) -> Need {
+        Need { part: part.to_owned(), until: Until::Healthy }
+    }
+}
+
+/// What becomes of a run that ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// It is started again, however it ended.
+    Always,
+    /// It is started again where it failed.
+    OnFailure,
+    /// Ended is ended.
+    Never,
 }
 
 /// Restart and stop behaviour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
+    /// What becomes of a run that ends by itself.
+    pub restart: Restart,
     /// Pause before the first restart; doubles with each failure in a row.
     pub backoff_first_ms: Millis,
     /// The longest pause.
@@ -36,6 +90,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Policy {
+            restart: Restart::Always,
             backoff_first_ms: 100,
             backoff_max_ms: 5_000,
             failures_max: 5,
@@ -91,6 +146,8 @@ pub enum Phase {
         /// Kills so far.
         kills: u32,
     },
+    /// It has ended by itself, well, and is not started again.
+    Completed,
     /// Given up.
     Failed,
 }
@@ -118,6 +175,7 @@ impl Phase {
             Phase::Unhealthy => "unhealthy",
             Phase::Backoff { .. } => "restarting",
             Phase::Stopping { .. } => "stopping",
+            Phase::Completed => "completed",
             Phase::Failed => "failed",
         }
     }

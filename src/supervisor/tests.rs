@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 fn spec(name: &str, needs: &[&str]) -> PartSpec {
     PartSpec {
         name: name.to_owned(),
-        needs: needs.iter().map(|n| (*n).to_owned()).collect(),
+        needs: needs.iter().map(|n| Need::healthy(n)).collect(),
         policy: Policy::default(),
     }
 }
@@ -107,6 +107,63 @@ fn parts_start_in_order_and_side_by_side_where_they_can() {
     assert!(!s.machine.is_ready());
     s.healthy("cache");
     assert!(s.machine.is_ready());
+}
+
+/// A job behind a database, and a service that waits for the job and for a sidecar's start alone.
+fn jobs(restart: Restart) -> Script {
+    let need = |part: &str, until| Need { part: part.to_owned(), until };
+    let mut job = spec("job", &["db"]);
+    job.policy.restart = restart;
+    let mut api = spec("api", &[]);
+    api.needs = vec![need("job", Until::Completed), need("side", Until::Started)];
+    Script::new(Supervisor::new(vec![api, job, spec("side", &[]), spec("db", &[])]).unwrap())
+}
+
+#[test]
+fn a_job_that_completes_lets_those_go_on_who_wait_for_it_and_is_done_again_when_named() {
+    let mut s = jobs(Restart::Never);
+    let all = || Event::Want { parts: names(&["api", "job", "side", "db"]) };
+    assert_eq!(s.apply(all()), ["start side", "start db"]);
+    s.report("side", Report::Started { adopted: false });
+    assert_eq!(s.healthy("db"), ["start job"]);
+    assert_eq!(s.healthy("job"), [] as [&str; 0]);
+    assert_eq!(s.part("api").reason.as_deref(), Some("waits for `job`, which is healthy"));
+    assert_eq!(s.report("job", Report::Completed), ["start api"]);
+    s.healthy("api");
+    assert!(!s.machine.is_ready(), "the sidecar has not answered");
+    s.report("side", Report::ProbeOk);
+    assert!(s.machine.is_ready());
+    assert_eq!(s.apply(Event::Want { parts: names(&["api"]) }), [] as [&str; 0]);
+    assert_eq!(s.apply(Event::Want { parts: names(&["job"]) }), ["start job"]);
+    s.report("job", Report::Completed);
+    s.apply(Event::StopAll);
+    assert_eq!(s.part("job").phase, Phase::Down);
+}
+
+#[test]
+fn what_may_not_be_restarted_fails_at_once_and_what_must_run_does_not_complete() {
+    let mut s = jobs(Restart::Never);
+    s.apply(Event::Want { parts: names(&["job"]) });
+    s.healthy("db");
+    s.healthy("job");
+    s.exited("job");
+    assert_eq!(s.part("job").phase, Phase::Failed);
+    let mut s = jobs(Restart::Always);
+    s.apply(Event::Want { parts: names(&["job"]) });
+    s.healthy("db");
+    s.healthy("job");
+    s.report("job", Report::Completed);
+    assert!(matches!(s.part("job").phase, Phase::Backoff { .. }));
+    let mut s = jobs(Restart::OnFailure);
+    s.apply(Event::Want { parts: names(&["job"]) });
+    s.healthy("db");
+    s.healthy("job");
+    s.exited("job");
+    assert!(matches!(s.part("job").phase, Phase::Backoff { .. }));
+    assert_eq!(s.at(100), ["start job"]);
+    s.healthy("job");
+    s.report("job", Report::Completed);
+    assert_eq!(s.part("job").phase, Phase::Completed);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::support::{Project, Run};
 
 mod corpus;
 mod engine;
+mod life;
 
 /// A project whose commands find the engine of the tests.
 fn project(profile: &str) -> Project {

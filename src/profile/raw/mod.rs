@@ -59,7 +59,7 @@ pub(crate) struct RawProfile {
     pub(crate) rotators: Option<BTreeMap<String, Rotator>>,
     /// KMS.
     pub(crate) kms: Option<Kms>,
-    /// The project's own containers. Parsed and shown; not started yet.
+    /// The project's own containers.
     pub(crate) containers: Option<Containers>,
     /// What `devenv seed` loads: archives, then sql, fixtures, objects, messages.
     pub(crate) seed: Option<Seed>,

@@ -4,7 +4,11 @@
 //! that both know). Invariant: without an engine nothing else suffers; who needs one is told what was
 //! tried and what each address answered.
 
+pub mod container;
 pub mod find;
+mod image;
+mod network;
+mod stream;
 
 use crate::base::Problem;
 use bollard::{API_DEFAULT_VERSION, Docker};
@@ -19,8 +23,7 @@ const REQUEST_WAIT_S: u64 = 600;
 /// An engine that answers.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    /// The way to it.
-    pub docker: Docker,
+    docker: Docker,
     /// Where it is.
     pub address: Address,
     /// Its version: `20.10.24`.
@@ -52,6 +55,24 @@ impl Engine {
         Err(Problem::in_the_way("no-engine", message)
             .hint("start Docker, Podman, Colima, OrbStack or Rancher Desktop, or set DOCKER_HOST")
             .retryable())
+    }
+
+    /// The engine at an address that was noted earlier; what the surroundings say of it still holds.
+    pub async fn connect_again(url: &str) -> Result<Engine, Problem> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let uid = rustix::process::getuid().as_raw();
+        let home = std::env::var_os("HOME").map(Into::into).unwrap_or_default();
+        let known = find::candidates(&Surroundings { variable: &variable, home, uid });
+        let known = known.unwrap_or_default().into_iter().find(|address| address.url == url);
+        let plain =
+            || Address { url: url.to_owned(), by: "earlier".to_owned(), certificates: None };
+        let address = known.unwrap_or_else(plain);
+        Engine::at(address).await.map_err(|why| {
+            let message = format!("the container engine at {url} does not answer: {why}");
+            Problem::in_the_way("no-engine", message)
+                .hint("start it: something of this environment may still be there")
+                .retryable()
+        })
     }
 
     async fn at(address: Address) -> Result<Engine, String> {

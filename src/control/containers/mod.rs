@@ -1,0 +1,18 @@
+//! Containers as parts of the environment.
+//!
+//! [`plan`] (what the profile's Compose files, catalogue and servers by Docker come to) → [`ground`]
+//! (networks, volumes, relays: the part `network`, which every container needs) → [`run`] (one task a
+//! running container) and [`relay`] (the ways from containers to devenv's own servers); [`trace`]
+//! remembers at which engine there may be something, for those who come after a `kill -9`.
+
+mod catalog;
+mod ground;
+mod plan;
+mod relay;
+mod run;
+pub(super) mod trace;
+
+pub use catalog::{CatalogEntry, catalog};
+pub(super) use ground::ground;
+pub(super) use plan::{GROUND, Units, plan};
+pub(super) use run::container;

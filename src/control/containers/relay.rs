@@ -1,0 +1,75 @@
+//! The ways from containers to devenv's own servers: on the bridge's gateway address, at each server's
+//! usual port, a connection is passed on to where the server listens on loopback.
+//!
+//! Invariant: bound to the gateway addresses of the environment's own networks and to nothing else, and
+//! only while the part `network` runs. Loopback alone cannot be reached from a container.
+
+use super::super::boot::{GATEWAY, POSTGRES, REDIS, SMTP};
+use std::collections::BTreeMap;
+use std::io::{Error, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Connections at once through one relay; more wait.
+const CONNECTIONS_MAX: usize = 1024;
+
+/// The usual ports, by which containers know the servers.
+pub(super) const USUAL: [(&str, u16); 4] =
+    [(GATEWAY, 4566), (POSTGRES, 5432), (REDIS, 6379), (SMTP, 1025)];
+
+/// Relays that end when this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Relays {
+    tasks: JoinSet<()>,
+}
+
+impl Relays {
+    /// Opens the ways on `address`; `Ok(false)` where that is no address of this machine (the engine
+    /// runs in a virtual machine, whose own forwarding then has to do).
+    pub(super) async fn open(
+        &mut self,
+        address: IpAddr,
+        ports: &BTreeMap<String, u16>,
+    ) -> Result<bool, String> {
+        for (part, usual) in USUAL {
+            let Some(port) = ports.get(part) else { continue };
+            let listener = match TcpListener::bind((address, usual)).await {
+                Ok(listener) => listener,
+                Err(error) if is_elsewhere(&error) => return Ok(false),
+                Err(error) => {
+                    return Err(format!("{address}:{usual} cannot be opened for {part}: {error}"));
+                }
+            };
+            let to = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
+            self.tasks.spawn(pass(listener, to));
+        }
+        Ok(true)
+    }
+}
+
+fn is_elsewhere(error: &Error) -> bool {
+    error.kind() == ErrorKind::AddrNotAvailable
+}
+
+async fn pass(listener: TcpListener, to: SocketAddr) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        while connections.try_join_next().is_some() {}
+        let Ok((mut from, _)) = listener.accept().await else {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            continue;
+        };
+        connections.spawn(async move {
+            let _place = place;
+            let Ok(mut to) = TcpStream::connect(to).await else { return };
+            let _ = (from.set_nodelay(true), to.set_nodelay(true));
+            // Either side's end is the end; there is nobody to tell of it.
+            let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+        });
+    }
+}
