@@ -13,6 +13,7 @@ mod down;
 mod env;
 mod exec;
 mod init;
+mod lease;
 mod logs;
 mod mail;
 mod outcome;
@@ -88,6 +89,7 @@ enum Command {
     RedisCli(redis_cli::RedisCli),
     Aws(aws::Aws),
     Test(test::Test),
+    Lease(lease::Lease),
     Reset(reset::Reset),
     Snapshot(snapshot::Snapshot),
     Undo(undo::Undo),
@@ -119,6 +121,7 @@ impl Command {
             Command::RedisCli(command) => command.run(printer),
             Command::Aws(command) => command.run(printer),
             Command::Test(command) => command.run(printer),
+            Command::Lease(command) => command.run(printer),
             Command::Reset(command) => command.run(printer),
             Command::Snapshot(command) => command.run(printer),
             Command::Undo(command) => command.run(printer),

@@ -6,6 +6,7 @@ use super::environment;
 use super::home::Home;
 use super::hub::Hub;
 use super::message::ServiceNote;
+use super::lease::Leases;
 use super::reserve::Reservations;
 use super::snapshot;
 use crate::base::{Exit, Problem};
@@ -75,6 +76,7 @@ pub(super) struct Plan {
     pub(super) units: Option<Units>,
     /// What people should know of what is not there.
     pub(super) notes: Vec<ServiceNote>,
+    pub(super) leases: Arc<Leases>,
     /// Held, not read: ports stay reserved and a temporary directory exists for as long as these live.
     _reservations: Reservations,
     temporary: Option<tempfile::TempDir>,
@@ -109,8 +111,11 @@ impl Plan {
         }
         let variables = environment::variables(&boot.profile, &ports, &dirs, environment::HOST);
         let throwaway = boot.throwaway || temporary.is_some();
+        let profile = Arc::new(boot.profile);
+        let leases = Leases::new(profile.clone(), ports.clone(), variables.clone(), dirs.clone());
         Ok(Plan {
-            profile: Arc::new(boot.profile),
+            profile,
+            leases,
             home: boot.home,
             project: boot.project,
             throwaway,

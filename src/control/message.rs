@@ -3,6 +3,7 @@
 //! A client sends one [`Request`]; the daemon answers with [`Update`]s until the connection ends.
 //! `Status` is also what `devenv status --json` prints, so its fields are a contract.
 
+use super::lease::LeaseAsk;
 use crate::base::{Exit, Problem};
 use crate::data::snapshot::{Manifest, Reason};
 use crate::services::{ClockOrder, ClockView};
@@ -71,6 +72,15 @@ pub enum Ask {
         /// Its name.
         name: String,
     },
+    /// Gives leases; `Leases` at the end.
+    Lease(LeaseAsk),
+    /// Those that are out.
+    Leases,
+    /// Ends a lease; `Done` when what it had is gone.
+    Release {
+        /// Its id.
+        id: String,
+    },
     /// What a test has left behind; `Found` at the end.
     Check {
         /// Which kinds of things.
@@ -116,6 +126,8 @@ pub enum Update {
         /// The name of the other one.
         before: Option<String>,
     },
+    /// Leases with their variables.
+    Leases(Vec<serde_json::Value>),
     /// What a test has left behind, as lines for people.
     Found(Vec<String>),
     /// A fact that people should see once.

@@ -2,11 +2,12 @@
 
 use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, SMTP};
 use super::drive::{Info, Message, Native, Order, Run, native};
+use super::lease::Lends;
 use super::message::{ClockNote, ServiceNote};
 use super::{containers, environment, mail};
 use crate::base::Problem;
 use crate::data;
-use crate::edge::{Gateway, GatewayConfig, check_auth};
+use crate::edge::{Gateway, GatewayConfig, Lending, check_auth};
 use crate::profile;
 use crate::runtime::{self, Launch, Probe, StopSignal};
 use crate::services::{Clock, Services};
@@ -134,6 +135,7 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
         Err(problem) => return run.give_up(problem).await,
     };
     cell.set(Some(gateway.services().clone()));
+    run.plan.leases.serve(Some(gateway.services().clone()));
     let mut emulated: Vec<String> =
         gateway.services().all().iter().map(|s| s.name().to_owned()).collect();
     emulated.sort_unstable();
@@ -153,6 +155,7 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
         () = tell_moves(&run, &gateway.services().clock) => {}
     }
     cell.set(None);
+    run.plan.leases.serve(None);
     tokio::select! {
         () = gateway.shutdown() => {}
         // A second order is a kill: what was answered is committed, so nothing is lost by leaving.
@@ -173,7 +176,8 @@ async fn open(run: &Run) -> Result<(Gateway, Vec<ServiceNote>), Problem> {
     let plan = &run.plan;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(plan, GATEWAY)));
     let auth = check_auth(plan.profile.auth)?;
-    let config = GatewayConfig { listen, state_dir: plan.dirs.state.clone(), auth };
+    let lending = Lending(Some(Arc::new(Lends(plan.leases.clone()))));
+    let config = GatewayConfig { listen, state_dir: plan.dirs.state.clone(), auth, lending };
     let gateway = Gateway::start(config).await?;
     match seed(plan, gateway.services()).await {
         Ok(notes) => Ok((gateway, notes)),

@@ -168,21 +168,15 @@ async fn answer(
             tell(write, &Update::Env(plan.variables.clone())).await?;
             return Ok(Ok(()));
         }
-        Ask::Clock { order } => {
-            return match clock(access, order).await {
-                Ok(view) => tell(write, &Update::Clock(view.json())).await.map(Ok),
-                Err(problem) => Ok(Err(problem)),
-            };
-        }
-        Ask::Check { checks } => {
-            let Some(plan) = planned(access).await else { return Ok(Err(not_planned())) };
-            return match check::check(&checks, &plan, access).await {
-                Ok(found) => tell(write, &Update::Found(found)).await.map(Ok),
-                Err(problem) => Ok(Err(problem)),
-            };
-        }
-        Ask::Reset { .. } | Ask::Save { .. } | Ask::Restore { .. } => {
-            return match change_state(ask, access).await {
+        Ask::Clock { .. }
+        | Ask::Lease(_)
+        | Ask::Leases
+        | Ask::Release { .. }
+        | Ask::Check { .. }
+        | Ask::Reset { .. }
+        | Ask::Save { .. }
+        | Ask::Restore { .. } => {
+            return match one_answer(ask, access).await {
                 Ok(update) => tell(write, &update).await.map(Ok),
                 Err(problem) => Ok(Err(problem)),
             };
@@ -212,20 +206,34 @@ async fn answer(
     }
 }
 
-/// What replaces or copies the state as a whole: one at a time.
-async fn change_state(ask: Ask, access: &Access) -> Result<Update, Problem> {
+/// Does what is answered by one update.
+async fn one_answer(ask: Ask, access: &Access) -> Result<Update, Problem> {
+    if let Ask::Clock { order } = ask {
+        return clock(access, order).await.map(|view| Update::Clock(view.json()));
+    }
     let plan = planned(access).await.ok_or_else(not_planned)?;
+    match ask {
+        Ask::Lease(ask) => plan.leases.take(&ask).await.map(Update::Leases),
+        Ask::Release { id } => plan.leases.release(&id).await.map(|()| Update::Done),
+        Ask::Leases => Ok(Update::Leases(plan.leases.list())),
+        Ask::Check { checks } => check::check(&checks, &plan, access).await.map(Update::Found),
+        ask => change_state(ask, &plan, access).await,
+    }
+}
+
+/// What replaces or copies the state as a whole: one at a time.
+async fn change_state(ask: Ask, plan: &Arc<Plan>, access: &Access) -> Result<Update, Problem> {
     let _turn = access.turn.lock().await;
     match ask {
         Ask::Reset { services, no_snapshot } => {
-            reset::reset(&services, no_snapshot, &plan, access).await.map(|()| Update::Done)
+            reset::reset(&services, no_snapshot, plan, access).await.map(|()| Update::Done)
         }
         Ask::Save { name, replace, reason } => {
-            let kept = snapshot::save(&name, reason, replace, &plan, access).await?;
+            let kept = snapshot::save(&name, reason, replace, plan, access).await?;
             Ok(Update::Snapshot { manifest: kept.manifest, before: None })
         }
         Ask::Restore { name } => {
-            let restored = snapshot::restore(&name, &plan, access).await?;
+            let restored = snapshot::restore(&name, plan, access).await?;
             let before = restored.before.map(|kept| kept.manifest.name);
             Ok(Update::Snapshot { manifest: restored.kept.manifest, before })
         }

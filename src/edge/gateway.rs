@@ -2,6 +2,7 @@
 
 use super::auth::{Auth, Gate};
 use super::dispatch::{Dispatch, guarded};
+use super::lending::{self, Lending};
 use super::{pages, serve};
 use crate::base::Problem;
 use crate::protocol::{Answer, streaming};
@@ -28,12 +29,14 @@ pub struct GatewayConfig {
     pub state_dir: PathBuf,
     /// How far requests are authenticated.
     pub auth: Auth,
+    /// Who gives leases of the environment around it.
+    pub lending: Lending,
 }
 
 impl GatewayConfig {
     /// A gateway at `listen` with its state in `state_dir` and the defaults for all else.
     pub fn new(listen: SocketAddr, state_dir: PathBuf) -> Self {
-        GatewayConfig { listen, state_dir, auth: Auth::default() }
+        GatewayConfig { listen, state_dir, auth: Auth::default(), lending: Lending::default() }
     }
 }
 
@@ -65,7 +68,11 @@ impl Gateway {
             Gate::new(config.auth, services.sts.credentials(), services.sts.judge(), clock),
         );
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(serve::serve(listener, Arc::new(Edge::new(dispatch)), stopped));
+        let serving = tokio::spawn(serve::serve(
+            listener,
+            Arc::new(Edge::new(dispatch, &config.lending)),
+            stopped,
+        ));
         Ok(Gateway { address, services, storage, background, stop, serving })
     }
 
@@ -97,15 +104,15 @@ pub(super) struct Edge {
 }
 
 impl Edge {
-    fn new(dispatch: Dispatch) -> Edge {
+    fn new(dispatch: Dispatch, lending: &Lending) -> Edge {
         let dispatch = Arc::new(dispatch);
         let aws = dispatch.clone();
-        let pages = pages::routes().with_state(dispatch.clone()).fallback(
-            move |request: axum::extract::Request| {
+        let routes = pages::routes().merge(lending::routes(lending));
+        let pages =
+            routes.with_state(dispatch.clone()).fallback(move |request: axum::extract::Request| {
                 let aws = aws.clone();
                 async move { aws.answer(request).await }
-            },
-        );
+            });
         Edge { dispatch, pages }
     }
 

@@ -7,9 +7,11 @@ mod dispatch;
 mod enforce;
 mod gateway;
 mod guard;
+mod lending;
 mod pages;
 mod serve;
 pub mod smtp;
 
 pub use auth::{Auth, check_auth};
 pub use gateway::{Gateway, GatewayConfig};
+pub use lending::{Lender, Lending};

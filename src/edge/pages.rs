@@ -111,7 +111,7 @@ struct ClockBody {
     resume: bool,
 }
 
-fn refused(problem: &Problem) -> Answer {
+pub(super) fn refused(problem: &Problem) -> Answer {
     let status = match problem.exit {
         Exit::Usage => StatusCode::BAD_REQUEST,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -121,7 +121,7 @@ fn refused(problem: &Problem) -> Answer {
     json_answer(status, &json!({"schema": 1, "error": error}))
 }
 
-fn json_answer(status: StatusCode, value: &Value) -> Answer {
+pub(super) fn json_answer(status: StatusCode, value: &Value) -> Answer {
     let mut answer = http::Response::new(body(value.to_string()));
     *answer.status_mut() = status;
     let json = HeaderValue::from_static("application/json");

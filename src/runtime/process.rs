@@ -338,6 +338,11 @@ fn nap(handle: Option<&OwnedFd>, left: Option<Duration>) {
     }
 }
 
+/// When a process started, by which it is known from a later one with its id; `None` if it is gone.
+pub fn started(pid: u32) -> Option<String> {
+    start_time(pid)
+}
+
 /// Whether a process has this id.
 pub fn is_alive(pid: u32) -> bool {
     start_time(pid).is_some()

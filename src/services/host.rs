@@ -36,6 +36,10 @@ pub trait Domain: Default + Send + 'static {
     }
     /// Takes into `next`, which was read anew or is empty, what this process was told and no row holds.
     fn carry_over(&self, _next: &mut Self) {}
+    /// Deletes what hangs on an account's rows and does not name it. Those that do go without this.
+    fn forget(_account: &str, _transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        Ok(())
+    }
     /// Deletes every row.
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()>;
 }
@@ -174,6 +178,35 @@ impl<D: Domain> Host<D> {
         })
     }
 
+    /// Forgets what one account has, durably.
+    pub async fn forget(self: &Arc<Self>, account: &str) -> Result<(), Problem> {
+        let (host, account) = (self.clone(), account.to_owned());
+        let done = tokio::task::spawn_blocking(move || host.forget_now(account)).await;
+        done.map_err(|e| e.to_string())
+            .and_then(|done| done)
+            .map_err(|why| Problem::failed("forget-failed", format!("{}: {why}", D::SCHEMA.name)))
+    }
+
+    /// Deletes an account's rows, and reads anew what is left, if there were any; others wait meanwhile.
+    fn forget_now(&self, account: String) -> Result<(), String> {
+        let mut owned = self.fresh().map_err(|failure| failure.message.to_string())?;
+        let gone = Arc::new(AtomicI64::new(0));
+        let counted = gone.clone();
+        let ticket = self.storage.submit(owned.epoch, move |transaction| {
+            D::forget(&account, transaction)?;
+            let rows = forget_rows(D::SCHEMA.name, &account, transaction)?;
+            counted.store(rows, Ordering::Release);
+            Ok(())
+        });
+        ticket.committed_blocking().map_err(|e| e.for_people())?;
+        if gone.load(Ordering::Acquire) > 0 {
+            let mut read = self.storage.read(D::load).map_err(|e| e.for_people())?;
+            owned.state.carry_over(&mut read);
+            owned.state = read;
+        }
+        Ok(())
+    }
+
     /// Runs an operation. What it changed is durable when the ticket says so, and must not be answered
     /// before.
     pub fn apply<O>(
@@ -224,6 +257,22 @@ impl<D: Domain> Host<D> {
         }
         Ok(owned)
     }
+}
+
+/// Deletes an account's rows from all tables of a service that name accounts; how many there were.
+fn forget_rows(service: &str, account: &str, to: &Transaction<'_>) -> rusqlite::Result<i64> {
+    let tables: Vec<String> = to
+        .prepare_cached(
+            "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
+              WHERE m.type='table' AND m.name GLOB ?1 AND c.name='account' ORDER BY m.name",
+        )?
+        .query_map([format!("{service}_*")], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut rows = 0;
+    for table in tables {
+        rows += to.execute(&format!("DELETE FROM {table} WHERE account=?1"), [account])?;
+    }
+    Ok(rows as i64)
 }
 
 /// A service's error as the protocols write it.

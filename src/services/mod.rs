@@ -65,6 +65,9 @@ pub trait Service: Send + Sync + 'static {
     /// Forgets everything, durably.
     fn reset(&self) -> Pending<'_, Result<(), Problem>>;
 
+    /// Forgets what one account has, durably.
+    fn forget<'a>(&'a self, account: &'a str) -> Pending<'a, Result<(), Problem>>;
+
     /// The names of the operations that are served, for docs and the dashboard.
     fn operations(&self) -> Vec<&'static str>;
 }

@@ -11,6 +11,7 @@ mod fuzz;
 mod identity;
 mod install;
 mod kms;
+mod leases;
 mod platform;
 mod profile;
 mod runtime;

@@ -147,6 +147,42 @@ pub async fn idle_in_transaction(
     Ok(rows.iter().map(told).collect())
 }
 
+/// Makes `name` a copy of the database `template`, to which nobody is connected.
+pub async fn clone_database(
+    settings: &profile::Postgres,
+    port: u16,
+    template: &str,
+    name: &str,
+) -> Result<(), Problem> {
+    let client = connect(settings, port, "postgres").await?;
+    // Files are copied as they are, and shared where the file system can.
+    let statement = format!(
+        "create database {} template {} strategy file_copy",
+        quoted(name),
+        quoted(template)
+    );
+    let Err(error) = client.batch_execute(&statement).await else { return Ok(()) };
+    let problem = sql(&format!("copy database `{template}`"), &error);
+    Err(match error.code() {
+        Some(&SqlState::OBJECT_IN_USE) => problem.retryable().hint(format!(
+            "Postgres copies only databases that nobody is connected to: close the sessions, or keep one that nobody uses: `create database {template}_template template {template}`, then `devenv lease --template {template}_template`"
+        )),
+        _ => problem,
+    })
+}
+
+/// Removes a database and ends its sessions; nothing happens if it is not there.
+pub async fn drop_database(
+    settings: &profile::Postgres,
+    port: u16,
+    name: &str,
+) -> Result<(), Problem> {
+    let client = connect(settings, port, "postgres").await?;
+    let statement = format!("drop database if exists {} with (force)", quoted(name));
+    let done = client.batch_execute(&statement).await;
+    done.map_err(|error| sql(&format!("remove database `{name}`"), &error))
+}
+
 /// An SQL identifier.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

@@ -19,7 +19,7 @@ use crate::runtime::progress::Progress;
 use crate::runtime::runas;
 pub(crate) use binaries::origin;
 pub use copy::{Copy, bring_to_rest, copy_stopped, data_dirs, data_root, is_in_use};
-pub use initialise::{idle_in_transaction, initialise};
+pub use initialise::{clone_database, drop_database, idle_in_transaction, initialise};
 use std::time::Duration;
 
 /// Where it listens. Never elsewhere.

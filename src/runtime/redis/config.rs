@@ -87,12 +87,13 @@ fn complaint(said: &str) -> Option<Problem> {
 fn text(settings: &BTreeMap<String, String>, port: u16, data: &Path) -> Result<String, Problem> {
     let wrong = |code, message: String| Problem::new(Exit::Usage, code, message);
     let mut all: BTreeMap<&str, String> = BTreeMap::new();
+    let databases = &super::DATABASES.to_string();
     for (name, value) in [
         ("appendonly", "yes"),
         ("appendfsync", "everysec"),
         ("save", ""),
         ("tcp-backlog", "128"),
-        ("databases", "16"),
+        ("databases", databases),
     ] {
         all.insert(name, value.into());
     }

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Where it listens. Never elsewhere.
 const HOST: &str = "127.0.0.1";
+/// Databases of a server, unless the profile says otherwise: the usual sixteen, and more for leases.
+pub const DATABASES: u32 = 256;
 /// How long it may take to write its data at the end.
 const STOP_GRACE_S: u64 = 10;
 

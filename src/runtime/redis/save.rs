@@ -67,6 +67,12 @@ impl Talk {
         })
     }
 
+    /// Empties a database.
+    pub fn empty(&mut self, number: u32) -> Result<(), Problem> {
+        self.must(&format!("SELECT {number}"))?;
+        self.must("FLUSHDB").map(drop)
+    }
+
     fn answer(&mut self) -> io::Result<Result<String, String>> {
         let mut line = String::new();
         self.stream.by_ref().take(ANSWER_BYTES_MAX).read_line(&mut line)?;

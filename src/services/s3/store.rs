@@ -16,6 +16,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 mod annotations;
+mod forget;
 
 /// The tables. The newest version of a key is the first row at `(bucket, key)`.
 pub const SCHEMA: Schema = Schema {

@@ -122,6 +122,19 @@ impl Domain for State {
         }
     }
 
+    fn forget(account: &str, to: &Transaction<'_>) -> rusqlite::Result<()> {
+        let queues: Vec<i64> = to
+            .prepare_cached("SELECT id FROM sqs_queue WHERE account=?1")?
+            .query_map([account], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for queue in queues {
+            delete_messages(queue as u64, to)?;
+            delete_range("sqs_deduplication", queue as u64, to)?;
+            to.execute("DELETE FROM sqs_move_task WHERE source=?1", [queue])?;
+        }
+        Ok(())
+    }
+
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute_batch(
             "DELETE FROM sqs_queue; DELETE FROM sqs_message; DELETE FROM sqs_delivery;

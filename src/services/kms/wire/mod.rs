@@ -267,6 +267,10 @@ impl Service for Kms {
         Box::pin(self.core.host.wipe())
     }
 
+    fn forget<'a>(&'a self, account: &'a str) -> Pending<'a, Result<(), Problem>> {
+        Box::pin(self.core.host.forget(account))
+    }
+
     fn operations(&self) -> Vec<&'static str> {
         self.served.to_vec()
     }

@@ -257,6 +257,24 @@ impl Service for S3 {
         Box::pin(self.answer(request))
     }
 
+    fn forget<'a>(&'a self, account: &'a str) -> Pending<'a, std::result::Result<(), Problem>> {
+        Box::pin(async move {
+            let (blobs, known, mut changing) = (self.blobs.clone(), self.known.clone(), None);
+            let account = account.to_owned();
+            let done = self.storage.transact(move |transaction| {
+                let mut store = Store::over(transaction);
+                // What the disk refused is told by `finish`.
+                if store.forget(&account).is_ok_and(|buckets| buckets > 0) {
+                    changing.get_or_insert_with(|| known.everything_changes());
+                }
+                store.finish()?.into_iter().for_each(|file| blobs.discard(file));
+                Ok(())
+            });
+            done.await
+                .map_err(|e| Problem::failed("forget-failed", format!("s3: {}", e.for_people())))
+        })
+    }
+
     fn reset(&self) -> Pending<'_, std::result::Result<(), Problem>> {
         Box::pin(async {
             let (blobs, known, mut changing) = (self.blobs.clone(), self.known.clone(), None);

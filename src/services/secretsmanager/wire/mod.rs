@@ -293,6 +293,10 @@ impl Service for SecretsManager {
         Box::pin(self.host.wipe())
     }
 
+    fn forget<'a>(&'a self, account: &'a str) -> Pending<'a, Result<(), Problem>> {
+        Box::pin(self.host.forget(account))
+    }
+
     fn operations(&self) -> Vec<&'static str> {
         self.served.clone()
     }

@@ -97,6 +97,26 @@ pub(super) fn delete(transaction: &Transaction<'_>, id: &str) -> rusqlite::Resul
     Ok(())
 }
 
+/// Deletes the mails of an account.
+pub(super) fn delete_of(transaction: &Transaction<'_>, account: &str) -> rusqlite::Result<()> {
+    let ids: Vec<String> = transaction
+        .prepare_cached("SELECT id FROM ses_mail WHERE account=?1")?
+        .query_map([account], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    ids.iter().try_for_each(|id| delete(transaction, id))
+}
+
+/// The files of an account's mails.
+pub(in crate::services::ses) fn files_of(
+    connection: &Connection,
+    account: &str,
+) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT file FROM ses_mail WHERE account=?1 AND file IS NOT NULL";
+    let mut rows = connection.prepare_cached(sql)?;
+    let rows = rows.query_map([account], |row| row.get(0))?;
+    rows.collect()
+}
+
 pub(super) fn delete_all(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(
         "DELETE FROM ses_mail; INSERT INTO ses_mail_text(ses_mail_text) VALUES ('delete-all');

@@ -10,7 +10,8 @@ mod search;
 pub(super) use events::events;
 pub use forward::SCHEMA as FORWARD_SCHEMA;
 pub(super) use mails::{
-    above, content, files, newest, newest_number, numbered, oldest, one, outdated, recorded,
+    above, content, files, files_of, newest, newest_number, numbered, oldest, one, outdated,
+    recorded,
 };
 pub(super) use search::{catch_up, search};
 
@@ -105,6 +106,10 @@ impl Domain for State {
                 put_sent(transaction, home, *slot, *recipients, *first)
             }
         }
+    }
+
+    fn forget(account: &str, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        mails::delete_of(transaction, account)
     }
 
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()> {

@@ -129,6 +129,15 @@ impl Inbox {
         Ok(())
     }
 
+    /// Forgets what one account has, durably.
+    pub(super) async fn forget(&self, account: &str) -> Result<(), Problem> {
+        let files = self.read(|c| store::files_of(c, account));
+        let files = files.map_err(|f| Problem::failed("forget-failed", f.message.to_string()))?;
+        self.host.forget(account).await?;
+        self.discard(files);
+        Ok(())
+    }
+
     /// Whether the workers are called for each mail.
     pub(super) fn call_workers(&self, each: bool) {
         self.calls.store(each, Ordering::Relaxed);

@@ -335,6 +335,10 @@ impl Service for Ses {
         Box::pin(self.inbox.wipe())
     }
 
+    fn forget<'a>(&'a self, account: &'a str) -> Pending<'a, Result<(), Problem>> {
+        Box::pin(self.inbox.forget(account))
+    }
+
     fn operations(&self) -> Vec<&'static str> {
         models::V1.iter().copied().chain(models::V2.iter().map(|(name, ..)| *name)).collect()
     }

@@ -208,6 +208,14 @@ impl Service for Sqs {
         })
     }
 
+    fn forget<'a>(&'a self, account: &'a str) -> Pending<'a, Result<(), Problem>> {
+        Box::pin(async move {
+            self.core.host.forget(account).await?;
+            self.core.bells.ring_all();
+            Ok(())
+        })
+    }
+
     fn stopping(&self) {
         self.core.stopping.send_replace(true);
     }

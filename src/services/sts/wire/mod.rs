@@ -280,6 +280,10 @@ impl Service for Sts {
         Box::pin(self.host.wipe())
     }
 
+    fn forget<'a>(&'a self, account: &'a str) -> Pending<'a, Result<(), Problem>> {
+        Box::pin(self.host.forget(account))
+    }
+
     fn operations(&self) -> Vec<&'static str> {
         SERVED.to_vec()
     }

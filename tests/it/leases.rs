@@ -1,0 +1,168 @@
+//! Leases: slices of a running environment that do not see each other, and leave nothing.
+
+use crate::support::{Project, Run, kill_9, node, python, script, wait_for};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const PROFILE: &str = r#"
+port = "auto"
+[postgres]
+version = 17
+databases = ["app"]
+settings = { fsync = "off" }
+[redis]
+[sqs.queues.own]
+"#;
+/// Holders at once, in the gate; `DEVENV_LEASES` sets another number.
+const MANY: &str = "50";
+
+fn running() -> Project {
+    let project = Project::with(PROFILE);
+    project.up();
+    let seed = "create table seeded (name text); insert into seeded values ('seed')";
+    project.devenv(&["psql", "-qc", seed]).success();
+    project
+}
+
+fn helper(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("helpers").join(name)
+}
+
+fn given(project: &Project, flags: &[&str]) -> Value {
+    let arguments = [&["lease", "--json"], flags].concat();
+    project.devenv(&arguments).success().json()["leases"][0].clone()
+}
+
+fn ids(project: &Project) -> Vec<String> {
+    let list = project.devenv(&["lease", "list", "--json"]).success().json();
+    let leases = list["leases"].as_array().unwrap().clone();
+    leases.iter().map(|lease| lease["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What Postgres, Redis and the services hold besides the application's own.
+fn left(project: &Project) -> Vec<String> {
+    let sql = "select datname from pg_database where datname like 'lease%'";
+    let databases = project.devenv(&["psql", "-Atc", sql]).success().stdout;
+    let keys = project.devenv(&["redis-cli", "INFO", "keyspace"]).success().stdout;
+    let state = rusqlite(project);
+    let keys = keys.lines().filter(|line| line.starts_with("db"));
+    databases.lines().chain(keys).map(str::to_owned).chain(state).collect()
+}
+
+/// Rows of other accounts in the state file, as `table: number`. Read with Python's SQLite.
+fn rusqlite(project: &Project) -> Vec<String> {
+    let code = r#"
+import sqlite3, sys
+state = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+for (table,) in state.execute("select name from sqlite_master where type = 'table' and sql not like 'create virtual%'").fetchall():
+    columns = [row[1] for row in state.execute(f"select * from pragma_table_info('{table}')")]
+    if "account" in columns:
+        count = state.execute(f"select count(*) from {table} where account like '9%'").fetchone()[0]
+        if count: print(f"{table}: {count}")
+for table in ["sqs_message", "s3_versions", "s3_blobs", "ses_mail", "sqs_delivery"]:
+    count = state.execute(f"select count(*) from {table}").fetchone()[0]
+    if count: print(f"{table}: {count}")
+"#;
+    let state = project.path().join(".devenv/state.db");
+    let mut command = project.command(python());
+    let run = Run::of(command.args(["-c", code]).arg(state)).success();
+    run.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_lease_ends_when_it_is_given_back_when_its_time_is_up_and_with_its_holder() {
+    let project = running();
+    let lease = given(&project, &[]);
+    let (id, database) = (lease["id"].as_str().unwrap(), lease["database"].as_str().unwrap());
+    assert_eq!(lease["env"]["AWS_ACCESS_KEY_ID"], lease["account"]);
+    let sql = "select name from seeded";
+    let rows = |database: &str| {
+        project.devenv(&["psql", "-Atd", database, "-c", sql]).success().stdout.trim().to_owned()
+    };
+    assert_eq!(rows(database), "seed");
+    project.devenv(&["psql", "-qd", database, "-c", "delete from seeded"]).success();
+    assert_eq!(rows("app"), "seed", "the application's own is another one");
+    assert_eq!(ids(&project), [id]);
+    project.devenv(&["lease", "release", id]).success();
+    let again = project.devenv(&["lease", "release", id, "--json"]).ends(2).json();
+    assert_eq!(again["error"]["code"], "unknown-lease");
+    // By time.
+    given(&project, &["--ttl", "1ms"]);
+    wait_for("the end of its time", LIMIT, || ids(&project).is_empty().then_some(()));
+    // With the process that holds it.
+    let mut holder = Command::new("sleep").arg("600").spawn().unwrap();
+    given(&project, &["--pid", &holder.id().to_string()]);
+    assert_eq!(ids(&project).len(), 1);
+    kill_9(holder.id());
+    holder.wait().unwrap();
+    wait_for("the holder's end", LIMIT, || ids(&project).is_empty().then_some(()));
+    wait_for("nothing", LIMIT, || left(&project).is_empty().then_some(()));
+}
+
+#[test]
+fn what_a_killed_daemon_had_lent_is_removed_before_the_next_lease() {
+    let project = running();
+    let lost = given(&project, &["--ttl", "7d"]);
+    let pid = u32::try_from(project.status()["pid"].as_u64().unwrap()).unwrap();
+    kill_9(pid);
+    project.up();
+    assert!(ids(&project).is_empty());
+    let next = given(&project, &[]);
+    let databases = left(&project);
+    assert!(databases.iter().any(|d| *d == next["database"]), "{databases:?}");
+    assert!(!databases.iter().any(|d| *d == lost["database"]), "{databases:?}");
+}
+
+#[test]
+fn a_database_in_use_is_not_copied_and_the_way_out_is_said() {
+    let project = running();
+    let code = "import os, psycopg, sys; c = psycopg.connect(os.environ['DATABASE_URL']); print('held', flush=True); sys.stdin.read()";
+    let mut command = project.command(python());
+    command.args(["-c", code]).envs(project.environment());
+    let mut held = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(held.stdout.take().unwrap()),
+        &mut line,
+    )
+    .unwrap();
+    let refused = project.devenv(&["lease", "--json"]).ends(1).json();
+    assert!(refused["error"]["hint"].as_str().unwrap().contains("--template app_template"));
+    assert!(ids(&project).is_empty(), "all or none");
+    drop(held.stdin.take());
+    held.wait().unwrap();
+    let made = "create database app_template template app";
+    project.devenv(&["psql", "-d", "postgres", "-qc", made]).success();
+    given(&project, &["--template", "app_template"]);
+}
+
+#[test]
+fn many_at_once_see_nothing_of_each_other_and_leave_nothing() {
+    let project = running();
+    let many = std::env::var("DEVENV_LEASES").unwrap_or_else(|_| MANY.to_owned());
+    let mut command = project.command(python());
+    command.arg(script("leases/many.py")).arg(many).envs(project.environment());
+    Run::of(&mut command).success();
+    assert!(ids(&project).is_empty());
+    wait_for("nothing", LIMIT, || left(&project).is_empty().then_some(()));
+}
+
+#[test]
+fn the_helpers_work_in_their_test_runners() {
+    let project = running();
+    let mut pytest = project.command(python());
+    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+    pytest.arg(script("leases/test_slices.py")).envs(project.environment());
+    pytest.env("PYTHONPATH", helper("pytest")).env("PYTHONDONTWRITEBYTECODE", "1");
+    let run = Run::of(&mut pytest).success();
+    assert!(run.stdout.contains("2 passed"), "{}", run.stdout);
+    let mut runner = project.command(node());
+    runner.arg("--test").arg(script("leases/slices.test.mjs")).envs(project.environment());
+    runner.env("HELPER", helper("javascript/devenv-lease.mjs"));
+    let run = Run::of(&mut runner).success();
+    assert!(run.stdout.contains("pass 2"), "{}", run.stdout);
+    assert!(ids(&project).is_empty());
+}
