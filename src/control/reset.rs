@@ -5,7 +5,7 @@ use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, unknown_part};
 use super::drive::Message;
 use super::parts;
 use super::server::{Access, settle};
-use super::snapshot::{automatic_name, save};
+use super::snapshot::{automatic_name, is_possible, save};
 use crate::base::Problem;
 use crate::data::snapshot::Reason;
 use crate::runtime;
@@ -34,7 +34,10 @@ pub(super) async fn reset(
     if let Some(name) = names.iter().find(|n| !known.contains(&n.as_str())) {
         return Err(unknown_part(name, &known));
     }
-    if !no_snapshot {
+    if !is_possible(plan) {
+        let note = "no snapshot was made before the reset: servers in containers have their data elsewhere";
+        access.hub.tell(super::Update::Note(note.to_owned()));
+    } else if !no_snapshot {
         let reason = Reason::BeforeReset;
         let saved = save(&automatic_name(reason), reason, false, plan, access).await;
         saved.map_err(|problem| Problem {

@@ -175,16 +175,21 @@ fn save_stopped(home: &Home, store: &Store, dirs: &Dirs) -> Result<Kept, Problem
     snapshot::save(store, &sources, &taken)
 }
 
+/// Whether everything lies where a snapshot can be made of it.
+pub(super) fn is_possible(plan: &Plan) -> bool {
+    !plan.is_container(POSTGRES) && !plan.is_container(REDIS)
+}
+
 fn sources(plan: &Arc<Plan>, access: &Access) -> Result<Sources, Problem> {
     let dirs = &plan.dirs;
     let live = live(access);
     let is_live = |part: &str| live.iter().any(|name| name == part);
     let postgres = newest(dirs)?;
-    if is_live(POSTGRES) && postgres.is_none() {
+    if is_live(POSTGRES) && (postgres.is_none() || plan.is_container(POSTGRES)) {
         return Err(elsewhere("Postgres"));
     }
     let redis = Some(dirs.data.join("redis")).filter(|data| data.is_dir());
-    if is_live(REDIS) && redis.is_none() {
+    if is_live(REDIS) && (redis.is_none() || plan.is_container(REDIS)) {
         return Err(elsewhere("Redis"));
     }
     let port = plan.ports.get(REDIS).copied().filter(|_| is_live(REDIS));
