@@ -2,6 +2,7 @@
 //! anew; Postgres and Redis go down, lose their data, and come up as on the first day.
 
 use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, unknown_part};
+use super::containers;
 use super::drive::Message;
 use super::parts;
 use super::server::{Access, settle};
@@ -64,33 +65,47 @@ pub(super) async fn reset(
     }
     for part in [POSTGRES, REDIS] {
         if parts.contains(&part) && named(part) {
-            reset_native(part, plan, access).await?;
+            reset_server(part, plan, access).await?;
         }
     }
     Ok(())
 }
 
-async fn reset_native(
+async fn reset_server(
     part: &'static str,
     plan: &Arc<Plan>,
     access: &Access,
 ) -> Result<(), Problem> {
     let parts = vec![part.to_owned()];
-    let _ = access.loop_.send(Message::Event(Event::Release { parts: parts.clone() })).await;
+    // Those that need it go down with it, and come up with it.
+    let running: Vec<String> = access.hub.status().map_or_else(Vec::new, |status| {
+        let rows = status.services.into_iter();
+        rows.filter(|row| row.state != "down" && row.state != "completed")
+            .map(|row| row.part)
+            .collect()
+    });
+    let _ = access.loop_.send(Message::Event(Event::Release { parts })).await;
     settle(access).await;
     until(part, "down", access).await?;
+    let wiped = match plan.is_container(part) {
+        true => containers::wipe(plan, part).await,
+        false => wipe_native(part, plan).await,
+    };
+    // Up again in any case: a part that keeps its data is better than none.
+    let _ = access.loop_.send(Message::Event(Event::Want { parts: running })).await;
+    settle(access).await;
+    wiped?;
+    until(part, "healthy", access).await
+}
+
+async fn wipe_native(part: &'static str, plan: &Plan) -> Result<(), Problem> {
     let dirs = plan.dirs.clone();
-    let wiped = tokio::task::spawn_blocking(move || match part {
+    tokio::task::spawn_blocking(move || match part {
         POSTGRES => runtime::postgres::wipe(&dirs),
         _ => runtime::redis::wipe(&dirs),
     })
     .await
-    .unwrap_or_else(|e| Err(Problem::failed("reset", format!("resetting {part} failed: {e}"))));
-    // Up again in any case: a part that keeps its data is better than none.
-    let _ = access.loop_.send(Message::Event(Event::Want { parts })).await;
-    settle(access).await;
-    wiped?;
-    until(part, "healthy", access).await
+    .unwrap_or_else(|e| Err(Problem::failed("reset", format!("resetting {part} failed: {e}"))))
 }
 
 /// Waits until a part is in this state.

@@ -17,7 +17,22 @@ macro_rules! entries {
     };
 }
 
-const ENTRIES: &[CatalogEntry] = entries!("kafka", "memcached", "mongodb", "opensearch",);
+const ENTRIES: &[CatalogEntry] = entries!(
+    "gremlin",
+    "jaeger",
+    "kafka",
+    "mailpit",
+    "memcached",
+    "milvus",
+    "minio",
+    "mongodb",
+    "neo4j",
+    "nginx",
+    "observability",
+    "ollama",
+    "opensearch",
+    "stripe-mock",
+);
 
 /// What files of the catalogue are called where they are read.
 const SCHEME: &str = "devenv-catalog:";

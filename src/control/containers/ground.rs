@@ -1,8 +1,9 @@
 //! The part `network`: what containers stand on. It finds the engine, sweeps away what is no part
 //! any more, makes networks and volumes, opens the relays; and at its end takes all but the volumes down.
 
+use super::super::boot::Plan;
 use super::super::drive::{Info, Order, Pulse, Run};
-use super::plan::Units;
+use super::plan::{Units, served_volume};
 use super::relay::Relays;
 use super::trace;
 use crate::base::Problem;
@@ -92,6 +93,17 @@ pub(in crate::control) async fn ground(run: Run, mut orders: mpsc::UnboundedRece
         Some(Order::Kill) = orders.recv() => {}
     }
     run.report(Report::Exited { reason: "stopped".to_owned() }).await;
+}
+
+/// Empties the volumes of a server's container, which must be down.
+pub(in crate::control) async fn wipe(plan: &Plan, part: &str) -> Result<(), Problem> {
+    let units = plan.units.as_ref();
+    let Some((units, ground)) = units.and_then(|units| Some((units, units.ground.get()?))) else {
+        return Err(Problem::failed("reset", format!("{part} has no container")).retryable());
+    };
+    let Some((name, volume)) = units.volumes.get(&served_volume(part)) else { return Ok(()) };
+    ground.engine.remove_volume(name).await?;
+    ground.engine.volume(&units.project, name, volume).await
 }
 
 async fn lay(run: &Run, units: &Units) -> Result<(Ground, Relays), Problem> {

@@ -13,6 +13,6 @@ mod run;
 pub(super) mod trace;
 
 pub use catalog::{CatalogEntry, catalog};
-pub(super) use ground::ground;
+pub(super) use ground::{ground, wipe};
 pub(super) use plan::{GROUND, Units, plan};
 pub(super) use run::container;

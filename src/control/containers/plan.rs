@@ -245,7 +245,7 @@ impl Units {
 
     fn server(&mut self, part: &str, tag: String, service: Service, server: Server) {
         let volume = format!("{}-{part}", self.project);
-        self.volumes.insert(format!("devenv:{part}"), (volume, Volume::default()));
+        self.volumes.insert(served_volume(part), (volume, Volume::default()));
         self.networks
             .entry("default".to_owned())
             .or_insert_with(|| (format!("{}-default", self.project), Network::default()));
@@ -292,11 +292,16 @@ impl Units {
     }
 }
 
+/// The volume of a server's container among those of the files.
+pub(super) fn served_volume(part: &str) -> String {
+    format!("devenv:{part}")
+}
+
 /// A server's container: one port, one volume.
 fn served(part: &str, port: u16, data: &str) -> Service {
     let mount = compose::Mount {
         kind: "volume".to_owned(),
-        source: Some(format!("devenv:{part}")),
+        source: Some(served_volume(part)),
         target: data.to_owned(),
         ..compose::Mount::default()
     };

@@ -116,15 +116,18 @@ impl Engine {
         let all = self.docker.list_volumes(Some(options)).await;
         let all = all.map_err(|error| trouble("volumes of", project, &error))?;
         for volume in all.volumes.unwrap_or_default() {
-            let options = Some(RemoveVolumeOptions { force: true });
-            match self.docker.remove_volume(&volume.name, options).await {
-                Err(error) if !is_gone(&error) => {
-                    return Err(trouble("volume", &volume.name, &error));
-                }
-                _ => {}
-            }
+            self.remove_volume(&volume.name).await?;
         }
         Ok(())
+    }
+
+    /// Removes one volume; one that is gone is gone.
+    pub async fn remove_volume(&self, name: &str) -> Result<(), Problem> {
+        let options = Some(RemoveVolumeOptions { force: true });
+        match self.docker.remove_volume(name, options).await {
+            Err(error) if !is_gone(&error) => Err(trouble("volume", name, &error)),
+            _ => Ok(()),
+        }
     }
 }
 

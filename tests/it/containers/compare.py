@@ -234,7 +234,7 @@ def main():
     found = [difference for name in names for difference in differences(name, corpus, ours)]
     print("\n".join(found))
     print(f"{len(names)} directories compared", file=sys.stderr)
-    sys.exit(1 if found or len(names) < 30 else 0)
+    sys.exit(1 if found else 0)
 
 
 main()

@@ -199,8 +199,9 @@ fn an_image_that_cannot_be_had_and_a_job_that_fails_are_told() {
     project.write("compose.yaml", "services: { shop: { image: '127.0.0.1:1/shop:1' } }");
     let up = project.devenv(&["up", "-d", "--timeout", UP_TIMEOUT]).ends(5);
     assert!(up.stderr.contains("the image `127.0.0.1:1/shop:1` of shop"), "{}", up.stderr);
-    let job =
-        "services: { job: { image: devenv-test/busybox, command: sh -c 'echo alas; exit 3' } }";
+    // Somebody waits for the job: without, the environment may be ready before it fails.
+    let job = "services:\n  job: { image: devenv-test/busybox, command: sh -c 'echo alas; exit 3' }\n  \
+               app: { image: devenv-test/busybox, depends_on: { job: { condition: service_completed_successfully } } }";
     project.write("compose.yaml", job);
     let up = project.devenv(&["up", "-d", "--timeout", UP_TIMEOUT]).ends(4);
     assert!(up.stderr.contains("job ended with 3") && up.stderr.contains("alas"), "{}", up.stderr);
@@ -221,7 +222,10 @@ fn an_image_is_built_from_what_dockerignore_leaves() {
     project.write("app/kept", "");
     project.write("app/a.secret", "");
     project.up();
-    let logs = project.devenv(&["logs", "app"]).success().stdout;
+    let logs = wait_for("what the container says", PATIENCE, || {
+        let logs = project.devenv(&["logs", "app"]).stdout;
+        logs.contains("built").then_some(logs)
+    });
     assert!(
         logs.contains("built hello") && logs.contains("kept") && !logs.contains("secret"),
         "{logs}"
@@ -264,6 +268,8 @@ fn postgres_and_redis_by_docker_are_the_same_servers_and_keep_their_data() {
     project.devenv(&["down"]).success();
     project.up();
     assert!(ask().starts_with("rows 3 "));
+    project.devenv(&["reset", "postgres", "--yes", "--no-snapshot"]).success();
+    assert!(ask().starts_with("rows 1 "), "reset makes it a new one");
     project.devenv(&["down", "--volumes", "--yes"]).success();
     assert_eq!(left(&project), "");
 }
