@@ -1,19 +1,15 @@
 //! `devenv mail`: the inbox of everything that was sent, over the gateway's own address.
 
+use super::gateway::{ANSWER_WAIT, Asked, Pages, Refusal};
 use super::outcome::Outcome;
 use super::printer::{Printer, SCHEMA};
-use super::{choose, env, table};
+use super::table;
 use crate::base::{Exit, Problem, duration};
 use serde_json::{Value, json};
 use std::time::Duration;
-use url::Url;
 
 /// The inbox's address below the gateway's.
 const INBOX: &str = "/_devenv/mail";
-/// Longest wait for an answer, beyond what the inbox was asked to wait.
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
-/// Bytes of an answer at the most: a mail has 40 MiB, and JSON escapes.
-const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Characters of a subject in the table.
 const SUBJECT_CHARS: usize = 60;
 
@@ -268,7 +264,7 @@ fn print(mail: &Value, printer: &Printer) {
 }
 
 /// On one line and without what a terminal would obey.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     without_controls(text, &[])
 }
 
@@ -277,28 +273,11 @@ fn without_controls(text: &str, kept: &[char]) -> String {
 }
 
 /// The inbox of the running environment.
-struct Inbox {
-    endpoint: Url,
-}
+struct Inbox(Pages);
 
 impl Inbox {
     fn open() -> Result<Inbox, Problem> {
-        let variables = env::variables(&choose::home()?)?;
-        let endpoint = variables.get("AWS_ENDPOINT_URL").and_then(|url| Url::parse(url).ok());
-        let missing = || {
-            Problem::failed("no-gateway", "this environment runs without its gateway")
-                .hint("`devenv up` starts it")
-        };
-        Ok(Inbox { endpoint: endpoint.ok_or_else(missing)? })
-    }
-
-    fn address(&self, path: &str, pairs: &[(&str, String)]) -> Url {
-        let mut url = self.endpoint.clone();
-        url.set_path(&format!("{INBOX}{path}"));
-        if !pairs.is_empty() {
-            url.query_pairs_mut().extend_pairs(pairs.iter().map(|(n, v)| (n, v)));
-        }
-        url
+        Pages::open(INBOX).map(Inbox)
     }
 
     fn value(
@@ -317,8 +296,8 @@ impl Inbox {
         pairs: &[(&str, String)],
         limit: Duration,
     ) -> Result<Vec<u8>, Problem> {
-        let url = self.address(path, pairs);
-        taken(agent(limit).get(url.as_str()).call())
+        let asked = Asked { path, pairs, limit, ..Asked::default() };
+        self.0.bytes(&asked)?.map_err(refused)
     }
 
     fn clear(&self, id: Option<&str>) -> Result<(), Problem> {
@@ -333,41 +312,23 @@ impl Inbox {
         if !path.is_empty() {
             self.value(&path, &[], ANSWER_WAIT)?;
         }
-        taken(agent(ANSWER_WAIT).delete(self.address(&path, &[]).as_str()).call()).map(drop)
+        let asked = Asked { method: "DELETE", path: &path, ..Asked::default() };
+        self.0.bytes(&asked)?.map(drop).map_err(refused)
     }
 }
 
-fn agent(limit: Duration) -> ureq::Agent {
-    let config = ureq::Agent::config_builder().http_status_as_error(false);
-    // A proxy of the surroundings must not be asked for what is on this machine.
-    config.timeout_global(Some(limit)).proxy(None).build().new_agent()
-}
-
-type Answered = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
-
-/// The bytes of an answer, or the problem that it tells.
-fn taken(answer: Answered) -> Result<Vec<u8>, Problem> {
-    let unreachable = |error: ureq::Error| {
-        Problem::failed("gateway-unreachable", format!("the gateway did not answer: {error}"))
-            .hint("`devenv status` shows how it is")
-            .retryable()
-    };
-    let mut answer = answer.map_err(unreachable)?;
-    let read = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-    let bytes = read.map_err(unreachable)?;
-    if answer.status().is_success() {
-        return Ok(bytes);
-    }
-    let told: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let message = told["error"]["message"].as_str().unwrap_or("the inbox refused").to_owned();
-    Err(match (answer.status().as_u16(), told["error"]["code"].as_str()) {
-        (404, Some("timeout")) => Problem::new(Exit::NotReady, "mail-timeout", message)
+/// The problem that the inbox tells.
+fn refused(refusal: Refusal) -> Problem {
+    match (refusal.status, refusal.code.as_str()) {
+        (404, "timeout") => Problem::new(Exit::NotReady, "mail-timeout", refusal.message)
             .hint("`devenv mail list` shows what came")
             .retryable(),
-        (404, _) => Problem::failed("no-such-mail", message).hint("`devenv mail list` names them"),
-        (400, _) => Problem::new(Exit::Usage, "usage", message),
-        _ => Problem::failed("mail", message),
-    })
+        (404, _) => {
+            Problem::failed("no-such-mail", refusal.message).hint("`devenv mail list` names them")
+        }
+        (400, _) => Problem::new(Exit::Usage, "usage", refusal.message),
+        _ => Problem::failed("mail", refusal.message),
+    }
 }
 
 #[cfg(test)]
@@ -378,15 +339,5 @@ mod tests {
     fn what_a_terminal_would_obey_is_not_printed() {
         assert_eq!(visible("a\x1b[31mb\r\nc"), "a [31mb  c");
         assert_eq!(without_controls("a\n\tb\x07", &['\n', '\t']), "a\n\tb ");
-    }
-
-    #[test]
-    fn what_is_asked_is_escaped() {
-        let inbox = Inbox { endpoint: Url::parse("http://127.0.0.1:4566").unwrap() };
-        let url = inbox.address("/a b/raw", &[("to", "a+b&c@x.org".into())]);
-        assert_eq!(
-            url.as_str(),
-            "http://127.0.0.1:4566/_devenv/mail/a%20b/raw?to=a%2Bb%26c%40x.org"
-        );
     }
 }

@@ -12,6 +12,8 @@ mod doctor;
 mod down;
 mod env;
 mod exec;
+mod faults;
+mod gateway;
 mod init;
 mod lease;
 mod logs;
@@ -22,6 +24,7 @@ mod profile;
 mod progress;
 mod psql;
 mod redis_cli;
+mod requests;
 mod reset;
 mod restart;
 mod seed;
@@ -96,6 +99,8 @@ enum Command {
     Seed(seed::Seed),
     Data(data::Data),
     Clock(clock::Clock),
+    Faults(faults::Faults),
+    Requests(requests::Requests),
     Doctor(doctor::Doctor),
     Profile(profile::Profile),
     Completions(completions::Completions),
@@ -128,6 +133,8 @@ impl Command {
             Command::Seed(command) => command.run(printer),
             Command::Data(command) => command.run(printer),
             Command::Clock(command) => command.run(printer),
+            Command::Faults(command) => command.run(printer),
+            Command::Requests(command) => command.run(printer),
             Command::Doctor(command) => command.run(printer),
             Command::Profile(command) => command.run(printer),
             Command::Completions(command) => command.run(printer, &mut Cli::command()),

@@ -3,7 +3,9 @@
 use super::auth::Gate;
 use super::classify::{self, Target};
 use super::enforce::{self, Stopped};
+use super::faults::{Faults, Short, Strike};
 use super::guard;
+use super::journal::{Entry, Journal, Note, View};
 use crate::base::{Caller, DEFAULT_REGION, Ids};
 use crate::protocol::{
     Answer, AwsJson10, AwsQuery, BoxError, Credential, Failure, Form, Incoming, Names, Protocol,
@@ -28,6 +30,8 @@ const FORM_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) struct Dispatch {
     services: HashMap<&'static str, Arc<dyn Service>>,
     gate: Gate,
+    journal: Journal,
+    faults: Faults,
 }
 
 /// A request body as a server or devenv's own pages hand it over.
@@ -41,7 +45,27 @@ impl<B> Arriving for B where B: http_body::Body<Data = Bytes, Error: Into<BoxErr
 
 impl Dispatch {
     pub(super) fn new(services: Vec<Arc<dyn Service>>, gate: Gate) -> Self {
-        Dispatch { services: services.into_iter().map(|s| (s.name(), s)).collect(), gate }
+        Dispatch {
+            services: services.into_iter().map(|s| (s.name(), s)).collect(),
+            gate,
+            journal: Journal::default(),
+            faults: Faults::default(),
+        }
+    }
+
+    /// The last requests.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The faults in force.
+    pub(super) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// A remembered request as it is read.
+    pub(super) fn view(&self, entry: &Entry) -> View {
+        View::of(entry, |name| self.services.get(name))
     }
 
     pub(super) fn services(&self) -> impl Iterator<Item = &Arc<dyn Service>> {
@@ -59,14 +83,29 @@ impl Dispatch {
         let credential = credential_of(&parts);
         let caller = Arc::new(caller_of(&parts, credential.as_ref(), &self.gate));
         let trace = Trace::begin(&parts);
+        let mut note = self.journal.begin(&parts, &caller);
         let arrival = self.arrival(parts, credential.as_ref(), caller.clone());
-        let answering = match arrival.limit {
+        if let Some(target) = &arrival.known {
+            note.service(&target.service);
+        }
+        let body = match arrival.limit {
             // The service reads the body itself, as it arrives.
-            None => self.pass_on(arrival, body),
-            Some(limit) => match collect(body, limit).await {
-                Ok(bytes) => self.hand_over(arrival, bytes),
-                Err(failure) => Err(fail(arrival.known.as_ref(), &failure, &caller)),
-            },
+            None => Ok(Taken::Arriving(body)),
+            Some(limit) => collect(body, limit).await.map(Taken::Whole),
+        };
+        if let Ok(Taken::Whole(bytes)) = &body {
+            note.body(bytes);
+        }
+        let strike = self.strike(&mut note);
+        if let Some(wait) = strike.as_ref().map(|s| s.wait).filter(|wait| !wait.is_zero()) {
+            tokio::time::sleep(wait).await;
+        }
+        let stopped = strike.as_ref().and_then(|s| stopped(s, arrival.known.as_ref(), &caller));
+        let answering = match (stopped, body) {
+            (Some(answer), _) => Err(answer),
+            (None, Ok(Taken::Arriving(body))) => self.pass_on(arrival, body),
+            (None, Ok(Taken::Whole(bytes))) => self.hand_over(arrival, bytes),
+            (None, Err(failure)) => Err(fail(arrival.known.as_ref(), &failure, &caller)),
         };
         let mut answer = match answering {
             Ok(answering) => answering.await,
@@ -75,11 +114,51 @@ impl Dispatch {
         if let Some(trace) = trace {
             trace.end(&answer, &caller);
         }
+        note.end(&answer);
+        if let Some(cut) = strike.and_then(|strike| strike.cut) {
+            return cut_off(answer, cut);
+        }
         let id = HeaderValue::from_str(&caller.request_id);
         if let (Ok(id), false) = (id, answer.headers().contains_key(&S3_REQUEST_ID)) {
             answer.headers_mut().insert(&REQUEST_ID, id);
         }
         answer
+    }
+
+    /// Carries out a remembered request once more, as the caller who sent it, whose signature was of
+    /// its time and is not asked for.
+    pub(super) async fn again(&self, request: Request<Full<Bytes>>, entry: &Entry) -> Answer {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller { request_id: request_id(), ..entry.caller.as_ref().clone() };
+        let caller = Arc::new(caller);
+        parts.extensions.insert(caller.clone());
+        let mut note = self.journal.begin(&parts, &caller);
+        let view = self.view(entry);
+        let query = !view.operation.is_empty() && view.is_form;
+        let known = Some(Target { service: view.service, query });
+        known.iter().for_each(|target| note.service(&target.service));
+        let limit = Some(FORM_BYTES_MAX);
+        let arrival = Arrival { parts, caller: caller.clone(), known, is_page: true, limit };
+        let Ok(bytes) = collect(body, FORM_BYTES_MAX).await else {
+            return fail(arrival.known.as_ref(), &Failure::new(400, "IncompleteBody", ""), &caller);
+        };
+        note.body(&bytes);
+        let answer = match self.hand_over(arrival, bytes) {
+            Ok(answering) => answering.await,
+            Err(answer) => answer,
+        };
+        note.end(&answer);
+        answer
+    }
+
+    /// What is done to the request on purpose, if anything.
+    fn strike(&self, note: &mut Note) -> Option<Strike> {
+        if !self.faults.any() {
+            return None;
+        }
+        let strike = self.faults.strike(&self.view(note.so_far()?))?;
+        note.fault(strike.told.clone());
+        Some(strike)
     }
 
     /// What the head of a request tells.
@@ -221,6 +300,36 @@ impl Dispatch {
             }
         }
     }
+}
+
+/// A body that its service reads, or one that has been read.
+enum Taken<B> {
+    Arriving(B),
+    Whole(Bytes),
+}
+
+/// The connection that this answer would go out on is to be cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut;
+
+/// The answer of a fault that keeps a request from its service.
+fn stopped(strike: &Strike, target: Option<&Target>, caller: &Caller) -> Option<Answer> {
+    if strike.drop_before {
+        return Some(cut_off(http::Response::new(crate::protocol::body(Bytes::new())), None));
+    }
+    let (status, code, message) = strike.error.clone()?;
+    Some(fail(target, &Failure::new(status, code, message), caller))
+}
+
+/// The answer with no more than so many bytes of its body, or only the wish to cut its connection.
+fn cut_off(mut answer: Answer, bytes: Option<u64>) -> Answer {
+    match bytes {
+        None => drop(answer.extensions_mut().insert(Cut)),
+        Some(bytes) => {
+            return answer.map(|body| crate::protocol::streaming(Short::new(body, bytes)));
+        }
+    }
+    answer
 }
 
 /// A request before its body is read.

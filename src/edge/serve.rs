@@ -1,11 +1,11 @@
 //! The accept loop: one task a connection, HTTP/1.1 and HTTP/2 by the first bytes.
 
+use super::dispatch::Cut;
 use super::gateway::Edge;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -22,6 +22,11 @@ const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 const BUFFER_BYTES: usize = 256 * 1024;
 /// HTTP/2 flow-control window of a stream, in bytes.
 const WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// A fault wants this connection to end without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("cut by devenv faults")]
+struct CutError;
 
 /// Serves until `stop` says so.
 pub(super) async fn serve(listener: TcpListener, edge: Arc<Edge>, mut stop: watch::Receiver<bool>) {
@@ -59,7 +64,13 @@ pub(super) async fn serve(listener: TcpListener, edge: Arc<Edge>, mut stop: watc
         let edge = edge.clone();
         let service = service_fn(move |request| {
             let answering = edge.clone().answer(request);
-            async move { Ok::<_, Infallible>(answering.await) }
+            async move {
+                let answer = answering.await;
+                match answer.extensions().get::<Cut>() {
+                    None => Ok(answer),
+                    Some(_) => Err(CutError),
+                }
+            }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);

@@ -1,7 +1,7 @@
 //! The four protocols that share smithy's routers, as types: how each reads an input, writes a result
 //! and writes an error. Unlike smithy's own markers, these answer unknown operations as AWS does.
 
-use super::{Answer, Failure, Form, QueryNames, body, query_xml};
+use super::{Answer, ErrorCode, Failure, Form, QueryNames, body, query_xml};
 use crate::base::Caller;
 use aws_smithy_http_server::protocol::aws_json;
 use aws_smithy_http_server::response::IntoResponse;
@@ -208,7 +208,10 @@ pub fn json_error(content_type: &'static str, names: Names, failure: &Failure) -
 
 /// An error document of awsQuery.
 pub fn query_error(xmlns: &str, failure: &Failure) -> Answer {
-    answer(status(failure), "text/xml", query_xml::error(xmlns, failure))
+    let mut answer = answer(status(failure), "text/xml", query_xml::error(xmlns, failure));
+    let code = failure.query_code.as_ref().unwrap_or(&failure.code);
+    answer.extensions_mut().insert(ErrorCode(code.to_string()));
+    answer
 }
 
 fn status(failure: &Failure) -> StatusCode {

@@ -19,7 +19,7 @@ pub use markers::{
     AwsJson10, AwsJson11, AwsQuery, Names, Protocol, RestJson, json_error, query_error,
 };
 pub use query_xml::QueryNames;
-pub use rest_routes::RestRoutes;
+pub use rest_routes::{RestRoutes, rest_operation};
 pub use routes::{Endpoint, JsonRoutes, QueryRoutes, Routes};
 pub use sigv4::Credential;
 pub use tree::Tree;
@@ -30,6 +30,12 @@ pub type Body = aws_smithy_http_server::body::BoxBody;
 pub type Answer = http::Response<Body>;
 /// A request whose body is still arriving.
 pub type Request = http::Request<Incoming>;
+/// A request without its body.
+pub type RequestHead = http::request::Parts;
+/// The code of the error that an answer tells, for protocols that do not say it in a header; in the
+/// answer's extensions.
+#[derive(Debug, Clone)]
+pub struct ErrorCode(pub String);
 /// A request body that is still arriving.
 pub type Incoming = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, BoxError>;
 /// Any error of a body.

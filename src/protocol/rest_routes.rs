@@ -7,7 +7,7 @@
 
 use super::markers::Names;
 use super::routes::{Endpoint, Route, Routes, Shared};
-use super::{Answer, Failure, Protocol, RestJson};
+use super::{Answer, Failure, Protocol, RequestHead, RestJson};
 use aws_smithy_http_server::response::IntoResponse;
 use aws_smithy_http_server::routing::Router;
 use bytes::Bytes;
@@ -140,20 +140,38 @@ pub(super) struct Labels(pub(super) Vec<(String, String)>);
 
 fn labelled(route: Route, pattern: &'static str) -> Route {
     let read = move |mut request: http::Request<Bytes>| {
-        let decode = |text: &str| {
-            percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
-        };
-        let mut labels: Vec<(String, String)> = Vec::new();
-        let path = request.uri().path().trim_matches('/').to_owned();
-        for (name, value) in pattern.trim_matches('/').split('/').zip(path.split('/')) {
-            if let Some(name) = name.strip_prefix('{').and_then(|n| n.strip_suffix('}')) {
-                labels.push((name.to_owned(), decode(value)));
-            }
-        }
+        let labels = labels(pattern, request.uri().path());
         request.extensions_mut().insert(Labels(labels));
         request
     };
     Route::new(route.map_request(read))
+}
+
+fn labels(pattern: &str, path: &str) -> Vec<(String, String)> {
+    let decode =
+        |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let pairs = pattern.trim_matches('/').split('/').zip(path.trim_matches('/').split('/'));
+    let named = pairs.filter_map(|(name, value)| {
+        let name = name.strip_prefix('{').and_then(|n| n.strip_suffix('}'))?;
+        Some((name.to_owned(), decode(value)))
+    });
+    named.collect()
+}
+
+/// The operation of `model` that a request's method and path name, and the labels of its path. For
+/// those who read of a request: it looks at one pattern after the other.
+pub fn rest_operation<'m>(
+    model: impl Iterator<Item = &'m (&'static str, &'static str, &'static str)>,
+    head: &RequestHead,
+) -> Option<(&'static str, Vec<(String, String)>)> {
+    let path = head.uri.path();
+    let fitting = model.filter(|(_, method, pattern)| {
+        let pattern: Vec<Segment> =
+            segments(pattern).map(|s| (!s.starts_with('{')).then_some(s)).collect();
+        head.method == **method && pattern.len() == segments(path).count() && fits(&pattern, path)
+    });
+    let (name, _, pattern) = fitting.min_by_key(|(_, _, pattern)| pattern.matches('{').count())?;
+    Some((name, labels(pattern, path)))
 }
 
 #[cfg(test)]

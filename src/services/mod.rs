@@ -27,7 +27,8 @@ pub use outbox::{Call, Outbox};
 pub use registry::{Services, read_whole, replays, schemas};
 
 use crate::base::{Context, Problem};
-use crate::protocol::{Answer, Request};
+use crate::protocol::{Answer, Request, RequestHead};
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -45,6 +46,11 @@ pub trait Service: Send + Sync + 'static {
 
     /// Answers a request. Its extensions hold the `Arc<Caller>`.
     fn call(&self, request: Request) -> Pending<'_, Answer>;
+
+    /// What a request is by its head, where the protocol does not name the operation.
+    fn identify(&self, _head: RequestHead) -> Option<Identified> {
+        None
+    }
 
     /// What a request asks to be allowed, as policies name it; the edge asks only under
     /// `auth = "enforce"`, before the operation. A service that finds out only while it carries a request
@@ -70,6 +76,15 @@ pub trait Service: Send + Sync + 'static {
 
     /// The names of the operations that are served, for docs and the dashboard.
     fn operations(&self) -> Vec<&'static str>;
+}
+
+/// What a request's head tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identified {
+    /// The operation (`PutObject`).
+    pub operation: Cow<'static, str>,
+    /// Members of its input that stand in the head (`Bucket`).
+    pub members: Vec<(String, String)>,
 }
 
 /// An operation: its value is its input. It checks first and changes last; after an `Err` the state

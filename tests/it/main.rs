@@ -14,6 +14,7 @@ mod kms;
 mod leases;
 mod platform;
 mod profile;
+mod requests;
 mod runtime;
 mod s3;
 mod secretsmanager;

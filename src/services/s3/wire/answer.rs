@@ -1,7 +1,7 @@
 //! Answers: status, headers and documents as S3 writes them.
 
 use super::head::Head;
-use crate::protocol::{Answer, body};
+use crate::protocol::{Answer, ErrorCode, body};
 use crate::services::s3::error::Error;
 pub(super) use crate::services::s3::names::url_encoded;
 use crate::services::s3::names::{host_id, short_id};
@@ -79,6 +79,7 @@ pub(super) fn refusal(error: &Error, head: Option<&Head>, request_id: &str) -> A
         document(xml.finish())
     };
     *answer.status_mut() = status;
+    answer.extensions_mut().insert(ErrorCode(error.code.to_string()));
     error.headers.iter().for_each(|(name, value)| set(answer.headers_mut(), name, value));
     answer
 }

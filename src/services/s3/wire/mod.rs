@@ -26,6 +26,7 @@ mod logging;
 mod metadata;
 mod multiform;
 mod multipart;
+mod names;
 mod objects;
 mod post;
 mod presign;
@@ -48,10 +49,10 @@ use super::known::{ByHeart, Changes};
 use super::model::Bucket;
 use super::store::{Store, WIPE};
 use crate::base::{Caller, Context, Ids, Problem};
-use crate::protocol::{Answer, Incoming, Request};
+use crate::protocol::{Answer, Incoming, Request, RequestHead};
 use crate::services::kms::Kms;
 use crate::services::sqs::Sqs;
-use crate::services::{Clock, Outbox, Pending, Service};
+use crate::services::{Clock, Identified, Outbox, Pending, Service};
 use crate::storage::rusqlite::{self, Transaction};
 use crate::storage::{Blobs, Storage, StorageError};
 use head::Head;
@@ -273,6 +274,10 @@ impl Service for S3 {
             done.await
                 .map_err(|e| Problem::failed("forget-failed", format!("s3: {}", e.for_people())))
         })
+    }
+
+    fn identify(&self, head: RequestHead) -> Option<Identified> {
+        names::identified(head)
     }
 
     fn reset(&self) -> Pending<'_, std::result::Result<(), Problem>> {

@@ -29,11 +29,11 @@ use super::state::{Change, Mode, State};
 use super::{Error, models};
 use crate::base::{Caller, Problem};
 use crate::protocol::{
-    Answer, Endpoint, Failure, Names, QueryNames, QueryRoutes, Request, RestJson, RestRoutes,
-    Routes, Tree,
+    Answer, Endpoint, Failure, Names, QueryNames, QueryRoutes, Request, RequestHead, RestJson,
+    RestRoutes, Routes, Tree, rest_operation,
 };
 use crate::services::s3::S3;
-use crate::services::{Clock, Host, Operation, Pending, Service, failure, read_whole};
+use crate::services::{Clock, Host, Identified, Operation, Pending, Service, failure, read_whole};
 use crate::storage::Storage;
 use inbox::Inbox;
 use serde_json::Value;
@@ -337,6 +337,12 @@ impl Service for Ses {
 
     fn forget<'a>(&'a self, account: &'a str) -> Pending<'a, Result<(), Problem>> {
         Box::pin(self.inbox.forget(account))
+    }
+
+    fn identify(&self, head: RequestHead) -> Option<Identified> {
+        let model = models::V2.iter().chain(std::iter::once(&LIST_BY_GET));
+        let (operation, members) = rest_operation(model, &head)?;
+        Some(Identified { operation: operation.into(), members })
     }
 
     fn operations(&self) -> Vec<&'static str> {

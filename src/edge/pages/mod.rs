@@ -1,12 +1,15 @@
 //! devenv's own addresses on the gateway: `/_devenv/…`, and those that people who come from LocalStack know.
 
+mod faults;
+mod requests;
+
 use super::dispatch::Dispatch;
 use crate::base::{Exit, Problem, duration};
 use crate::protocol::{Answer, body};
 use crate::services::{ClockOrder, parse_instant};
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
@@ -18,6 +21,11 @@ pub(super) fn routes() -> Router<Arc<Dispatch>> {
         .route("/_devenv/health", get(health))
         .route("/_devenv/reset", post(reset))
         .route("/_devenv/clock", get(show_clock).post(move_clock))
+        .route("/_devenv/requests", get(requests::list).delete(requests::clear))
+        .route("/_devenv/requests/{id}", get(requests::show))
+        .route("/_devenv/requests/{id}/replay", post(requests::replay))
+        .route("/_devenv/faults", get(faults::list).post(faults::add).delete(faults::clear))
+        .route("/_devenv/faults/{id}", delete(faults::clear_one))
         .route("/_localstack/health", get(localstack_health))
 }
 
