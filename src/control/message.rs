@@ -255,7 +255,7 @@ impl std::fmt::Display for ServiceNote {
 pub struct ServiceStatus {
     /// Its name.
     pub name: String,
-    /// `native`, `emulated` or `container`.
+    /// `native`, `emulated`, `container` or `forwarded`.
     pub kind: String,
     /// `down`, `waiting`, `starting`, `healthy`, `unhealthy`, `restarting`, `stopping`, `completed` or `failed`.
     pub state: String,

@@ -177,7 +177,13 @@ async fn open(run: &Run) -> Result<(Gateway, Vec<ServiceNote>), Problem> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(plan, GATEWAY)));
     let auth = check_auth(plan.profile.auth)?;
     let lending = Lending(Some(Arc::new(Lends(plan.leases.clone()))));
-    let config = GatewayConfig { listen, state_dir: plan.dirs.state.clone(), auth, lending };
+    let config = GatewayConfig {
+        auth,
+        lending,
+        upstreams: plan.profile.upstreams.clone(),
+        project: plan.home.project.clone(),
+        ..GatewayConfig::new(listen, plan.dirs.state.clone())
+    };
     let gateway = Gateway::start(config).await?;
     match seed(plan, gateway.services()).await {
         Ok(notes) => Ok((gateway, notes)),

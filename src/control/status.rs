@@ -68,10 +68,16 @@ fn rows(sources: &Sources<'_>, part: &PartView) -> Vec<ServiceStatus> {
         note: note(name, &info.notes),
         part: part.name.clone(),
     };
-    match info.emulated.is_empty() {
-        true => vec![row(&part.name)],
-        false => info.emulated.iter().map(|name| row(name)).collect(),
+    if info.emulated.is_empty() {
+        return vec![row(&part.name)];
     }
+    let forwarded = sources.plan.profile.upstreams.iter().map(|(name, upstream)| ServiceStatus {
+        kind: "forwarded".to_owned(),
+        address: Some(upstream.url.clone()),
+        version: None,
+        ..row(name)
+    });
+    info.emulated.iter().map(|name| row(name)).chain(forwarded).collect()
 }
 
 /// The notes about one service, in one line.

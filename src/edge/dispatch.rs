@@ -6,12 +6,13 @@ use super::enforce::{self, Stopped};
 use super::faults::{Faults, Short, Strike};
 use super::guard;
 use super::journal::{Entry, Journal, Note, View};
+use super::upstream::Upstreams;
 use crate::base::{Caller, DEFAULT_REGION, Ids};
 use crate::protocol::{
     Answer, AwsJson10, AwsQuery, BoxError, Credential, Failure, Form, Incoming, Names, Protocol,
     body, sigv4,
 };
-use crate::services::{Clock, Pending, Service};
+use crate::services::{Clock, Pending, Service, read_whole};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
@@ -30,6 +31,7 @@ const FORM_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) struct Dispatch {
     services: HashMap<&'static str, Arc<dyn Service>>,
     gate: Gate,
+    upstreams: Upstreams,
     journal: Journal,
     faults: Faults,
 }
@@ -44,10 +46,11 @@ impl<B> Arriving for B where B: http_body::Body<Data = Bytes, Error: Into<BoxErr
 {}
 
 impl Dispatch {
-    pub(super) fn new(services: Vec<Arc<dyn Service>>, gate: Gate) -> Self {
+    pub(super) fn new(services: Vec<Arc<dyn Service>>, gate: Gate, upstreams: Upstreams) -> Self {
         Dispatch {
             services: services.into_iter().map(|s| (s.name(), s)).collect(),
             gate,
+            upstreams,
             journal: Journal::default(),
             faults: Faults::default(),
         }
@@ -87,6 +90,7 @@ impl Dispatch {
         let arrival = self.arrival(parts, credential.as_ref(), caller.clone());
         if let Some(target) = &arrival.known {
             note.service(&target.service);
+            self.upstreams.address(&target.service).into_iter().for_each(|to| note.forwarded(to));
         }
         let body = match arrival.limit {
             // The service reads the body itself, as it arrives.
@@ -119,7 +123,10 @@ impl Dispatch {
             return cut_off(answer, cut);
         }
         let id = HeaderValue::from_str(&caller.request_id);
-        if let (Ok(id), false) = (id, answer.headers().contains_key(&S3_REQUEST_ID)) {
+        // An upstream has given its own.
+        let has_id =
+            [&S3_REQUEST_ID, &REQUEST_ID].iter().any(|n| answer.headers().contains_key(*n));
+        if let (Ok(id), false) = (id, has_id) {
             answer.headers_mut().insert(&REQUEST_ID, id);
         }
         answer
@@ -293,6 +300,14 @@ impl Dispatch {
     ) -> Result<Pending<'_, Answer>, Answer> {
         match self.services.get(target.service.as_str()) {
             Some(service) => Ok(service.call(request)),
+            None if self.upstreams.address(&target.service).is_some() => {
+                let (target, caller) = (target.clone(), caller.clone());
+                Ok(Box::pin(async move {
+                    let request = read_whole(request).await;
+                    let sent = self.upstreams.forward(&target.service, request, &caller).await;
+                    sent.unwrap_or_else(|failure| fail(Some(&target), &failure, &caller))
+                }))
+            }
             None => {
                 let operation = operation_of(&request);
                 let failure = Failure::no_such_service(&target.service, &operation);
@@ -300,6 +315,11 @@ impl Dispatch {
             }
         }
     }
+}
+
+/// An answer of another server.
+pub(super) fn with_body(head: http::response::Parts, bytes: Vec<u8>) -> Answer {
+    http::Response::from_parts(head, crate::protocol::body(bytes))
 }
 
 /// A body that its service reads, or one that has been read.

@@ -3,12 +3,15 @@
 use super::auth::{Auth, Gate};
 use super::dispatch::{Dispatch, guarded};
 use super::lending::{self, Lending};
+use super::upstream::Upstreams;
 use super::{pages, serve};
 use crate::base::Problem;
+use crate::profile::Upstream;
 use crate::protocol::{Answer, streaming};
 use crate::services::{Background, Clock, Pending, Services, registry};
 use crate::storage::{Layout, Storage};
 use axum::Router;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,12 +34,23 @@ pub struct GatewayConfig {
     pub auth: Auth,
     /// Who gives leases of the environment around it.
     pub lending: Lending,
+    /// Who answers for services that devenv does not serve.
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// Where relative paths in them begin.
+    pub project: PathBuf,
 }
 
 impl GatewayConfig {
     /// A gateway at `listen` with its state in `state_dir` and the defaults for all else.
     pub fn new(listen: SocketAddr, state_dir: PathBuf) -> Self {
-        GatewayConfig { listen, state_dir, auth: Auth::default(), lending: Lending::default() }
+        GatewayConfig {
+            listen,
+            auth: Auth::default(),
+            lending: Lending::default(),
+            upstreams: BTreeMap::new(),
+            project: state_dir.clone(),
+            state_dir,
+        }
     }
 }
 
@@ -66,6 +80,7 @@ impl Gateway {
         let dispatch = Dispatch::new(
             services.all(),
             Gate::new(config.auth, services.sts.credentials(), services.sts.judge(), clock),
+            Upstreams::open(&config.upstreams, &config.project)?,
         );
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(serve::serve(

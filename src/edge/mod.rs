@@ -13,6 +13,7 @@ mod journal;
 mod pages;
 mod serve;
 pub mod smtp;
+mod upstream;
 
 pub use auth::{Auth, check_auth};
 pub use gateway::{Gateway, GatewayConfig};

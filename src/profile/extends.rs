@@ -206,6 +206,7 @@ fn whole(path: &[String]) -> bool {
         ["postgres", "version"]
             | ["secrets", _, "value" | "generate" | "rotation"]
             | ["rotators", _]
+            | ["upstream", _]
             | ["s3", "buckets", _, "encryption" | "object_lock" | "replication"]
     )
 }

@@ -37,6 +37,8 @@ pub struct Profile {
     pub secrets: BTreeMap<String, Secret>,
     /// Rotation functions by name.
     pub rotators: BTreeMap<String, Rotator>,
+    /// Who answers for services that devenv does not serve, by signing name.
+    pub upstreams: BTreeMap<String, Upstream>,
     /// KMS keys by name: stored and shown until KMS is served.
     pub kms_keys: BTreeMap<String, Value>,
     /// Containers.
@@ -229,6 +231,22 @@ pub struct SecretRotation {
     pub window: Option<String>,
     /// The function's name: one of the profile's or a built-in one.
     pub lambda: String,
+}
+
+/// Where requests of a service go that devenv does not serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Upstream {
+    /// `http://127.0.0.1:5000`, without a slash at the end.
+    pub url: String,
+    /// Requests are signed anew by this key; without it they go as they came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
+    /// The environment variable that holds the secret key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_access_key_env: Option<String>,
+    /// A file of certificates that vouch for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
 }
 
 /// The names of the built-in rotation functions.

@@ -97,6 +97,7 @@ fn typed(profile: &Profile) -> Value {
     put("ses", Value::Object(ses));
     put("secrets", profile.secrets.iter().map(|(name, s)| (name.clone(), secret(s))).collect());
     put("rotators", json!(profile.rotators));
+    put("upstream", json!(profile.upstreams));
     put("kms", within("keys", profile.kms_keys.clone().into_iter()));
     let containers = &profile.containers;
     if !(containers.compose.is_empty()

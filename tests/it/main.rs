@@ -24,3 +24,4 @@ mod sqs;
 mod support;
 mod throwaway;
 mod tidy;
+mod upstream;

@@ -11,7 +11,6 @@ use std::sync::Arc;
 /// A request with its operation and parameters found out.
 #[derive(Debug, Clone)]
 pub(in crate::edge) struct View {
-    pub(in crate::edge) id: u64,
     pub(in crate::edge) service: String,
     pub(in crate::edge) operation: String,
     pub(in crate::edge) status: Option<u16>,
@@ -48,8 +47,8 @@ impl View {
         let parameters = whole.as_object().cloned().unwrap_or_default();
         let operation = identified.operation.into_owned();
         let value = told(entry, &service, &operation, &parameters);
-        let (id, at_ms, status) = (entry.id, entry.at.0, entry.end.status);
-        View { id, service, operation, status, at_ms, is_form: form.is_some(), parameters, value }
+        let (at_ms, status) = (entry.at.0, entry.end.status);
+        View { service, operation, status, at_ms, is_form: form.is_some(), parameters, value }
     }
 
     /// As JSON.

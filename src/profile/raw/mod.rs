@@ -57,6 +57,12 @@ pub(crate) struct RawProfile {
     /// `RotationLambdaARN` means the one whose name it ends with.
     #[schemars(with = "Option<BTreeMap<String, Part<Rotator>>>")]
     pub(crate) rotators: Option<BTreeMap<String, Rotator>>,
+    /// Services that devenv does not serve, by signing name (`dynamodb`, `lambda`, `sns`), and the
+    /// emulator that answers for them: its address, or a table.
+    #[schemars(with = "Option<BTreeMap<String, Part<Upstream>>>")]
+    pub(crate) upstream: Option<BTreeMap<String, Upstream>>,
+    /// Whether an upstream may be AWS itself. Default: false.
+    pub(crate) allow_real_aws: Option<bool>,
     /// KMS.
     pub(crate) kms: Option<Kms>,
     /// The project's own containers.
@@ -284,6 +290,30 @@ pub(crate) struct Rotator {
     pub(crate) rotate: Option<BuiltInRotator>,
     /// How long a step may take: 1 second to 15 minutes. Default: 1 minute.
     pub(crate) timeout: Option<Seconds>,
+}
+
+/// Who answers for a service.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Upstream {
+    /// Its address. Requests go there as they came.
+    Address(String),
+    /// Its address and how to call it.
+    Table(UpstreamTable),
+}
+
+/// Where requests of a service go.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpstreamTable {
+    /// `http://127.0.0.1:5000`, `https://…`.
+    pub(crate) url: String,
+    /// With it requests are signed anew, by this key.
+    pub(crate) access_key_id: Option<String>,
+    /// The environment variable of `devenv up` that holds the secret key.
+    pub(crate) secret_access_key_env: Option<String>,
+    /// A file of certificates (PEM) that vouch for it instead of the machine's.
+    pub(crate) ca: Option<String>,
 }
 
 /// A program and its arguments, or a text for `sh -c`.

@@ -9,6 +9,7 @@ mod redis;
 mod rotation;
 mod secrets;
 mod surroundings;
+mod upstream;
 
 pub(crate) use queues::ATTRIBUTES;
 
@@ -139,6 +140,7 @@ pub(crate) fn profile(
         ses: aws::ses(raw, checks),
         secrets: secrets::secrets(raw, checks),
         rotators: rotation::rotators(raw, checks),
+        upstreams: upstream::upstreams(raw, checks),
         kms_keys: aws::kms_keys(raw, checks),
         containers: surroundings::containers(raw, checks),
         seed: surroundings::seed(raw, checks),

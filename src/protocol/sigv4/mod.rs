@@ -9,6 +9,7 @@ mod credential;
 mod keys;
 mod legacy;
 mod refusal;
+mod sign;
 mod time;
 mod verify;
 
@@ -17,6 +18,7 @@ pub use credential::Credential;
 pub use keys::Keys;
 pub use legacy::LegacyQuery;
 pub use refusal::{ONLY_VERSION_4, Refusal};
+pub use sign::sign;
 pub use verify::{Body, Instants, Payload, Verified, signed_with_query, verify};
 
 use hmac::{Hmac, KeyInit, Mac};
