@@ -59,6 +59,42 @@ enum What {
         #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
         rules: PathBuf,
     },
+    /// What is known of a column: its rule, the evidence, its keys, what goes its way
+    #[command(
+        after_help = "Example:\n  devenv data why users.email --source postgres://readonly@db.internal/app"
+    )]
+    Why {
+        /// table.column, or schema.table.column
+        #[arg(value_name = "COLUMN")]
+        column: String,
+        /// `postgres://user:password@host:port/database`
+        #[arg(long, value_name = "URL")]
+        source: String,
+        /// The rules
+        #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
+        rules: PathBuf,
+    },
+    /// Some rows of a table as they will be
+    #[command(
+        after_help = "Example:\n  devenv data preview users --source postgres://readonly@db.internal/app"
+    )]
+    Preview {
+        /// table, or schema.table
+        #[arg(value_name = "TABLE")]
+        table: String,
+        /// `postgres://user:password@host:port/database`
+        #[arg(long, value_name = "URL")]
+        source: String,
+        /// The rules
+        #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
+        rules: PathBuf,
+        /// How many rows
+        #[arg(long, value_name = "N", default_value_t = 5)]
+        rows: u64,
+        /// Show the source's own values beside them
+        #[arg(long)]
+        unsafe_show: bool,
+    },
     /// Look for the source's values in an archive and, with --loaded, in the environment's database
     #[command(after_help = "Example:\n  devenv data verify app.devseed --loaded")]
     Verify {
@@ -80,6 +116,13 @@ impl Data {
             What::Plan { source, out, check: true, .. } => check(&source, &out, printer)?,
             What::Plan { source, out, locale, .. } => plan(&source, &out, &locale, printer)?,
             What::Pull { source, out, rules } => pull(&source, &rules, &out, printer)?,
+            What::Why { column, source, rules } => why(&source, &rules, &column, printer)?,
+            What::Preview { table, source, rules, rows, unsafe_show } => {
+                let key = key()?;
+                let wanted = (table.as_str(), rows);
+                let done = data::preview(&source, &rules, &key, wanted, unsafe_show);
+                preview(&runtime()?.block_on(done)?, printer);
+            }
             What::Verify { archive, loaded, certificate } => {
                 verify(&archive, loaded, certificate.as_deref(), printer)?;
             }
@@ -136,6 +179,54 @@ fn pull(source: &str, rules: &Path, out: &Path, printer: &Printer) -> Result<(),
         )),
     }
     Ok(())
+}
+
+fn why(source: &str, rules: &Path, column: &str, printer: &Printer) -> Result<(), Problem> {
+    let why = runtime()?.block_on(data::why(source, rules, column))?;
+    if printer.json {
+        printer.object(&json!({"schema": SCHEMA, "why": why}));
+        return Ok(());
+    }
+    let (values, distinct) = why.sampled;
+    let lines = [
+        ("column", format!("{} {}", why.column, why.written)),
+        ("rule", format!("{}  {}", why.rule, why.place)),
+        ("does", why.does),
+        ("different values stay different", why.certainty),
+        ("proposed", why.proposed),
+        ("key", if why.key { "part of a unique key" } else { "no" }.to_owned()),
+        ("refers to", why.refers_to.unwrap_or_else(|| "nothing".to_owned())),
+        ("goes its way", why.downstream.join(", ")),
+        ("sampled", format!("{values} values, {distinct} of them different")),
+    ];
+    for (name, text) in lines.iter().filter(|(_, text)| !text.is_empty()) {
+        printer.out(format!("{name}: {text}"));
+    }
+    Ok(())
+}
+
+fn preview(preview: &data::Preview, printer: &Printer) {
+    if printer.json {
+        let rows = |rows: &[Vec<Option<String>>]| json!(rows);
+        let mut object = json!({
+            "schema": SCHEMA, "columns": preview.columns, "after": rows(&preview.after),
+        });
+        if !preview.before.is_empty() {
+            object["before"] = rows(&preview.before);
+        }
+        return printer.object(&object);
+    }
+    for (nth, row) in preview.after.iter().enumerate() {
+        printer.out(format!("row {}", nth + 1));
+        for (column, name) in preview.columns.iter().enumerate() {
+            let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
+            let after = row.get(column).map(shown).unwrap_or_default();
+            match preview.before.get(nth).and_then(|row| row.get(column)) {
+                Some(before) => printer.out(format!("  {name}: {} -> {after}", shown(before))),
+                None => printer.out(format!("  {name}: {after}")),
+            }
+        }
+    }
 }
 
 fn verify(

@@ -1,55 +1,147 @@
-//! `devenv seed`: fills the running environment.
+//! `devenv seed`: fills the running environment from files, or from the profile's `[seed]`.
 
+use super::choose;
 use super::outcome::Outcome;
 use super::printer::{Printer, SCHEMA};
 use super::progress::Shown;
-use crate::base::Problem;
-use crate::data::{self, Loaded};
-use serde_json::json;
-use std::path::PathBuf;
+use crate::base::{Exit, Problem};
+use crate::control::client;
+use crate::control::{Ask, Home, Update};
+use crate::data::{self, Loaded, Server};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Threads that drive connections; masking has its own.
 const THREADS: usize = 2;
+/// Longest wait for a step of the emulated services.
+const STEP_WAIT: Duration = Duration::from_secs(600);
 
-/// Load seed archives into the running environment
+/// Fill the running environment: archives, SQL, fixtures, objects and messages
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  devenv seed app.devseed")]
+#[command(
+    after_help = "Examples:\n  devenv seed                    # what [seed] of devenv.toml lists\n  devenv seed app.devseed users.json\n  devenv seed --fresh app.devseed"
+)]
 pub(super) struct Seed {
-    /// Archives, made by `devenv data pull`
-    #[arg(value_name = "FILE", required = true)]
+    /// .devseed, .sql, .json or .csv; the profile's `[seed]` when none is named
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Make the default database anew before
+    #[arg(long)]
+    fresh: bool,
 }
 
 impl Seed {
     pub(super) fn run(self, printer: &Printer) -> Result<Outcome, Problem> {
-        let server = super::data::server()?;
-        let shown = Shown::new(printer);
+        let home = choose::home()?;
+        // Whether it runs is said before anything else.
+        super::env::variables(&home)?;
+        let steps = match self.files.is_empty() {
+            true => listed(printer)?,
+            false => self.files.iter().map(|file| step(file)).collect::<Result<_, _>>()?,
+        };
         let runtime = runtime()?;
+        if self.fresh {
+            let server = super::data::server()?;
+            runtime.block_on(data::fresh_database(&server))?;
+        }
         let mut done = Vec::new();
-        for file in &self.files {
-            let seeded = runtime.block_on(data::seed_archive(file, &server, &shown))?;
-            let how = match seeded.how {
-                Loaded::Whole => "loaded",
-                Loaded::Rows => "rows replaced",
-                Loaded::Already => "was there already",
-            };
+        for step in &steps {
+            let (what, how) = runtime.block_on(carry_out(step, &home, printer))?;
             if !printer.json {
-                printer.out(format!(
-                    "{}: {how}; {} rows of {} tables",
-                    file.display(),
-                    seeded.rows,
-                    seeded.tables
-                ));
+                printer.out(format!("{what}: {how}"));
             }
-            done.push(json!({
-                "file": file, "how": how, "tables": seeded.tables, "rows": seeded.rows,
-            }));
+            done.push(json!({"what": what, "how": how}));
         }
         if printer.json {
             printer.object(&json!({"schema": SCHEMA, "seeded": done}));
         }
         Ok(Outcome::Done)
     }
+}
+
+/// The steps of the profile.
+fn listed(printer: &Printer) -> Result<Vec<Value>, Problem> {
+    let choice = choose::profile(None, printer)?;
+    let root = choice.home.project.clone();
+    let absolute = |path: &str| root.join(path).to_string_lossy().into_owned();
+    let mut steps = choice.profile.seed.clone();
+    for step in &mut steps {
+        for key in ["archives", "sql", "fixtures"] {
+            if let Some(path) = step[key].as_str().map(absolute) {
+                step[key] = path.into();
+            }
+        }
+    }
+    match steps.is_empty() {
+        true => {
+            let message = "the profile has no `[seed]`, and no file is named";
+            Err(Problem::new(Exit::Usage, "nothing-to-seed", message)
+                .hint("`devenv seed FILE…`, or in devenv.toml: [seed] sql = [\"seed/schema.sql\"]"))
+        }
+        false => Ok(steps),
+    }
+}
+
+/// What a file is, by its ending.
+fn step(file: &Path) -> Result<Value, Problem> {
+    let key = match file.extension().and_then(|e| e.to_str()) {
+        Some("devseed") => "archives",
+        Some("sql") => "sql",
+        Some("json" | "csv") => "fixtures",
+        _ => {
+            let message = format!("{} is no seed that is known", file.display());
+            return Err(Problem::new(Exit::Usage, "seed-file", message)
+                .hint("archives end with .devseed, SQL with .sql, fixtures with .json or .csv"));
+        }
+    };
+    Ok(json!({ key: file }))
+}
+
+/// Carries out one step; answers what it was and what came of it.
+async fn carry_out(
+    step: &Value,
+    home: &Home,
+    printer: &Printer,
+) -> Result<(String, String), Problem> {
+    let named = |key: &str| step[key].as_str().map(PathBuf::from);
+    if let Some(path) = named("archives") {
+        return archive(&path, &super::data::server()?, printer).await;
+    }
+    if let Some(path) = named("sql") {
+        let ran = data::seed_sql(&path, &super::data::server()?).await?;
+        let how = if ran { "run" } else { "was run already" };
+        return Ok((path.display().to_string(), how.to_owned()));
+    }
+    if let Some(path) = named("fixtures") {
+        let rows = data::seed_fixtures(&path, &super::data::server()?).await?;
+        return Ok((path.display().to_string(), format!("{rows} rows")));
+    }
+    let what = match (&step["objects"], &step["messages"]) {
+        (Value::Object(o), _) => format!("bucket {}", o["bucket"].as_str().unwrap_or_default()),
+        (_, Value::Object(m)) => format!("queue {}", m["queue"].as_str().unwrap_or_default()),
+        _ => "step".to_owned(),
+    };
+    match client::ask_once(home, Ask::Seed { step: step.clone() }, STEP_WAIT)? {
+        Update::Seeded(0) => Ok((what, "everything was there already".to_owned())),
+        Update::Seeded(put) => Ok((what, format!("{put} put"))),
+        _ => Err(client::daemon_left("it answered something else")),
+    }
+}
+
+async fn archive(
+    path: &Path,
+    server: &Server,
+    printer: &Printer,
+) -> Result<(String, String), Problem> {
+    let seeded = data::seed_archive(path, server, &Shown::new(printer)).await?;
+    let how = match seeded.how {
+        Loaded::Whole => "loaded",
+        Loaded::Rows => "rows replaced",
+        Loaded::Already => "was there already",
+    };
+    let how = format!("{how}; {} rows of {} tables", seeded.rows, seeded.tables);
+    Ok((path.display().to_string(), how))
 }
 
 /// What drives connections to Postgres.

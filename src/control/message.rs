@@ -86,6 +86,11 @@ pub enum Ask {
         /// Which kinds of things.
         checks: Vec<Check>,
     },
+    /// Put files into a bucket or messages into a queue: a step of the profile's `[seed]`.
+    Seed {
+        /// `{"objects": {…}}` or `{"messages": {…}}`.
+        step: serde_json::Value,
+    },
     /// How the clock stands, after an order to it if one is given.
     Clock {
         /// What to do with it.
@@ -153,6 +158,8 @@ pub enum Update {
         /// Which work.
         id: String,
     },
+    /// A step of the seed is done, and put so many things.
+    Seeded(u64),
     /// What was asked is done.
     Done,
     /// It cannot be done, or the environment ended because of this.

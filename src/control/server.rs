@@ -7,8 +7,9 @@ use super::home::Home;
 use super::hub::Hub;
 use super::message::{Ask, EnvState, REQUEST_BYTES_MAX, Request, Told, Update, VERSION};
 use super::parts::ServicesCell;
-use super::{check, reset, snapshot};
-use crate::base::{Exit, Problem};
+use super::{check, environment, reset, snapshot};
+use crate::base::{Caller, Exit, Problem};
+use crate::data;
 use crate::services::{ClockOrder, ClockView};
 use crate::supervisor::Event;
 use std::os::unix::fs::PermissionsExt;
@@ -173,6 +174,7 @@ async fn answer(
         | Ask::Leases
         | Ask::Release { .. }
         | Ask::Check { .. }
+        | Ask::Seed { .. }
         | Ask::Reset { .. }
         | Ask::Save { .. }
         | Ask::Restore { .. } => {
@@ -206,6 +208,14 @@ async fn answer(
     }
 }
 
+/// A step of the seed, for the emulated services.
+async fn seed(step: &serde_json::Value, plan: &Plan, access: &Access) -> Result<u64, Problem> {
+    let services = access.services.get().ok_or_else(not_planned)?;
+    let endpoint = environment::facts(&plan.profile, &plan.ports).endpoint;
+    let caller = Caller::internal(&plan.profile.account, &plan.profile.region, &endpoint);
+    data::seed_services(step, &plan.project, &services, &caller).await
+}
+
 /// Does what is answered by one update.
 async fn one_answer(ask: Ask, access: &Access) -> Result<Update, Problem> {
     if let Ask::Clock { order } = ask {
@@ -221,7 +231,7 @@ async fn one_answer(ask: Ask, access: &Access) -> Result<Update, Problem> {
     }
 }
 
-/// What replaces or copies the state as a whole: one at a time.
+/// What fills, replaces or copies the state: one at a time.
 async fn change_state(ask: Ask, plan: &Arc<Plan>, access: &Access) -> Result<Update, Problem> {
     let _turn = access.turn.lock().await;
     match ask {
@@ -237,6 +247,7 @@ async fn change_state(ask: Ask, plan: &Arc<Plan>, access: &Access) -> Result<Upd
             let before = restored.before.map(|kept| kept.manifest.name);
             Ok(Update::Snapshot { manifest: restored.kept.manifest, before })
         }
+        Ask::Seed { step } => seed(&step, plan, access).await.map(Update::Seeded),
         _ => Ok(Update::Done),
     }
 }

@@ -1,18 +1,21 @@
 //! What the command line asks for, each as one call.
 
 use super::Server;
+use super::explain;
 use super::load::load;
 use super::mask::Key;
 use super::plan::{checked, look_at, written};
 use super::postgres::config;
 use super::pull;
 use super::rules::{self, Rules};
+use super::seed_database;
 use crate::base::{Exit, Problem};
 use crate::runtime::Progress;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+pub use super::explain::{Preview, Why};
 pub use super::load::Loaded;
 pub use super::pull::Pulled;
 
@@ -189,4 +192,35 @@ pub async fn verify(
         places: places.collect(),
         certificate: certificate.json,
     })
+}
+
+/// Runs a SQL file in a server's default database, once for each content; answers whether it ran.
+pub async fn seed_sql(path: &Path, server: &Server) -> Result<bool, Problem> {
+    seed_database::sql(path, &server_config(server)).await
+}
+
+/// Puts fixtures into a server's default database; answers the number of rows.
+pub async fn seed_fixtures(path: &Path, server: &Server) -> Result<usize, Problem> {
+    seed_database::fixtures(path, &server_config(server)).await
+}
+
+/// Makes a server's default database anew, empty.
+pub async fn fresh_database(server: &Server) -> Result<(), Problem> {
+    seed_database::fresh(&server_config(server)).await
+}
+
+/// Explains the rule of a column.
+pub async fn why(source: &str, file: &Path, column: &str) -> Result<Why, Problem> {
+    explain::why(source, &read_rules(file)?, column).await
+}
+
+/// Masks some rows of a table, to be looked at.
+pub async fn preview(
+    source: &str,
+    file: &Path,
+    key: &DataKey,
+    (table, rows): (&str, u64),
+    show_source: bool,
+) -> Result<Preview, Problem> {
+    explain::preview(source, &read_rules(file)?, &key.0, table, rows, show_source).await
 }

@@ -16,7 +16,7 @@ use std::pin::pin;
 use tokio_postgres::{Client, Config};
 
 /// Where devenv notes what it loaded.
-const NOTE: &str = "CREATE SCHEMA IF NOT EXISTS devenv_seed;
+pub(crate) const NOTE: &str = "CREATE SCHEMA IF NOT EXISTS devenv_seed;
     CREATE TABLE IF NOT EXISTS devenv_seed.loaded (content text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
     COMMENT ON SCHEMA devenv_seed IS 'what devenv seed has loaded'";
 /// Bytes sent at a time.

@@ -141,6 +141,15 @@ pub(crate) fn checked(looked: &Looked, rules: &Rules) -> Result<(), Problem> {
     Err(rules::patch(rules, &wrong, &proposed))
 }
 
+/// The source's tables, if every column has a rule that fits; the source is looked at only for a patch.
+pub(crate) async fn ruled(snapshot: &Snapshot, rules: &Rules) -> Result<Catalog, Problem> {
+    let catalog = catalog(snapshot.client()).await?;
+    if !rules::check(rules, &catalog).is_empty() {
+        checked(&look(snapshot).await?, rules)?;
+    }
+    Ok(catalog)
+}
+
 /// Looks at the source at `url`.
 pub(crate) async fn look_at(url: &str) -> Result<Looked, Problem> {
     let snapshot = Snapshot::open(&config(url)?).await?;

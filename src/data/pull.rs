@@ -5,10 +5,10 @@
 //! the archive has its name only when it is whole, so that a pull that broke off is simply begun again.
 
 use super::archive::{FORMAT, Frame, FrameKind, Manifest, TableEntry, Writer, pack};
-use super::catalog::Table;
+use super::catalog::{Catalog, Table};
 use super::engine::{Engine, Stop};
 use super::mask::{Key, Masks};
-use super::plan::{Looked, checked, look};
+use super::plan::ruled;
 use super::postgres::{Snapshot, config, failed};
 use super::prints::{Prints, canonical, sequence_value};
 use super::rules::Rules;
@@ -69,14 +69,13 @@ pub(crate) async fn pull(
     progress: &dyn Progress,
 ) -> Result<Pulled, Problem> {
     let snapshot = Snapshot::open(&config(url)?).await?;
-    let looked = look(&snapshot).await?;
-    checked(&looked, rules)?;
-    let engines = engines(&looked, rules, key)?;
+    let catalog = ruled(&snapshot, rules).await?;
+    let engines = engines(&catalog, rules, key)?;
     let version = snapshot.client().query_one("SHOW server_version", &[]).await;
     let server: String = version.map_err(|e| failed("cannot ask for the version", &e))?.get(0);
     let major = server.split(['.', ' ']).next().and_then(|v| v.parse().ok()).unwrap_or(0);
     let schema = tools::schema(url, &snapshot.id, major, progress)?;
-    let tables = TableEntry::all(&looked.catalog, |table, column| {
+    let tables = TableEntry::all(&catalog, |table, column| {
         let rule = rules.tables.get(table).and_then(|t| t.columns.get(column));
         rule.map(|r| r.spec.kind.name().to_owned()).unwrap_or_default()
     });
@@ -97,7 +96,7 @@ pub(crate) async fn pull(
     let source = sequences(&snapshot, &prints).await?;
     let filling = Filling { writer, manifest, source, masked: Vec::new() };
     let mut pipe = Pipe::start(engines, prints, filling)?;
-    let read = read(&snapshot, &looked, &mut pipe, progress).await;
+    let read = read(&snapshot, &catalog, &mut pipe, progress).await;
     let filling = match (pipe.finish(rules), read) {
         // What a thread met is why the reader ended.
         (Err(problem), _) | (Ok(_), Err(problem)) => return Err(problem),
@@ -130,7 +129,7 @@ async fn sequences(snapshot: &Snapshot, prints: &Prints) -> Result<Vec<u64>, Pro
 }
 
 /// The engine of each table; `None`: its rows stay where they are.
-fn engines(looked: &Looked, rules: &Rules, key: &Key) -> Result<Vec<Option<Engine>>, Problem> {
+fn engines(catalog: &Catalog, rules: &Rules, key: &Key) -> Result<Vec<Option<Engine>>, Problem> {
     let masks = Masks { key, locale: rules.locale };
     let engine = |table: &Table| match rules.tables.get(&table.label()) {
         Some(of_table) if of_table.skip => Ok(None),
@@ -140,7 +139,7 @@ fn engines(looked: &Looked, rules: &Rules, key: &Key) -> Result<Vec<Option<Engin
         }
         None => Ok(None),
     };
-    looked.catalog.tables.iter().map(engine).collect()
+    catalog.tables.iter().map(engine).collect()
 }
 
 /// A row that no rule fits, with the place of the rule.
@@ -159,11 +158,11 @@ fn stopped(rules: &Rules, stop: &Stop) -> Problem {
 /// Reads all rows into the pipe.
 async fn read(
     snapshot: &Snapshot,
-    looked: &Looked,
+    catalog: &Catalog,
     pipe: &mut Pipe,
     progress: &dyn Progress,
 ) -> Result<(), Problem> {
-    for (nth, table) in looked.catalog.tables.iter().enumerate() {
+    for (nth, table) in catalog.tables.iter().enumerate() {
         if pipe.skips(nth) {
             continue;
         }

@@ -95,7 +95,16 @@ fn enter(command: &mut Command, url: &str) -> Result<(), Problem> {
     });
     let password = config.get_password().map(|p| String::from_utf8_lossy(p).into_owned());
     let port = config.get_ports().first().map(u16::to_string);
+    let mode = match config.get_ssl_mode() {
+        tokio_postgres::config::SslMode::Disable => "disable",
+        tokio_postgres::config::SslMode::Require if url.contains("sslmode=verify-full") => {
+            "verify-full"
+        }
+        tokio_postgres::config::SslMode::Require => "require",
+        _ => "prefer",
+    };
     let values = [
+        ("PGSSLMODE", Some(mode.to_owned())),
         ("PGHOST", host),
         ("PGPORT", port),
         ("PGUSER", config.get_user().map(str::to_owned)),
@@ -112,15 +121,14 @@ fn enter(command: &mut Command, url: &str) -> Result<(), Problem> {
 }
 
 /// A script of pg_dump as one session may run it inside a transaction, on an older server too.
-fn cleaned(script: &str) -> String {
+pub(crate) fn cleaned(script: &str) -> String {
     let mut text = String::with_capacity(script.len());
     for line in script.lines() {
         let skipped = line.starts_with("\\restrict")
             || line.starts_with("\\unrestrict")
-            || line.starts_with("--")
             || line.starts_with("SET transaction_timeout")
             || line.starts_with("SET default_table_access_method");
-        if skipped || line.is_empty() {
+        if skipped {
             continue;
         }
         match line.strip_prefix("CREATE SCHEMA ") {

@@ -140,13 +140,40 @@ fn a_source_is_planned_pulled_and_loaded_without_a_trace_of_anybody() {
     assert_eq!(pulled["rows"], 300 + 900 + 2 + 2 + 400 + 1);
     project.devenv(&["seed", "a.devseed"]).success();
     let again = project.devenv(&["seed", "a.devseed", "--json"]).success().json();
-    assert_eq!(again["seeded"][0]["how"], "was there already");
+    assert_eq!(again["seeded"][0]["how"], "was there already; 1605 rows of 6 tables");
     no_trace("the database", bench.dump("app").as_bytes());
     shape(&bench);
+    explained(&bench);
     fail_closed(&bench);
     proof(&bench);
     planted(&bench);
     broken_off(&bench);
+}
+
+/// What a rule rests on, and what it does; the source's values only on demand.
+fn explained(bench: &Bench) {
+    let with = |arguments: &[&str]| {
+        let mut all = vec!["data"];
+        all.extend(arguments);
+        all.extend(["--source", &bench.source, "--json"]);
+        bench.project.devenv(&all).success()
+    };
+    let why = with(&["why", "users.id"]).json();
+    let downstream = ["public.order.user_id", "public.users.boss"];
+    assert_eq!(why["why"]["downstream"], serde_json::json!(downstream), "{why}");
+    assert_eq!(why["why"]["certainty"], "preserved");
+    assert!(
+        with(&["why", "users.email"]).json()["why"]["proposed"]
+            .as_str()
+            .unwrap()
+            .contains("sampled values are e-mail addresses")
+    );
+    no_trace("a preview", with(&["preview", "users"]).stdout.as_bytes());
+    let shown = with(&["preview", "users", "--rows", "2", "--unsafe-show"]).json();
+    assert!(
+        shown["before"].to_string().contains("secret-clinic")
+            && shown["after"].as_array().unwrap().len() == 2
+    );
 }
 
 /// A column and a path that are new since the rules were written.
@@ -244,7 +271,7 @@ fn planted(bench: &Bench) {
 
 /// The source is killed in mid-pull: nothing is left, and the next pull works.
 fn broken_off(bench: &Bench) {
-    bench.sql("source", "insert into \"order\" (user_id, note, amount, placed) select 1, repeat('long note ', 50), 5, now() from generate_series(1, 60000)");
+    bench.sql("source", "insert into \"order\" (user_id, note, amount, placed) select 1, repeat('long note ', 50), 5, now() from generate_series(1, 20000)");
     let mut pull = bench.project.command(env!("CARGO_BIN_EXE_devenv"));
     let mut pull = pull
         .args(["data", "pull", "--source", &bench.source, "--out", "c.devseed"])
@@ -313,4 +340,63 @@ fn shape(bench: &Bench) {
         "app",
         "insert into users (email, first_name, last_name, born) values ('x@y.test', 'a', 'b', now())",
     );
+}
+
+#[test]
+fn a_profile_seeds_everything_as_often_as_one_likes() {
+    let project = Project::with(
+        "
+port = 'auto'
+[postgres]
+databases = ['app']
+[s3.buckets.uploads]
+[sqs.queues.jobs]
+[seed]
+sql = ['seed/schema.sql']
+fixtures = ['seed/people.json', 'seed/pets.csv']
+objects = [{ bucket = 'uploads', path = 'seed/files', prefix = 'in/' }]
+messages = [{ queue = 'jobs', file = 'seed/jobs.txt' }, { queue = 'jobs', body = 'one more' }]
+",
+    );
+    project.write("seed/schema.sql", "create table people (id int generated always as identity primary key, name text);\ncreate table pets (id int primary key, owner int not null references people, name text);\ncreate table runs (at text);\nCOPY runs (at) FROM stdin;\nonce\n\\.\n");
+    project.write(
+        "seed/people.json",
+        r#"{"people": [{"id": 7, "name": "Ada"}, {"id": 8, "name": "Otto"}]}"#,
+    );
+    project.write("seed/pets.csv", "id,owner,name\n1,7,\"Rex, the dog\"\n2,8,\n");
+    project.write("seed/files/a.json", "{}");
+    project.write("seed/files/deep/ü b.txt", "hello");
+    project.write("seed/jobs.txt", "first\nsecond\nsecond\n");
+    project.devenv(&["seed"]).ends(3);
+    project.up();
+    let first = project.devenv(&["seed", "--json"]).success().json();
+    assert_eq!(first["seeded"][3]["how"], "2 put", "{first}");
+    assert_eq!(first["seeded"][4]["how"], "3 put", "{first}");
+    let again = project.devenv(&["seed", "--json"]).success().json();
+    let how: Vec<&str> =
+        again["seeded"].as_array().unwrap().iter().map(|s| s["how"].as_str().unwrap()).collect();
+    let there = "everything was there already";
+    assert_eq!(how, ["was run already", "2 rows", "2 rows", there, there, there]);
+    let url = project.environment().into_iter().find(|(n, _)| n == "DATABASE_URL").unwrap().1;
+    let one = |sql: &str| -> i64 {
+        Bench::runtime().block_on(async {
+            let (client, connection) =
+                tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.query_one(sql, &[]).await.unwrap().get(0)
+        })
+    };
+    assert_eq!(
+        one(
+            "select count(*) from pets p join people o on o.id = p.owner where p.name is null or p.name = 'Rex, the dog'"
+        ),
+        2
+    );
+    assert_eq!(one("select count(*) from runs"), 1);
+    project.devenv(&["seed", "--fresh"]).success();
+    assert_eq!(one("select count(*) from people"), 2);
+    project.write("wrong.json", r#"{"people": [{"nam": "x"}]}"#);
+    let run = project.devenv(&["seed", "wrong.json"]).ends(2);
+    assert!(run.stderr.contains("has no column `nam`"), "{}", run.stderr);
+    project.devenv(&["seed", "nothing.txt"]).ends(2);
 }

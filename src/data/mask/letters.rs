@@ -54,25 +54,19 @@ pub(crate) struct Letters<'a> {
     pub(crate) tweak: u64,
 }
 
-/// Which way.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    There,
-    Back,
-}
-
 impl Letters<'_> {
     /// Appends the masked text.
     pub(crate) fn mask(&self, text: &str, out: &mut String) {
-        self.go(text, Way::There, out);
+        self.go(text, false, out);
     }
 
     /// Appends the text that [`Self::mask`] made `text` of.
-    pub(crate) fn unmask(&self, text: &str, out: &mut String) {
-        self.go(text, Way::Back, out);
+    #[cfg(test)]
+    fn unmask(&self, text: &str, out: &mut String) {
+        self.go(text, true, out);
     }
 
-    fn go(&self, text: &str, way: Way, out: &mut String) {
+    fn go(&self, text: &str, back: bool, out: &mut String) {
         let mut symbols: Vec<Symbol> = Vec::with_capacity(text.len());
         for c in text.chars() {
             if let Some(class) = class(c) {
@@ -81,7 +75,7 @@ impl Letters<'_> {
             }
         }
         let chunks = chunks(&symbols);
-        self.pass(&mut symbols, &chunks, way);
+        self.pass(&mut symbols, &chunks, back);
         let mut symbols = symbols.iter();
         for c in text.chars() {
             let new = class(c).and_then(|_| symbols.next()).and_then(|s| {
@@ -94,14 +88,14 @@ impl Letters<'_> {
 
     /// Forwards each chunk tweaked by the one before it, then backwards by the one behind it, so that
     /// every symbol depends on all. The way back does the same in reverse.
-    fn pass(&self, symbols: &mut [Symbol], chunks: &[Chunk], way: Way) {
+    fn pass(&self, symbols: &mut [Symbol], chunks: &[Chunk], back: bool) {
         let last = chunks.len();
         let mut steps: Vec<(usize, Option<usize>, u64)> =
             (0..last).map(|i| (i, i.checked_sub(1), 1)).collect();
         if last > 1 {
             steps.extend((0..last).rev().map(|i| (i, (i + 1 < last).then_some(i + 1), 2)));
         }
-        if way == Way::Back {
+        if back {
             steps.reverse();
         }
         for (i, beside, seed) in steps {
@@ -109,9 +103,9 @@ impl Letters<'_> {
             let chunk = &chunks[i];
             let tweak = mix(self.tweak ^ chunk.shape, beside ^ seed);
             let (span, x) = (Span::new(chunk.size), number(symbols, chunk));
-            let y = match way {
-                Way::There => self.permutation.forward(tweak, span, x),
-                Way::Back => self.permutation.backward(tweak, span, x),
+            let y = match back {
+                false => self.permutation.forward(tweak, span, x),
+                true => self.permutation.backward(tweak, span, x),
             };
             write(symbols, chunk, y);
         }

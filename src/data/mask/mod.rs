@@ -25,7 +25,7 @@ pub(crate) use numbers::{iban_right, luhn_right};
 pub(crate) use paths::written as written_path;
 pub(crate) use permute::Permutation;
 pub(crate) use spec::{Masks, Spec};
-pub(crate) use words::{Locale, Words};
+pub(crate) use words::Locale;
 
 /// What stands in the same row, and who watches.
 #[derive(Clone, Copy, Default)]

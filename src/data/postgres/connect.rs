@@ -1,8 +1,9 @@
 //! Connections to Postgres. No error holds a password, a statement or a row.
 
+use super::tls::Tls;
 use crate::base::Problem;
 use std::time::Duration;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config};
 
 /// How long a server may take to let somebody in.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
@@ -19,21 +20,32 @@ impl Drop for Link {
     }
 }
 
+/// Marks a connection that looks at the server's certificate: Postgres shows it as the session's name.
+const VERIFIED: &str = "devenv data (verified)";
+
 /// The parts of `postgres://…` or `host=… dbname=…`.
 pub(crate) fn config(url: &str) -> Result<Config, Problem> {
+    // tokio-postgres knows no `verify-full`; it is `require` and a look at the certificate.
+    let verified = url.contains("sslmode=verify-full");
+    let url = url.replace("sslmode=verify-full", "sslmode=require");
     // The parser's own words may quote the password.
     let parsed = url.parse::<Config>().map_err(|_| {
-        Problem::failed("data-source", "the address of the database cannot be read")
-            .hint("it looks like postgres://user:password@host:5432/database")
+        Problem::failed("data-source", "the address of the database cannot be read").hint(
+            "it looks like postgres://user:password@host:5432/database, with ?sslmode=disable, prefer, require or verify-full",
+        )
     });
     let mut config = parsed?;
-    config.application_name("devenv data").connect_timeout(CONNECT_WAIT);
+    config.application_name(if verified { VERIFIED } else { "devenv data" });
+    config.connect_timeout(CONNECT_WAIT);
     Ok(config)
 }
 
 /// Enters a database.
 pub(crate) async fn connect(config: &Config) -> Result<Link, Problem> {
-    let (client, connection) = config.connect(NoTls).await.map_err(|error| {
+    let verify = config.get_application_name() == Some(VERIFIED);
+    let tls = Tls::new(verify)
+        .map_err(|why| Problem::failed("data-source", format!("TLS cannot be used here: {why}")))?;
+    let (client, connection) = config.connect(tls).await.map_err(|error| {
         let hosts: Vec<String> = config
             .get_hosts()
             .iter()

@@ -3,6 +3,7 @@
 mod catalog;
 mod connect;
 mod snapshot;
+mod tls;
 
 pub(crate) use catalog::catalog;
 pub(crate) use connect::{Link, config, connect, failed};

@@ -8,6 +8,9 @@ use bytes::BytesMut;
 use futures_util::TryStreamExt;
 use tokio_postgres::Config;
 
+/// A sample of fewer rows is taken from the beginning of a table.
+const SPREAD_ROWS_MIN: u64 = 500;
+
 /// A source, standing still.
 pub(crate) struct Snapshot {
     link: Link,
@@ -66,7 +69,8 @@ impl Snapshot {
     /// Up to `limit` rows of a table, from all over it where it is large.
     pub(crate) async fn sample(&self, table: &Table, limit: u64) -> Result<Vec<u8>, Problem> {
         let mut select = table.select();
-        if table.rows > limit * 50 && !table.partitioned {
+        // Of few pages a random share may be none.
+        if limit >= SPREAD_ROWS_MIN && table.rows > limit * 50 && !table.partitioned {
             #[allow(clippy::cast_precision_loss, reason = "a share of a table")]
             let percent = (limit as f64 * 300.0 / table.rows as f64).clamp(0.01, 100.0);
             select.push_str(&format!(" TABLESAMPLE SYSTEM ({percent})"));

@@ -5,7 +5,7 @@ mod check;
 mod read;
 mod write;
 
-pub(crate) use check::{Wrong, check, patch};
+pub(crate) use check::{check, patch};
 pub(crate) use read::read;
 pub(crate) use write::{Written, write, written_spec};
 

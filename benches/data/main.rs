@@ -1,0 +1,162 @@
+//! How fast seed data goes: rows masked a second on one core, a whole pull beside a plain `COPY TO STDOUT`
+//! of the same table, loading beside `psql` with the plain dump of the same rows, and the memory of a pull.
+//! Asserts nothing about time.
+//!
+//! `benches/run data` builds and runs it. `BENCH_ROWS` (default 1,000,000) is the length of the table.
+
+#![allow(clippy::print_stdout, reason = "the figures are what this program is for")]
+
+use devenv::data::Masker;
+use futures_util::TryStreamExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const DEVENV: &str = env!("CARGO_BIN_EXE_devenv");
+const PROFILE: &str = "port = 'auto'\n[postgres]\ndatabases = ['app', 'source', 'plain']\n";
+/// Eight columns, of which five are keyed.
+const TABLE: &str = "create table people (id bigint primary key, email text not null, phone text, card text, name text, joined date, score int, note text)";
+const RULES: &str = "version = 1\n[tables.\"public.people\"]\ncolumns.id = \"id\"\ncolumns.email = \"email\"\ncolumns.phone = \"phone\"\ncolumns.card = \"card\"\ncolumns.name = \"name\"\ncolumns.joined = \"keep\"\ncolumns.score = \"keep\"\ncolumns.note = \"keep\"\n";
+/// Rows of the batch that is masked over and over.
+const BATCH_ROWS: u64 = 10_000;
+/// How long masking is measured.
+const MASK_TIME: Duration = Duration::from_secs(5);
+
+fn main() {
+    let rows: u64 =
+        std::env::var("BENCH_ROWS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
+    masking();
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("devenv.toml"), PROFILE).expect("profile");
+    let up = run(dir.path(), DEVENV, &["up", "-d", "--timeout", "180s"]);
+    assert!(up, "the environment starts");
+    streams(dir.path(), rows);
+    run(dir.path(), DEVENV, &["down"]);
+}
+
+fn row(n: u64) -> String {
+    format!(
+        "{n}\tperson{n}@company{}.com\t+49 170 {:07}\t411111{:010}\tAnna Person{n}\t2024-01-01\t{}\tsome note that stays\n",
+        n % 1000,
+        n % 10_000_000,
+        n,
+        n % 100
+    )
+}
+
+/// Rows a second through the rules, on this thread.
+fn masking() {
+    let columns = [
+        ("id", "int8"),
+        ("email", "text"),
+        ("phone", "text"),
+        ("card", "text"),
+        ("name", "text"),
+        ("joined", "date"),
+        ("score", "int4"),
+        ("note", "text"),
+    ];
+    let masker = Masker::new(RULES, ("public", "people"), &columns, "a key for a benchmark only");
+    let masker = masker.expect("rules");
+    let batch: String = (1..=BATCH_ROWS).map(row).collect();
+    let started = Instant::now();
+    let mut masked = 0;
+    while started.elapsed() < MASK_TIME {
+        masked += masker.rows(batch.as_bytes()).expect("masked").1;
+    }
+    let rate = masked as f64 / started.elapsed().as_secs_f64();
+    println!("masking, 5 keyed columns of 8: {rate:.0} rows/s on one core (wanted: 400,000)");
+}
+
+fn streams(dir: &Path, rows: u64) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let variables =
+        Command::new(DEVENV).args(["env", "--format", "json"]).current_dir(dir).output();
+    let variables: serde_json::Value =
+        serde_json::from_slice(&variables.expect("env").stdout).expect("json");
+    let url = variables["DATABASE_URL"].as_str().expect("postgres").to_owned();
+    let of = |database: &str| format!("{}/{database}", url.rsplit_once('/').map_or("", |u| u.0));
+    let (source, plain) = (of("source"), of("plain"));
+    let plain_copy = runtime.block_on(async {
+        let (client, connection) =
+            tokio_postgres::connect(&source, tokio_postgres::NoTls).await.expect("source");
+        tokio::spawn(connection);
+        client.batch_execute(TABLE).await.expect("table");
+        let fill = format!(
+            "insert into people select i, 'person' || i || '@company' || i % 1000 || '.com', '+49 170 ' || lpad((i % 10000000)::text, 7, '0'), '411111' || lpad(i::text, 10, '0'), 'Anna Person' || i, '2024-01-01', i % 100, 'some note that stays' from generate_series(1, {rows}) i; analyze people; checkpoint"
+        );
+        client.batch_execute(&fill).await.expect("rows");
+        let mut best = Duration::MAX;
+        for _ in 0..2 {
+            let started = Instant::now();
+            let stream = client.copy_out("copy people to stdout").await.expect("copy");
+            let mut stream = std::pin::pin!(stream);
+            while stream.try_next().await.expect("row").is_some() {}
+            best = best.min(started.elapsed());
+        }
+        best
+    });
+    let rules = dir.join("devenv.data.toml");
+    std::fs::write(&rules, RULES).expect("rules");
+    let started = Instant::now();
+    let memory = peak(dir, &["data", "pull", "--quiet", "--source", &source, "--out", "a.devseed"]);
+    let pull = started.elapsed();
+    let rate = |d: Duration| rows as f64 / d.as_secs_f64();
+    let share = plain_copy.as_secs_f64() / pull.as_secs_f64();
+    println!("COPY TO STDOUT: {:.0} rows/s", rate(plain_copy));
+    println!(
+        "data pull: {:.0} rows/s, {share:.2} of it (wanted: 0.7), {memory} MB at the most (wanted: 150)",
+        rate(pull)
+    );
+    let started = Instant::now();
+    assert!(run(dir, DEVENV, &["seed", "--quiet", "a.devseed"]), "seeded");
+    let seed = started.elapsed();
+    let dump = dir.join("plain.sql");
+    let file = dump.to_string_lossy().into_owned();
+    assert!(
+        run(dir, "pg_dump", &["--no-owner", "-f", &file, &source]),
+        "pg_dump on PATH, new enough"
+    );
+    let started = Instant::now();
+    assert!(run(dir, "psql", &["-q", "-1", "-f", &file, &plain]), "psql on PATH");
+    let psql = started.elapsed();
+    let share = seed.as_secs_f64() / psql.as_secs_f64();
+    println!(
+        "psql: {:.0} rows/s; devenv seed: {:.0} rows/s, {share:.2} of its time (wanted: 1.2)",
+        rate(psql),
+        rate(seed)
+    );
+}
+
+fn run(dir: &Path, program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(dir).stdout(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Runs devenv and answers the most memory that it had, in MB.
+fn peak(dir: &Path, arguments: &[&str]) -> u64 {
+    let mut child = Command::new(DEVENV)
+        .args(arguments)
+        .current_dir(dir)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("devenv");
+    let mut peak = 0;
+    loop {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+        let now = line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0);
+        peak = peak.max(now / 1024);
+        if let Some(status) = child.try_wait().expect("devenv") {
+            assert!(status.success(), "the pull");
+            return peak;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
