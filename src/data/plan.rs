@@ -50,10 +50,9 @@ fn take(table: &Table, rows: &[u8], samples: &mut BTreeMap<(String, String), Sam
     for line in copy::lines(rows) {
         copy::split(line, &mut fields);
         for (field, column) in fields.iter().zip(&mut columns) {
-            if let Some(text) = field.and_then(|f| copy::text(f).ok()) {
-                if column.values.len() < SAMPLE_VALUES {
-                    column.values.push(text.into_owned());
-                }
+            let text = field.and_then(|f| copy::text(f).ok());
+            if let Some(text) = text.filter(|_| column.values.len() < SAMPLE_VALUES) {
+                column.values.push(text.into_owned());
             }
         }
     }

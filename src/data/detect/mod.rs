@@ -56,10 +56,10 @@ pub(crate) fn propose(
     // A foreign key goes the way of what it refers to.
     let all: Vec<(String, String)> = found.keys().cloned().collect();
     for at in all {
-        if let Some(root) = catalog.root(&at.0, &at.1) {
-            if let Some((spec, _)) = found.get(&root).cloned() {
-                found.insert(at, (spec, format!("refers to {}.{}", root.0, root.1)));
-            }
+        if let Some(root) = catalog.root(&at.0, &at.1)
+            && let Some((spec, _)) = found.get(&root).cloned()
+        {
+            found.insert(at, (spec, format!("refers to {}.{}", root.0, root.1)));
         }
     }
     let people = people(catalog, &found);
@@ -204,11 +204,9 @@ fn integer(column: &Column, sample: &Sample, key: bool) -> (Spec, String) {
     if key || id {
         return (Spec::of(Kind::Id), String::new());
     }
-    if let Some((kind, because)) = names::by_name(&column.name) {
-        if matches!(kind, Kind::Phone | Kind::Card | Kind::Geo) {
-            // A number of another type than text: digits stay as many.
-            return (Spec::of(Kind::Id), because);
-        }
+    if let Some((Kind::Phone | Kind::Card | Kind::Geo, because)) = names::by_name(&column.name) {
+        // A number of another type than text: digits stay as many.
+        return (Spec::of(Kind::Id), because);
     }
     let distinct: BTreeSet<&String> = sample.values.iter().collect();
     let category =

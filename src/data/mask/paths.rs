@@ -14,6 +14,9 @@ enum Step {
     Items,
 }
 
+/// Makes the mask of a name.
+pub(crate) type Maker<'a> = dyn Fn(&str) -> Result<Box<dyn Mask>, String> + 'a;
+
 /// What is done at a path.
 pub(crate) enum Action {
     Keep,
@@ -49,7 +52,7 @@ impl Paths {
         &mut self,
         path: &str,
         action: Action,
-        masks: &dyn Fn(&str) -> Result<Box<dyn Mask>, String>,
+        masks: &Maker<'_>,
     ) -> Result<(), String> {
         let steps = read(path)?;
         let keys = steps.iter().map(|step| match step {

@@ -86,12 +86,9 @@ fn run(run: &[u8], place: &str, looker: &mut Looker) {
     // Values that touch their neighbours: each begins behind the byte that holds its length.
     for (at, header) in run.iter().enumerate().filter(|(_, b)| **b % 2 == 1) {
         let length = usize::from(header >> 1).saturating_sub(1);
-        if length >= RUN_BYTES_MIN {
-            if let Some(value) = run.get(at + 1..at + 1 + length) {
-                if let Ok(text) = std::str::from_utf8(value) {
-                    looker.whole(place, text);
-                }
-            }
+        let value = run.get(at + 1..at + 1 + length).filter(|_| length >= RUN_BYTES_MIN);
+        if let Some(Ok(text)) = value.map(std::str::from_utf8) {
+            looker.whole(place, text);
         }
     }
 }
