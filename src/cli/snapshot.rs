@@ -6,8 +6,10 @@ use super::printer::{Printer, SCHEMA};
 use super::table;
 use crate::base::Problem;
 use crate::control::{Ask, Home, Update, client, snapshot};
-use crate::data::snapshot::{Manifest, Reason, Store};
+use crate::data::snapshot::{Kept, Manifest, Reason, Store, diff, export, import};
+use crate::runtime::Dirs;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Longest wait: a large database is copied.
@@ -45,6 +47,28 @@ enum What {
         /// Its name
         name: String,
     },
+    /// What changed from one to another
+    Diff {
+        /// The earlier one
+        first: String,
+        /// The later one
+        second: String,
+    },
+    /// Write one into a file, to give to somebody; it holds everything, secrets too
+    Export {
+        /// Its name
+        name: String,
+        /// The file; NAME.devsnap if none is named
+        file: Option<PathBuf>,
+    },
+    /// Take in a file that was exported
+    Import {
+        /// The file
+        file: PathBuf,
+        /// A name other than the one that it has
+        #[arg(long)]
+        name: Option<String>,
+    },
     /// Remove one
     Delete {
         /// Its name
@@ -68,6 +92,31 @@ impl Snapshot {
             What::Show { name } => {
                 let kept = store.find(&name)?;
                 show(&kept.manifest, printer);
+                Ok(Outcome::Done)
+            }
+            What::Diff { first, second } => {
+                differences(&home, &store.find(&first)?, &store.find(&second)?, printer)
+            }
+            What::Export { name, file } => {
+                let kept = store.find(&name)?;
+                let file = file.unwrap_or_else(|| PathBuf::from(format!("{name}.devsnap")));
+                let bytes = export(&kept, &file)?;
+                match printer.json {
+                    true => printer.object(
+                        &json!({"schema": SCHEMA, "exported": name, "file": file, "bytes": bytes}),
+                    ),
+                    false => printer.out(format!("{} ({})", file.display(), size(bytes))),
+                }
+                Ok(Outcome::Done)
+            }
+            What::Import { file, name } => {
+                Dirs::create(&home.project)?;
+                let kept = import(&store, &file, name.as_deref())?;
+                match printer.json {
+                    true => printer
+                        .object(&json!({"schema": SCHEMA, "snapshot": entry(&kept.manifest)})),
+                    false => printer.out(format!("imported {}", kept.manifest.name)),
+                }
                 Ok(Outcome::Done)
             }
             What::Delete { name } => {
@@ -122,6 +171,68 @@ pub(super) fn restore(home: &Home, name: &str, printer: &Printer) -> Result<Outc
         printer.say(format!("what was there is `{before}`; `devenv undo` brings it back"));
     }
     Ok(Outcome::Done)
+}
+
+fn differences(
+    home: &Home,
+    first: &Kept,
+    second: &Kept,
+    printer: &Printer,
+) -> Result<Outcome, Problem> {
+    let dirs = Dirs::create(&home.project)?;
+    let has_postgres = first.manifest.postgres.is_some() || second.manifest.postgres.is_some();
+    // Which Postgres there is, the project's profile says.
+    let profile = match has_postgres {
+        true => choose::profile(None, printer)?.profile.postgres,
+        false => None,
+    };
+    let found = diff(first, second, profile.as_ref().map(|settings| (settings, &dirs)))?;
+    if printer.json {
+        let all: Vec<Value> = found
+            .iter()
+            .map(|d| {
+                json!({"place": d.place, "table": d.table, "before": d.rows[0], "after": d.rows[1],
+                    "only_before": d.only.map(|o| o[0]), "only_after": d.only.map(|o| o[1])})
+            })
+            .collect();
+        printer.object(&json!({"schema": SCHEMA, "differences": all}));
+        return Ok(Outcome::Done);
+    }
+    if found.is_empty() {
+        printer.say("they are equal");
+        return Ok(Outcome::Done);
+    }
+    let count = |rows: Option<u64>| rows.map_or("-".to_owned(), |n| n.to_string());
+    let head = ["WHERE", "WHAT", "BEFORE", "AFTER", "GONE OR CHANGED", "NEW OR CHANGED"];
+    let rows = found.iter().map(|d| {
+        let only = |side: usize| d.only.map_or(String::new(), |only| only[side].to_string());
+        vec![
+            d.place.clone(),
+            thing(&d.table).to_owned(),
+            count(d.rows[0]),
+            count(d.rows[1]),
+            only(0),
+            only(1),
+        ]
+    });
+    printer.out(table::columns(std::iter::once(head.map(str::to_owned).to_vec()).chain(rows)));
+    Ok(Outcome::Done)
+}
+
+/// What the rows of a service's table are for people.
+fn thing(table: &str) -> &str {
+    match table {
+        "s3_versions" => "objects",
+        "s3_buckets" => "buckets",
+        "sqs_message" => "messages",
+        "sqs_queue" => "queues",
+        "ses_mail" => "mails",
+        "secretsmanager_secret" => "secrets",
+        "secretsmanager_version" => "values of secrets",
+        "kms_key" => "keys",
+        "ssm_version" => "parameters",
+        other => other,
+    }
 }
 
 fn list(all: &[&Manifest], printer: &Printer) {

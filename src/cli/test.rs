@@ -11,7 +11,7 @@ use super::progress::View;
 use super::up::{Watched, died_early, discard, watch};
 use crate::base::{Exit, Problem, duration};
 use crate::control::client::{self, Updates};
-use crate::control::{Ask, Check, Home, Update, detach, leftovers};
+use crate::control::{Ask, Check, Home, LeaseAsk, Update, detach, leftovers};
 use crate::data::snapshot::Reason;
 use crate::runtime::{Dirs, process};
 use serde_json::json;
@@ -49,6 +49,9 @@ pub(super) struct Test {
     /// Begin with the state of this snapshot
     #[arg(long, value_name = "NAME")]
     snapshot: Option<String>,
+    /// Run the command so often at once, each in a slice of its own (docs/leases.md)
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=128))]
+    jobs: u16,
     /// What the command should not leave behind; if it does, the test fails
     #[arg(long, value_enum, value_delimiter = ',', value_name = "A,B")]
     check: Vec<Kind>,
@@ -115,9 +118,10 @@ impl Test {
         sweep();
         let environment = self.boot(printer)?;
         let up = begun.elapsed();
-        let variables = variables(&environment.home)?;
+        let slices = environment.slices(self.jobs)?;
         let started = Instant::now();
-        let code = command(&self.command, &variables, environment.life.as_ref(), printer)?;
+        let codes = run_all(&self.command, &slices, environment.life.as_ref(), printer)?;
+        let code = codes.iter().copied().find(|code| *code != 0).unwrap_or(0);
         let took = started.elapsed();
         let found = environment.check(&self.check)?;
         found.iter().for_each(|line| printer.warn(line));
@@ -131,6 +135,7 @@ impl Test {
         let down = ended.elapsed();
         if printer.json {
             printer.object(&json!({"schema": SCHEMA, "passed": !failed, "exit": code,
+                "exits": codes,
                 "found": found, "up_ms": millis(up), "command_ms": millis(took),
                 "down_ms": millis(down), "snapshot": remains.snapshot, "logs": remains.logs}));
         } else {
@@ -187,6 +192,27 @@ impl Test {
 }
 
 impl Environment {
+    /// The variables of each job: the environment's own for one, else those of a lease each.
+    fn slices(&self, jobs: u16) -> Result<Vec<BTreeMap<String, String>>, Problem> {
+        if jobs == 1 {
+            return Ok(vec![variables(&self.home)?]);
+        }
+        let ask =
+            LeaseAsk { count: Some(jobs.into()), ttl: Some("7d".into()), ..LeaseAsk::default() };
+        let Update::Leases(leases) = client::ask_once(&self.home, Ask::Lease(ask), SAVE_WAIT)?
+        else {
+            return Err(client::daemon_left("it answered something else"));
+        };
+        let slice = |(number, lease): (usize, &serde_json::Value)| {
+            let env = lease["env"].as_object().into_iter().flatten();
+            let env =
+                env.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+            let own = [("DEVENV_JOB", (number + 1).to_string()), ("DEVENV_JOBS", jobs.to_string())];
+            env.chain(own.map(|(key, value)| (key.to_owned(), value))).collect()
+        };
+        Ok(leases.iter().enumerate().map(slice).collect())
+    }
+
     fn check(&self, kinds: &[Kind]) -> Result<Vec<String>, Problem> {
         if kinds.is_empty() {
             return Ok(Vec::new());
@@ -247,14 +273,14 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Runs the command to its end. Signals to this process are the command's, too: the terminal sends
-/// an interrupt to both, and a request to end is passed on.
-fn command(
+/// Runs the command to its end, once with each set of variables, all at once. Signals to this process
+/// are the commands', too: the terminal sends an interrupt to all, and a request to end is passed on.
+fn run_all(
     command: &[OsString],
-    variables: &BTreeMap<String, String>,
+    slices: &[BTreeMap<String, String>],
     life: Option<&ChildStdin>,
     printer: &Printer,
-) -> Result<u8, Problem> {
+) -> Result<Vec<u8>, Problem> {
     let Some((program, args)) = command.split_first() else {
         return Err(Problem::new(Exit::Usage, "usage", "`devenv test` needs a command"));
     };
@@ -263,34 +289,41 @@ fn command(
     runtime.map_err(failed)?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let spawned = tokio::process::Command::new(program).args(args).envs(variables).spawn();
-        let mut child = match spawned {
-            Ok(child) => child,
-            Err(error) => {
-                let text = format!("cannot run `{}`: {error}", program.to_string_lossy());
-                printer.problem(&Problem::failed("cannot-run", text));
-                let found = error.kind() != ErrorKind::NotFound;
-                return Ok(if found { NOT_EXECUTABLE } else { NOT_FOUND });
-            }
-        };
-        life.into_iter().for_each(|life| detach::tell_of_child(life, child.id()));
-        loop {
-            tokio::select! {
-                status = child.wait() => {
-                    life.into_iter().for_each(|life| detach::tell_of_child(life, None));
-                    return status.map(code_of).map_err(failed);
-                }
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {
-                    let pid = child.id().and_then(|id| i32::try_from(id).ok());
-                    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
-                        // It may have ended in this moment.
-                        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-                    }
+        let mut children = Vec::new();
+        for variables in slices {
+            match tokio::process::Command::new(program).args(args).envs(variables).spawn() {
+                Ok(child) => children.push(child),
+                Err(error) => {
+                    let text = format!("cannot run `{}`: {error}", program.to_string_lossy());
+                    printer.problem(&Problem::failed("cannot-run", text));
+                    let found = error.kind() != ErrorKind::NotFound;
+                    return Ok(vec![if found { NOT_EXECUTABLE } else { NOT_FOUND }]);
                 }
             }
         }
+        let pids: Vec<u32> = children.iter().filter_map(tokio::process::Child::id).collect();
+        let tell = |pids: &[u32]| {
+            life.into_iter().for_each(|life| detach::tell_of_children(life, pids));
+        };
+        tell(&pids);
+        let ends = children.iter_mut().map(tokio::process::Child::wait);
+        let mut ends = std::pin::pin!(futures_util::future::join_all(ends));
+        let statuses = loop {
+            tokio::select! {
+                statuses = &mut ends => break statuses,
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => pids.iter().for_each(|pid| ask_to_end(*pid)),
+            }
+        };
+        tell(&[]);
+        statuses.into_iter().map(|status| status.map(code_of).map_err(failed)).collect()
     })
+}
+
+fn ask_to_end(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    // It may have ended in this moment.
+    let _ = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
 }
 
 /// As shells say it: 128 and the signal's number.

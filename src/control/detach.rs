@@ -16,9 +16,6 @@ use std::process::{ChildStdin, Command, Stdio};
 /// The name of the daemon's own log.
 pub const LOG: &str = "daemon";
 
-/// What is told when there is no child to end.
-const NOBODY: &str = "-";
-
 /// Starts this program with `args` as a detached daemon. Its stderr goes to `.devenv/logs/daemon.log`.
 pub fn spawn(home: &Home, args: &[OsString]) -> Result<Updates, Problem> {
     start(home, args, Stdio::null()).map(|(updates, _)| updates)
@@ -67,26 +64,27 @@ fn start(
     }
 }
 
-/// Tells the daemon whom to end when this process is killed, or that there is nobody any more.
-pub fn tell_of_child(mut life: &ChildStdin, pid: Option<u32>) {
-    let child = pid.and_then(|pid| Some((pid, process::start_time(pid)?)));
-    let line = child.map_or(NOBODY.to_owned(), |(pid, start)| format!("{pid} {start}"));
+/// Tells the daemon whom to end when this process is killed; nobody after the last has ended.
+pub fn tell_of_children(mut life: &ChildStdin, pids: &[u32]) {
+    let known = |pid: &u32| Some(format!("{pid} {}", process::start_time(*pid)?));
+    let known: Vec<String> = pids.iter().filter_map(known).collect();
     // A daemon that is gone ends nobody.
-    let _ = writeln!(life, "{line}");
+    let _ = writeln!(life, "{}", known.join(","));
 }
 
-/// In the daemon: waits until the process that started it for its life lets go, or ends. Its child, if
-/// it had one then, is asked to end.
+/// In the daemon: waits until the process that started it for its life lets go, or ends. Its children, if
+/// it had some then, are asked to end.
 pub fn wait_for_end_of_starter() {
     let lines = std::io::stdin().lock().lines();
-    let Some(last) = lines.map_while(Result::ok).last() else { return };
-    let Some((pid, start)) = last.split_once(' ') else { return };
-    let Ok(pid) = pid.parse() else { return };
-    if process::start_time(pid).as_deref() == Some(start)
-        && let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
-    {
-        // It may have ended in this moment.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    let last = lines.map_while(Result::ok).last().unwrap_or_default();
+    for (pid, start) in last.split(',').filter_map(|child| child.split_once(' ')) {
+        let Ok(pid) = pid.parse() else { continue };
+        if process::start_time(pid).as_deref() == Some(start)
+            && let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
+        {
+            // It may have ended in this moment.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
     }
 }
 

@@ -118,6 +118,46 @@ fn snapshots_are_listed_shown_replaced_and_removed() {
     assert_eq!(code(&["snapshot", "delete", "x"], 2), "unknown-snapshot");
 }
 
+#[test]
+fn two_are_compared_and_one_is_given_to_somebody_else() {
+    let project = running();
+    mark(&project, "first");
+    project.devenv(&["snapshot", "save", "one"]).success();
+    mark(&project, "second");
+    project
+        .devenv(&["psql", "-qc", "insert into marks values ('more'); create table fresh (x int)"])
+        .success();
+    project.devenv(&["snapshot", "save", "two"]).success();
+    let differences = |first: &str, second: &str| {
+        let run = project.devenv(&["snapshot", "diff", first, second, "--json"]).success();
+        run.json()["differences"].as_array().unwrap().clone()
+    };
+    assert!(differences("one", "one").is_empty());
+    let found = differences("one", "two");
+    let of = |place: &str, table: &str| {
+        let found = found.iter().find(|d| d["place"] == place && d["table"] == table);
+        found.unwrap_or_else(|| panic!("no {table}: {found:?}")).clone()
+    };
+    let objects = of("services", "s3_versions");
+    let counts = ["before", "after", "only_before", "only_after"].map(|key| objects[key].as_u64());
+    assert_eq!(counts, [Some(1); 4], "one was written over: {objects}");
+    assert_eq!(of("app", "public.marks")["after"], 2);
+    assert_eq!(
+        (&of("app", "public.fresh")["before"], &of("app", "public.fresh")["after"]),
+        (&Value::Null, &Value::from(0))
+    );
+    assert!(!found.iter().any(|d| d["table"] == "public.counted"), "{found:?}");
+    project.devenv(&["snapshot", "export", "one", "given.devsnap"]).success();
+    let other = running();
+    let file = project.path().join("given.devsnap");
+    let file = file.to_str().unwrap();
+    other.devenv(&["snapshot", "import", file, "--name", "gift"]).success();
+    other.devenv(&["snapshot", "restore", "gift"]).success();
+    assert_eq!(same(&marks(&other)), "first");
+    let again = other.devenv(&["snapshot", "import", file, "--name", "gift", "--json"]).ends(2);
+    assert_eq!(again.json()["error"]["code"], "snapshot-exists");
+}
+
 /// Writers put a counter into one store after the other, each only after the former has answered. In
 /// a snapshot no store may be ahead of one that was written before it.
 #[test]

@@ -137,6 +137,29 @@ open('idler', 'w').write(str(child.pid))
 }
 
 #[test]
+fn each_job_has_a_slice_of_its_own() {
+    let profile = format!("{PROFILE}\n[postgres]\nversion = 17\ndatabases = [\"app\"]\n[redis]\n");
+    let project = project(&profile);
+    let code = r#"
+import os, boto3, psycopg, redis
+boto3.client('sqs').create_queue(QueueName='same')
+with psycopg.connect(os.environ['DATABASE_URL'], autocommit=True) as connection:
+    connection.execute('create table same (x int)')
+redis.Redis.from_url(os.environ['REDIS_URL']).incr('same')
+job = os.environ['DEVENV_JOB'] + ' of ' + os.environ['DEVENV_JOBS']
+open('job-' + os.environ['DEVENV_JOB'], 'w').write(job + ' ' + os.environ['AWS_ACCESS_KEY_ID'])
+raise SystemExit(5 if job == '2 of 3' else 0)
+"#;
+    let run = python_test(&project, &["--jobs", "3", "--json", "--discard"], code).ends(5);
+    assert_eq!(run.json()["exits"], serde_json::json!([0, 5, 0]));
+    let jobs: Vec<String> = (1..=3).map(|n| project.read(&format!("job-{n}"))).collect();
+    assert!(
+        jobs.iter().zip(1..).all(|(job, n)| job.starts_with(&format!("{n} of 3 9"))),
+        "{jobs:?}"
+    );
+}
+
+#[test]
 fn when_the_runner_is_killed_everything_ends() {
     let project = project(PROFILE);
     let (mut runner, command) = waiting(&project);

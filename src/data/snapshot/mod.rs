@@ -4,11 +4,15 @@
 //! [`save`] (how the moment is taken) → [`prepare`], [`Swap`] and [`settle`] (how one comes back, whole or
 //! not at all). The protocol is decision 006.
 
+mod archive;
+mod diff;
 mod manifest;
 mod restore;
 mod save;
 mod store;
 
+pub use archive::{export, import};
+pub use diff::{Difference, diff};
 pub use manifest::{Manifest, Reason};
 pub use restore::{AtRest, Place, Swap, is_pending, prepare, settle, sweep};
 pub use save::{Sources, Taken, save};

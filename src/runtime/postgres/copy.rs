@@ -140,7 +140,7 @@ pub fn bring_to_rest(
 ) -> Result<(), Problem> {
     let (run_as, dirs) = &runas::place(dirs)?;
     let binaries = binaries::provide(settings, dirs, &Silent)?;
-    let output = template::single_user(&binaries, data, *run_as, "")?;
+    let output = template::single_user(&binaries, data, *run_as, "postgres", "")?;
     if output.status.success() {
         return Ok(());
     }

@@ -8,6 +8,7 @@ mod binaries;
 mod config;
 mod copy;
 mod initialise;
+mod look;
 mod system;
 mod template;
 
@@ -20,6 +21,7 @@ use crate::runtime::runas;
 pub(crate) use binaries::origin;
 pub use copy::{Copy, bring_to_rest, copy_stopped, data_dirs, data_root, is_in_use};
 pub use initialise::{clone_database, drop_database, idle_in_transaction, initialise};
+pub use look::{TableSum, tables};
 use std::time::Duration;
 
 /// Where it listens. Never elsewhere.

@@ -134,7 +134,7 @@ fn change_owner(
     let statements = format!(
         "create role \"{user}\" superuser login\nalter role \"{user}\" superuser login password '{password}'\n"
     );
-    let output = single_user(binaries, data, run_as, &statements)?;
+    let output = single_user(binaries, data, run_as, "postgres", &statements)?;
     if output.status.success() {
         return Ok(());
     }
@@ -147,31 +147,34 @@ fn change_owner(
     ))
 }
 
-/// Runs a server for nobody but these statements, which brings its data to rest at the end. Nothing is
-/// forced to the disk.
+/// Runs a server for nobody but these statements in `database`, which brings its data to rest at the
+/// end. Nothing is forced to the disk.
 pub(super) fn single_user(
     binaries: &Binaries,
     data: &Path,
     run_as: RunAs,
+    database: &str,
     statements: &str,
 ) -> Result<Output, Problem> {
     let mut child = run_as
         .command(&binaries.bin.join("postgres"))
         .args(["--single", "-F", "-D"])
         .arg(data)
-        .arg("postgres")
+        .arg(database)
         .env("LC_ALL", "C")
         .current_dir(data)
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| {
             Problem::failed("cannot-start", format!("{}: {error}", binaries.bin.display()))
         })?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A refusal shows in the exit status and on stderr.
-        let _ = io::Write::write_all(&mut stdin, statements.as_bytes());
+        let statements = statements.to_owned();
+        // Beside the reading of answers: neither side waits for the other. A refusal shows in the exit
+        // status and on stderr.
+        std::thread::spawn(move || io::Write::write_all(&mut stdin, statements.as_bytes()));
     }
     child.wait_with_output().map_err(|error| Problem::failed("cannot-start", error.to_string()))
 }
