@@ -7,14 +7,19 @@ use super::outcome::Outcome;
 use super::printer::Printer;
 use super::progress::Shown;
 use crate::base::{Exit, Problem};
+use crate::control::container_place;
+use crate::runtime::Dirs;
 use crate::runtime::clients::{self, Client};
 use crate::runtime::dirs::user_cache_dir;
+use crate::runtime::engine::Engine;
+use crate::runtime::engine::exec::Said;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
+use tokio::sync::mpsc;
 
 /// What shells answer for a command that is not there, and for one that may not be run.
 const NOT_FOUND: u8 = 127;
@@ -22,8 +27,11 @@ const NOT_EXECUTABLE: u8 = 126;
 
 /// Run a command with the environment's variables; its exit code is ours
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  devenv exec -- npm test")]
+#[command(after_help = "Example:\n  devenv exec -- npm test\n  devenv exec --in api -- sh -c env")]
 pub(super) struct Exec {
+    /// In the container of this service instead, without a terminal
+    #[arg(long = "in", value_name = "SERVICE")]
+    service: Option<String>,
     /// The command and its arguments
     #[arg(
         required = true,
@@ -36,6 +44,9 @@ pub(super) struct Exec {
 
 impl Exec {
     pub(super) fn run(self, printer: &Printer) -> Result<Outcome, Problem> {
+        if let Some(service) = &self.service {
+            return inside(service, self.command);
+        }
         let all = variables(&choose::home()?)?;
         let Some((program, args)) = self.command.split_first() else {
             return Err(Problem::new(Exit::Usage, "usage", "`devenv exec` needs a command"));
@@ -46,6 +57,60 @@ impl Exec {
         let found = error.kind() != ErrorKind::NotFound;
         Ok(Outcome::Code(if found { NOT_EXECUTABLE } else { NOT_FOUND }))
     }
+}
+
+/// Pieces of the standard input that may wait for a container.
+const INPUT_PIECES_MAX: usize = 16;
+/// Bytes of a piece.
+const INPUT_PIECE_BYTES: usize = 64 * 1024;
+
+/// Runs the command in the container of `service`.
+fn inside(service: &str, command: Vec<OsString>) -> Result<Outcome, Problem> {
+    let home = choose::home()?;
+    let dirs = Dirs::at(&home.dir, user_cache_dir()?);
+    let none = || {
+        Problem::new(
+            Exit::NotRunning,
+            "part-not-running",
+            format!("no container of `{service}` runs here"),
+        )
+        .hint("`devenv status` shows what runs")
+    };
+    let (project, url) = container_place(&dirs).ok_or_else(none)?;
+    let command = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Problem::failed("runtime", error.to_string()))?;
+    let code = runtime.block_on(async {
+        let engine = Engine::connect_again(&url).await?;
+        let id = engine.running(&project, service).await?.ok_or_else(none)?;
+        let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+        let said = |said: Said<'_>| {
+            // Who reads may have left; the command's end is waited for all the same.
+            let _ = match said {
+                Said::Out(bytes) => out.write_all(bytes).and_then(|()| out.flush()),
+                Said::Err(bytes) => err.write_all(bytes),
+            };
+        };
+        engine.exec(&id, command, input(), said).await
+    })?;
+    Ok(Outcome::Code(u8::try_from(code).unwrap_or(1)))
+}
+
+/// The standard input in pieces, unless it is a terminal.
+fn input() -> Option<mpsc::Receiver<Vec<u8>>> {
+    if std::io::stdin().is_terminal() {
+        return None;
+    }
+    let (sender, receiver) = mpsc::channel(INPUT_PIECES_MAX);
+    std::thread::spawn(move || {
+        let mut piece = vec![0; INPUT_PIECE_BYTES];
+        while let Ok(read @ 1..) = std::io::stdin().read(&mut piece) {
+            if sender.blocking_send(piece[..read].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    Some(receiver)
 }
 
 /// Becomes `program`; returns only if that fails.

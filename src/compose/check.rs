@@ -1,6 +1,6 @@
 //! What names what: services that are waited for, networks, volumes; nothing waits for itself.
 
-use super::model::{Attachment, Network, Stack};
+use super::model::{Attachment, Stack};
 use super::node::{Findings, Node};
 use super::top::names;
 use std::collections::BTreeSet;
@@ -108,7 +108,7 @@ fn attachments(
         }
     }
     if wants_default {
-        stack.networks.entry("default".to_owned()).or_insert_with(Network::default);
+        stack.networks.entry("default".to_owned()).or_default();
     }
 }
 

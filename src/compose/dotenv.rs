@@ -3,13 +3,13 @@
 
 use super::interpolate::{Variables, expand};
 
+/// A name, and its value where it has one.
+pub(super) type Pair = (String, Option<String>);
+
 /// Reads `text` over `known`; a line that is none is told with its number. A name without `=` has no
 /// value: `None`, for the surroundings to give.
-pub(super) fn parse(
-    text: &str,
-    known: &Variables,
-) -> Result<Vec<(String, Option<String>)>, (usize, String)> {
-    let mut all: Vec<(String, Option<String>)> = Vec::new();
+pub(super) fn parse(text: &str, known: &Variables) -> Result<Vec<Pair>, (usize, String)> {
+    let mut all: Vec<Pair> = Vec::new();
     let mut seen = known.clone();
     let lines: Vec<&str> = text.lines().collect();
     let mut at = 0;

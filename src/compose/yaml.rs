@@ -65,7 +65,7 @@ impl Builder<'_> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == saphyr_parser::ScalarStyle::Plain
-                    && !tag.as_deref().is_some_and(|tag| tag.suffix == "str");
+                    && tag.as_deref().is_none_or(|tag| tag.suffix != "str");
                 let mut node = Node::new(at, Value::Scalar(text.into_owned(), plain));
                 node.mark = mark(tag.as_deref());
                 self.complete(node, anchor, 1)

@@ -16,3 +16,4 @@ pub use catalog::{CatalogEntry, catalog};
 pub(super) use ground::{ground, wipe};
 pub(super) use plan::{GROUND, Units, plan};
 pub(super) use run::container;
+pub use trace::place;

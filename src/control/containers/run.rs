@@ -21,6 +21,8 @@ use tokio::task::JoinHandle;
 const LOOK_PACE: Duration = Duration::from_millis(25);
 /// Between looks at one that is.
 const WATCH_PACE: Duration = Duration::from_secs(2);
+/// Between looks for an engine that is gone.
+const ENGINE_PACE: Duration = Duration::from_millis(500);
 /// How long the last lines of a log may take after the end.
 const LOG_WAIT: Duration = Duration::from_secs(2);
 /// The name that every container knows devenv by.
@@ -43,11 +45,17 @@ pub(in crate::control) async fn container(run: Run, mut orders: mpsc::UnboundedR
     };
     let made = match started {
         Ok(made) => made,
-        Err(problem) if problem.retryable && problem.code == "engine" => {
+        Err(problem) => {
+            let gone = engine.answers().await;
+            if gone.is_err() {
+                engine_back(&run, &engine, &mut orders).await;
+            }
+            if gone.is_ok() && problem.code != "engine" {
+                return run.give_up(problem).await;
+            }
             let reason = problem.message;
             return run.report(Report::StartFailed { reason, fatal: false }).await;
         }
-        Err(problem) => return run.give_up(problem).await,
     };
     let log = follow(&engine, &made, &run);
     let state = engine.state(&made.id).await.unwrap_or_default();
@@ -71,7 +79,11 @@ pub(in crate::control) async fn container(run: Run, mut orders: mpsc::UnboundedR
             let reason = format!("{} ended with {code}", run.part);
             run.report(Report::Exited { reason }).await;
         }
-        End::Unknown(reason) => run.report(Report::Exited { reason }).await,
+        End::Unknown(reason) => {
+            // Nothing can be started without the engine, so its absence is no failure of this part.
+            engine_back(&run, &engine, &mut orders).await;
+            run.report(Report::Exited { reason }).await;
+        }
         End::Refused(problem) => {
             let _ = engine.remove(&made.id).await;
             run.give_up(problem).await;
@@ -87,16 +99,30 @@ enum End {
     Refused(Problem),
 }
 
+/// Waits until the engine answers again, or an order comes.
+async fn engine_back(run: &Run, engine: &Engine, orders: &mut mpsc::UnboundedReceiver<Order>) {
+    let mut pulse = Pulse::default();
+    while let Err(reason) = engine.answers().await {
+        if let Some(report) = pulse.beat(Err(reason)) {
+            run.report(report).await;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ENGINE_PACE) => {}
+            _ = orders.recv() => return,
+        }
+    }
+}
+
 async fn start(run: &Run, units: &Units, unit: &Unit, ground: &Ground) -> Result<Made, Problem> {
     let engine = &ground.engine;
     let image = engine.image(&unit.part, &unit.tag, &unit.service, &run.hub).await?;
     let wanted = wanted(run, units, unit, ground, image)?;
     let made = engine.make(&wanted).await?;
-    if !made.adopted {
-        if let Err(problem) = engine.start(&made.id, &wanted).await {
-            let _ = engine.remove(&made.id).await;
-            return Err(problem);
-        }
+    if !made.adopted
+        && let Err(problem) = engine.start(&made.id, &wanted).await
+    {
+        let _ = engine.remove(&made.id).await;
+        return Err(problem);
     }
     Ok(made)
 }
@@ -154,7 +180,7 @@ fn injected(run: &Run, host: bool) -> BTreeMap<String, String> {
         true => plan.variables.clone(),
         false => {
             let usual = |(part, port): (&str, u16)| {
-                Some((plan.ports.contains_key(part)).then(|| (part.to_owned(), port))?)
+                plan.ports.contains_key(part).then(|| (part.to_owned(), port))
             };
             let ports = USUAL.into_iter().filter_map(usual).collect();
             environment::variables(&plan.profile, &ports, &plan.dirs, NAME)

@@ -26,13 +26,19 @@ pub(super) fn write(dirs: &Dirs, project: &str, url: &str) -> Result<(), Problem
     })
 }
 
+/// The engine that holds containers of this environment, and their project there.
+pub fn place(dirs: &Dirs) -> Option<(String, String)> {
+    let text = fs::read_to_string(path(dirs)).ok()?;
+    let mut lines = text.lines();
+    Some((lines.next()?.to_owned(), lines.next()?.to_owned()))
+}
+
 /// Removes the containers and networks that are left, and with `volumes` those as well; the parts
 /// whose containers were removed. An engine that is gone has nothing to say.
 pub(in crate::control) fn clean(dirs: &Dirs, volumes: bool) -> Result<Vec<String>, Problem> {
     let path = path(dirs);
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(vec![]) };
-    let mut lines = text.lines();
-    let (Some(project), Some(url)) = (lines.next(), lines.next()) else { return Ok(vec![]) };
+    let Some((project, url)) = place(dirs) else { return Ok(vec![]) };
+    let (project, url) = (project.as_str(), url.as_str());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Problem::failed("runtime", error.to_string()))?;
     let swept = runtime.block_on(async {

@@ -3,6 +3,7 @@
 //! Source: Docker Engine API, `/images/create` and `/build`; the format of `.dockerignore` is that of
 //! Docker's documentation.
 
+use super::container::is_gone;
 use super::{Engine, reason};
 use crate::base::Problem;
 use crate::compose::{Build, Service};
@@ -36,8 +37,10 @@ impl Engine {
         } else if policy == "always" {
             self.pull(part, tag, progress).await?;
         }
-        if let Ok(there) = self.docker.inspect_image(tag).await {
-            return Ok(there.id.unwrap_or_else(|| tag.to_owned()));
+        match self.docker.inspect_image(tag).await {
+            Ok(there) => return Ok(there.id.unwrap_or_else(|| tag.to_owned())),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(Problem::failed("engine", reason(&error)).retryable()),
         }
         if policy == "never" {
             let message =

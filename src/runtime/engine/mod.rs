@@ -5,6 +5,7 @@
 //! tried and what each address answered.
 
 pub mod container;
+pub mod exec;
 pub mod find;
 mod image;
 mod network;

@@ -100,6 +100,7 @@ fn a_compose_file_runs_without_an_edit_and_nothing_is_left_of_it() {
     project.write("token", "opensesame\n");
     project.up();
     it_reaches_devenv_under_the_names_it_knows(&project);
+    a_command_runs_in_it(&project);
     it_is_started_again_when_it_dies(&project);
     it_is_taken_over_after_a_crash_and_orphans_go(&project);
     it_stops_and_starts_by_name(&project);
@@ -127,6 +128,16 @@ fn it_reaches_devenv_under_the_names_it_knows(project: &Project) {
         let logs = project.devenv(&["logs", "worker"]).stdout;
         (logs.contains("served") && logs.contains("opensesame")).then_some(())
     });
+}
+
+fn a_command_runs_in_it(project: &Project) {
+    let inside =
+        ["exec", "--in", "worker", "--", "sh", "-c", "echo in $AWS_REGION; cat >&2; exit 7"];
+    let mut command = project.command(env!("CARGO_BIN_EXE_devenv"));
+    let input = std::fs::File::open(project.path().join("token")).unwrap();
+    let run = crate::support::Run::of(command.args(inside).stdin(input)).ends(7);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("in us-east-1\n", "opensesame\n"));
+    project.devenv(&["exec", "--in", "gone", "--", "true"]).ends(3);
 }
 
 fn it_is_started_again_when_it_dies(project: &Project) {
