@@ -190,8 +190,8 @@ impl Shape {
     fn matches(&self, text: &str) -> bool {
         let Some(pattern) = self.pattern else { return true };
         let compiled = self.compiled.get_or_init(|| {
-            // Java's `\uXXXX` means the same here; its `\w` knows ASCII alone.
-            let pattern = pattern.replace("\\w", "[A-Za-z0-9_]");
+            // Java's `\uXXXX` means the same here; its `\w` and `\d` know ASCII alone.
+            let pattern = pattern.replace("\\w", "[A-Za-z0-9_]").replace("\\d", "[0-9]");
             Regex::new(&format!("\\A(?:{pattern})\\z")).ok()
         });
         compiled.as_ref().is_none_or(|regex| regex.is_match(text))
@@ -226,5 +226,25 @@ impl Member {
             }
         }
         Some(member)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_mean_what_they_mean_to_java() {
+        let fits = |pattern: &'static str, text: &str| {
+            let shape = Shape { pattern: Some(pattern), ..Shape::of(Kind::String) };
+            shape.matches(text)
+        };
+        assert!(fits(r"[\w+=,.@-]+", "a_Z9@x"));
+        assert!(!fits(r"[\w+=,.@-]+", "ä"), "letters of ASCII alone");
+        assert!(fits(r"^\d{12}$", "012345678901"));
+        assert!(!fits(r"^\d{12}$", "٠١٢٣٤٥٦٧٨٩٠١"), "digits of ASCII alone");
+        let text = r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]+";
+        assert!(fits(text, "Grüße\n") && !fits(text, "\u{7f}") && !fits(text, "€"));
+        assert!(!fits("[a-z]+", "abc\n"), "the text as a whole");
     }
 }

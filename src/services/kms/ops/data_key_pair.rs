@@ -3,7 +3,7 @@
 
 use super::cryptic::{Cryptic, no_recipient, only};
 use super::encrypt::{Pairs, seal, suits};
-use super::permit::{Permit, Permitted, Which};
+use super::permit::{Permit, Permitted};
 use crate::services::kms::bytes::Blob;
 use crate::services::kms::check::{self, Check, given};
 use crate::services::kms::crypto;
@@ -79,12 +79,7 @@ impl PairInput {
             }
             _ => {}
         }
-        Ok(vec![Permit {
-            which: Which::Named(given(self.key_id.clone())?),
-            usage: Usage::EncryptDecrypt,
-            operation,
-            tokens: self.grant_tokens.clone().unwrap_or_default(),
-        }])
+        Permit::named(&self.key_id, Usage::EncryptDecrypt, operation, &self.grant_tokens)
     }
 
     fn fits(&self, keys: &[Permitted]) -> Result<(), Error> {

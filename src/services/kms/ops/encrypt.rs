@@ -1,7 +1,7 @@
 //! <https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html>
 
 use super::cryptic::{Cryptic, knows, only};
-use super::permit::{Permit, Permitted, Which};
+use super::permit::{Permit, Permitted};
 use crate::services::kms::bytes::Blob;
 use crate::services::kms::check::{self, Check, given};
 use crate::services::kms::crypto::{rsa, symmetric};
@@ -101,12 +101,7 @@ impl Cryptic for Encrypt {
         rules.grant_tokens(self.grant_tokens.as_ref());
         rules.done()?;
         check::context(self.encryption_context.as_ref())?;
-        Ok(vec![Permit {
-            which: Which::Named(given(self.key_id.clone())?),
-            usage: Usage::EncryptDecrypt,
-            operation: Self::NAME,
-            tokens: self.grant_tokens.clone().unwrap_or_default(),
-        }])
+        Permit::named(&self.key_id, Usage::EncryptDecrypt, Self::NAME, &self.grant_tokens)
     }
 
     fn dry_run(&self) -> bool {

@@ -1,7 +1,7 @@
 //! <https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateMac.html> and `API_VerifyMac`.
 
 use super::cryptic::{Cryptic, knows, only};
-use super::permit::{Permit, Permitted, Which};
+use super::permit::{Permit, Permitted};
 use crate::services::kms::bytes::Blob;
 use crate::services::kms::check::{Check, given};
 use crate::services::kms::crypto::mac;
@@ -42,12 +42,7 @@ impl GenerateMac {
     }
 
     fn permit(&self, operation: &'static str) -> Result<Vec<Permit>, Error> {
-        Ok(vec![Permit {
-            which: Which::Named(given(self.key_id.clone())?),
-            usage: Usage::GenerateVerifyMac,
-            operation,
-            tokens: self.grant_tokens.clone().unwrap_or_default(),
-        }])
+        Permit::named(&self.key_id, Usage::GenerateVerifyMac, operation, &self.grant_tokens)
     }
 
     fn algorithm(&self) -> Result<MacAlgorithm, Error> {

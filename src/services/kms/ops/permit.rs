@@ -3,6 +3,7 @@
 
 use crate::base::Context;
 use crate::services::Operation;
+use crate::services::kms::check::given;
 use crate::services::kms::error::Error;
 use crate::services::kms::key::{Key, KeyRef, LastUse};
 use crate::services::kms::limits::LAST_USE_KEPT_MS;
@@ -31,6 +32,20 @@ pub struct Permit {
     pub operation: &'static str,
     /// Grant tokens of the request.
     pub tokens: Vec<String>,
+}
+
+impl Permit {
+    /// The one that most operations ask for: the key that the request names.
+    pub fn named(
+        key_id: &Option<String>,
+        usage: Usage,
+        operation: &'static str,
+        tokens: &Option<Vec<String>>,
+    ) -> Result<Vec<Permit>, Error> {
+        let which = Which::Named(given(key_id.clone())?);
+        let tokens = tokens.clone().unwrap_or_default();
+        Ok(vec![Permit { which, usage, operation, tokens }])
+    }
 }
 
 /// A key that may be used.

@@ -2,7 +2,7 @@
 //! `API_Encapsulate` and `API_Decapsulate`.
 
 use super::cryptic::{Cryptic, no_recipient, only};
-use super::permit::{Permit, Permitted, Which};
+use super::permit::{Permit, Permitted};
 use crate::services::kms::bytes::Blob;
 use crate::services::kms::check::{Check, given};
 use crate::services::kms::crypto::{asymmetric, encapsulation};
@@ -54,12 +54,7 @@ impl Cryptic for DeriveSharedSecret {
         rules.grant_tokens(self.grant_tokens.as_ref());
         rules.done()?;
         no_recipient(self.recipient.as_ref())?;
-        Ok(vec![Permit {
-            which: Which::Named(given(self.key_id.clone())?),
-            usage: Usage::KeyAgreement,
-            operation: Self::NAME,
-            tokens: self.grant_tokens.clone().unwrap_or_default(),
-        }])
+        Permit::named(&self.key_id, Usage::KeyAgreement, Self::NAME, &self.grant_tokens)
     }
 
     fn dry_run(&self) -> bool {
@@ -120,12 +115,7 @@ impl Cryptic for Encapsulate {
     fn permits(&self) -> Result<Vec<Permit>, Error> {
         let (id, how) = (self.key_id.as_ref(), self.encapsulation_algorithm.as_ref());
         check(id, how, self.grant_tokens.as_ref()).done()?;
-        Ok(vec![Permit {
-            which: Which::Named(given(self.key_id.clone())?),
-            usage: Usage::EncapsulateDecapsulate,
-            operation: Self::NAME,
-            tokens: self.grant_tokens.clone().unwrap_or_default(),
-        }])
+        Permit::named(&self.key_id, Usage::EncapsulateDecapsulate, Self::NAME, &self.grant_tokens)
     }
 
     fn dry_run(&self) -> bool {
@@ -175,12 +165,7 @@ impl Cryptic for Decapsulate {
         rules.there("sharedSecretCiphertextBlob", blob);
         rules.bytes("sharedSecretCiphertextBlob", blob, CIPHERTEXT_BYTES_MAX, false);
         rules.done()?;
-        Ok(vec![Permit {
-            which: Which::Named(given(self.key_id.clone())?),
-            usage: Usage::EncapsulateDecapsulate,
-            operation: Self::NAME,
-            tokens: self.grant_tokens.clone().unwrap_or_default(),
-        }])
+        Permit::named(&self.key_id, Usage::EncapsulateDecapsulate, Self::NAME, &self.grant_tokens)
     }
 
     fn dry_run(&self) -> bool {

@@ -1,7 +1,7 @@
 //! <https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html> and `API_Verify`.
 
 use super::cryptic::{Cryptic, knows, only};
-use super::permit::{Permit, Permitted, Which};
+use super::permit::{Permit, Permitted};
 use crate::services::kms::bytes::Blob;
 use crate::services::kms::check::{Check, given};
 use crate::services::kms::crypto::sign::{self, Signed};
@@ -51,12 +51,7 @@ impl Sign {
         if self.algorithm()? == SigningAlgorithm::Ed25519Ph {
             return Err(Error::NotServed("SigningAlgorithm ED25519_PH_SHA_512".into()));
         }
-        Ok(vec![Permit {
-            which: Which::Named(given(self.key_id.clone())?),
-            usage: Usage::SignVerify,
-            operation,
-            tokens: self.grant_tokens.clone().unwrap_or_default(),
-        }])
+        Permit::named(&self.key_id, Usage::SignVerify, operation, &self.grant_tokens)
     }
 
     fn algorithm(&self) -> Result<SigningAlgorithm, Error> {
