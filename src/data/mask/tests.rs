@@ -45,7 +45,7 @@ const PINNED: [&str; 9] = [
     "DE97 7334 0692 9696 3008 93",
     "Iuesoa 95r, UridÜh",
     "Elke Brunnacker",
-    "99.215.202.0/24",
+    "247.190.223.0/24",
 ];
 
 #[test]

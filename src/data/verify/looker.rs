@@ -217,6 +217,7 @@ fn split(text: &str, words: &mut Vec<(usize, usize)>) {
         let skipped = word.len() - word.trim_start_matches("mailto:").len();
         (*from, *to) = (*from + skipped, *from + skipped + inner.len());
     }
+    words.retain(|(from, to)| text[*from..*to].contains(char::is_alphanumeric));
 }
 
 #[cfg(test)]
