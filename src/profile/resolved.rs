@@ -43,7 +43,7 @@ pub struct Profile {
     pub kms_keys: BTreeMap<String, Value>,
     /// Containers.
     pub containers: Containers,
-    /// What `devenv seed` would load, in order: stored and shown.
+    /// What `devenv seed` loads, in order.
     pub seed: Vec<Value>,
     /// Commands around the life of the environment.
     pub hooks: Hooks,
