@@ -5,6 +5,7 @@ use super::outcome::Outcome;
 use super::printer::{Printer, SCHEMA};
 use super::table;
 use crate::base::Problem;
+use crate::control;
 use crate::profile::{schema, shipped, show_json, show_toml};
 use serde_json::json;
 
@@ -55,6 +56,8 @@ impl Profile {
             }
             What::Validate { profile } => {
                 let profile = choose::profile(profile.as_deref(), printer)?.profile;
+                let stack = control::stack(&profile)?;
+                stack.notes.iter().for_each(|note| printer.say(format!("note: {note}")));
                 match printer.json {
                     true => printer.object(
                         &json!({"schema": SCHEMA, "profile": profile.name, "mistakes": []}),

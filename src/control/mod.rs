@@ -28,7 +28,7 @@ pub mod snapshot;
 mod status;
 
 pub use boot::Boot;
-pub use containers::{CatalogEntry, catalog, place as container_place};
+pub use containers::{CatalogEntry, catalog, place as container_place, stack};
 pub use home::Home;
 pub use lease::LeaseAsk;
 pub use message::{Ask, Check, ClockNote, EnvState, ServiceStatus, Status, Update};

@@ -97,7 +97,7 @@ pub enum Auth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
-    /// Native if possible, else Docker.
+    /// Native.
     Auto,
     /// A process on this machine.
     Native,

@@ -14,6 +14,7 @@ pub(super) mod trace;
 
 pub use catalog::{CatalogEntry, catalog};
 pub(super) use ground::{ground, wipe};
+pub use plan::stack;
 pub(super) use plan::{GROUND, Units, plan};
 pub(super) use run::container;
 pub use trace::place;

@@ -322,7 +322,8 @@ fn parts(name: &str, replicas: u32) -> impl Iterator<Item = String> {
     (1..=replicas).map(move |i| if replicas == 1 { name.clone() } else { format!("{name}-{i}") })
 }
 
-fn stack(profile: &Profile) -> Result<compose::Stack, Problem> {
+/// The Compose files and catalogue entries of a profile as one stack, or their mistakes.
+pub fn stack(profile: &Profile) -> Result<compose::Stack, Problem> {
     let containers = &profile.containers;
     let mut files: Vec<PathBuf> =
         containers.compose.iter().map(|file| profile.project_dir.join(file)).collect();

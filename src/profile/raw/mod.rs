@@ -143,7 +143,7 @@ pub(crate) enum Auth {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Provider {
-    /// Native if possible, else Docker.
+    /// Native.
     Auto,
     /// A process on this machine; missing programs are fetched.
     Native,

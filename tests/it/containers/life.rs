@@ -195,11 +195,14 @@ fn mistakes_of_compose_files_are_told_at_once_with_their_places() {
         "services:\n  a:\n    imag: x\n  b:\n    image: y\n    depends_on: [gone]\n",
     );
     let up = project.devenv(&["up", "-d"]).ends(2);
+    let validate = project.devenv(&["profile", "validate"]).ends(2);
     for told in [
         "compose.yaml:3: `services.a.imag` is no key",
         "compose.yaml:6: the service `b` waits for `gone`",
     ] {
-        assert!(up.stderr.contains(told), "{told}: {}", up.stderr);
+        for run in [&up, &validate] {
+            assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
+        }
     }
 }
 
