@@ -75,22 +75,26 @@ pub(super) struct Test {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
     /// Messages in queues
-    NoMessages,
+    #[value(name = "no-messages")]
+    Messages,
     /// Mails that were not cleared
-    NoMails,
+    #[value(name = "no-mails")]
+    Mails,
     /// Multipart uploads that are open
-    NoUploads,
+    #[value(name = "no-uploads")]
+    Uploads,
     /// Sessions with Postgres that are idle in a transaction
-    NoIdleTransactions,
+    #[value(name = "no-idle-transactions")]
+    IdleTransactions,
 }
 
 impl Kind {
     fn check(self) -> Check {
         match self {
-            Kind::NoMessages => Check::NoMessages,
-            Kind::NoMails => Check::NoMails,
-            Kind::NoUploads => Check::NoUploads,
-            Kind::NoIdleTransactions => Check::NoIdleTransactions,
+            Kind::Messages => Check::NoMessages,
+            Kind::Mails => Check::NoMails,
+            Kind::Uploads => Check::NoUploads,
+            Kind::IdleTransactions => Check::NoIdleTransactions,
         }
     }
 }

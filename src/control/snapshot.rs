@@ -19,6 +19,10 @@ use std::time::Duration;
 /// How long what a killed daemon left may take to stop.
 const CLEAN_UP_GRACE: Duration = Duration::from_secs(20);
 
+/// When a snapshot is forced to the disk: the system has written most of it by then, and nobody waits
+/// for a disk that is busy with it.
+const FORCE_OUT_AFTER: Duration = Duration::from_secs(30);
+
 /// What was restored, and what there was before.
 pub struct Restored {
     /// The snapshot.
@@ -47,19 +51,25 @@ pub(super) async fn save(
     let kept = blocking(move || snapshot::save(&store, &sources, &taken)).await?;
     let (written, plan) = (kept.clone(), plan.clone());
     // Beside the answer: a restore that comes earlier does the first itself, and a power cut before the
-    // second leaves a snapshot that says so.
-    tokio::task::spawn_blocking(move || {
-        let settings = plan.profile.postgres.as_ref();
-        let rest =
-            |data: &Path| settings.map_or(Ok(()), |s| postgres::bring_to_rest(s, &plan.dirs, data));
-        if let Err(problem) = written.bring_to_rest(rest) {
-            tracing::debug!("not brought to rest in the snapshot: {}", problem.message);
-        }
-        if let Err(error) = written.force_out() {
-            tracing::warn!(name = written.manifest.name, %error, "a snapshot is not forced to the disk");
+    // second is seen by the sizes of files.
+    tokio::spawn(async move {
+        let settled = written.clone();
+        let _ = tokio::task::spawn_blocking(move || bring_to_rest(&settled, &plan)).await;
+        tokio::time::sleep(FORCE_OUT_AFTER).await;
+        let forced = tokio::task::spawn_blocking(move || written.force_out()).await;
+        if let Ok(Err(error)) = forced {
+            tracing::debug!(%error, "a snapshot is not forced to the disk, or gone");
         }
     });
     Ok(kept)
+}
+
+fn bring_to_rest(kept: &Kept, plan: &Plan) {
+    let Some(settings) = plan.profile.postgres.as_ref() else { return };
+    let rest = |data: &Path| postgres::bring_to_rest(settings, &plan.dirs, data);
+    if let Err(problem) = kept.bring_to_rest(rest) {
+        tracing::debug!("not brought to rest in the snapshot: {}", problem.message);
+    }
 }
 
 /// The name of a snapshot that nobody named.

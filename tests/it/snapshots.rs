@@ -16,7 +16,7 @@ databases = ["app"]
 [sqs.queues.marks]
 "#;
 /// Kills in the gate; `DEVENV_CRASHES` sets another number.
-const CRASHES: u64 = 15;
+const CRASHES: u64 = 12;
 
 fn running() -> Project {
     let project = Project::with(PROFILE);

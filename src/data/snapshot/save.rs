@@ -5,7 +5,7 @@
 //! snapshot, and whatever was acknowledged anywhere before is in it too.
 
 use super::manifest::{LAYOUT, Manifest, Reason, boot};
-use super::store::{Draft, Kept, Store};
+use super::store::{Draft, Kept, Store, payload};
 use crate::base::Problem;
 use crate::runtime::dirs::{private_dir, unwritable};
 use crate::runtime::tree::{self, How, Keep};
@@ -67,7 +67,7 @@ pub fn save(store: &Store, sources: &Sources, taken: &Taken) -> Result<Kept, Pro
     Manifest::check_name(&taken.name)?;
     let draft = store.draft()?;
     let paused_us = write(&draft, sources)?;
-    let size = tree::size(&draft.dir).map_err(|error| unwritable(&draft.dir, &error))?;
+    let size = payload(&draft.dir).map_err(|error| unwritable(&draft.dir, &error))?;
     let manifest = Manifest {
         layout: LAYOUT,
         name: taken.name.clone(),

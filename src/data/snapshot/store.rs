@@ -4,9 +4,10 @@
 //! else lies there was left by a process that ended, and is removed by the next one that makes something.
 
 use super::manifest::{LAYOUT, Manifest, Reason, boot};
-use super::save::POSTGRES;
+use super::save::{POSTGRES, REDIS, STATE};
 use crate::base::{Exit, Problem};
 use crate::runtime::dirs::{private_dir, unwritable};
+use crate::runtime::tree::{self, Size};
 use rustix::fs::FlockOperation;
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -99,8 +100,7 @@ impl Store {
             return Err(self.unknown(name));
         }
         let kept = read(&dir)?;
-        let same_boot = kept.manifest.boot == boot();
-        if kept.manifest.boot.is_some() && !same_boot && !dir.join(ON_DISK).exists() {
+        if kept.manifest.boot != boot() && !dir.join(ON_DISK).exists() && !kept.has_its_size() {
             let message = format!("the machine went down before the disk had all of `{name}`");
             return Err(Problem::failed("snapshot-incomplete", message)
                 .hint(format!("remove it: `devenv snapshot delete {name}`")));
@@ -253,9 +253,22 @@ impl Kept {
         rustix::fs::flock(&turn, FlockOperation::LockExclusive).map_err(|e| failed(e.into()))?;
         if !self.is_at_rest() {
             settle(&self.dir.join(POSTGRES))?;
-            open(AT_REST).map_err(failed)?;
+            let size = payload(&self.dir).map_err(failed)?;
+            let mut mark = open(AT_REST).map_err(failed)?;
+            std::io::Write::write_all(&mut mark, said(size).as_bytes()).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Whether its files are as large as they were made: a power cut leaves files that are not.
+    fn has_its_size(&self) -> bool {
+        let made = Size { files: self.manifest.files, bytes: self.manifest.bytes };
+        let expected = match self.is_at_rest() {
+            // Postgres has written since.
+            true => fs::read_to_string(self.dir.join(AT_REST)).unwrap_or_default(),
+            false => said(made),
+        };
+        payload(&self.dir).is_ok_and(|size| said(size) == expected)
     }
 
     /// Whether a server starts at once on Postgres' part.
@@ -272,6 +285,21 @@ impl Kept {
         mark.open(self.dir.join(ON_DISK))?.sync_all()?;
         dir.sync_all()
     }
+}
+
+/// What a snapshot holds, without what is known of it.
+pub(super) fn payload(dir: &Path) -> std::io::Result<Size> {
+    let mut all = Size::default();
+    for part in [STATE, POSTGRES, REDIS] {
+        let size = tree::size(&dir.join(part))?;
+        all.files += size.files;
+        all.bytes += size.bytes;
+    }
+    Ok(all)
+}
+
+fn said(size: Size) -> String {
+    format!("{} {}", size.files, size.bytes)
 }
 
 #[cfg(target_os = "linux")]
@@ -411,7 +439,13 @@ mod tests {
         let store = Store::of(dir.path());
         let mut of_before = manifest("x", "2026", Reason::Asked);
         of_before.boot = Some("another".to_owned());
-        let kept = store.finish(store.draft().unwrap(), &of_before, false).unwrap();
+        (of_before.files, of_before.bytes) = (1, 8);
+        let draft = store.draft().unwrap();
+        fs::create_dir(draft.dir.join(STATE)).unwrap();
+        fs::write(draft.dir.join(STATE).join("state.db"), "database").unwrap();
+        let kept = store.finish(draft, &of_before, false).unwrap();
+        assert!(store.find("x").is_ok(), "it is as large as it was made");
+        fs::write(kept.dir.join(STATE).join("state.db"), "").unwrap();
         assert_eq!(store.find("x").unwrap_err().code, "snapshot-incomplete");
         kept.force_out().unwrap();
         assert!(store.find("x").is_ok());
