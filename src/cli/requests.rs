@@ -178,12 +178,14 @@ impl List {
         }
         show(requests, printer);
         let mut after = first["last"].as_u64().unwrap_or_default();
-        while self.follow {
+        if !self.follow {
+            return Ok(());
+        }
+        loop {
             let next = look(pages, &pairs, LOOK_REQUESTS, after, LOOK)?;
             show(next["requests"].as_array().map(Vec::as_slice).unwrap_or_default(), printer);
             after = next["last"].as_u64().unwrap_or(after);
         }
-        Ok(())
     }
 }
 

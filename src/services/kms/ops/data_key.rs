@@ -5,7 +5,7 @@ use super::cryptic::{Cryptic, no_recipient, only};
 use super::encrypt::{Pairs, seal, suits};
 use super::permit::{Permit, Permitted};
 use crate::services::kms::bytes::Blob;
-use crate::services::kms::check::{self, Check, given};
+use crate::services::kms::check::{self, Check};
 use crate::services::kms::crypto;
 use crate::services::kms::error::Error;
 use crate::services::kms::limits::*;
