@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -89,7 +90,7 @@ impl Dispatch {
         let mut note = self.journal.begin(&parts, &caller);
         let arrival = self.arrival(parts, credential.as_ref(), caller.clone());
         if let Some(target) = &arrival.known {
-            note.service(&target.service);
+            note.service(self.name_of(target));
             self.upstreams.address(&target.service).into_iter().for_each(|to| note.forwarded(to));
         }
         let body = match arrival.limit {
@@ -124,8 +125,8 @@ impl Dispatch {
         }
         let id = HeaderValue::from_str(&caller.request_id);
         // An upstream has given its own.
-        let has_id =
-            [&S3_REQUEST_ID, &REQUEST_ID].iter().any(|n| answer.headers().contains_key(*n));
+        let has_id = answer.headers().contains_key(&S3_REQUEST_ID)
+            || !self.upstreams.is_empty() && answer.headers().contains_key(&REQUEST_ID);
         if let (Ok(id), false) = (id, has_id) {
             answer.headers_mut().insert(&REQUEST_ID, id);
         }
@@ -143,7 +144,7 @@ impl Dispatch {
         let view = self.view(entry);
         let query = !view.operation.is_empty() && view.is_form;
         let known = Some(Target { service: view.service, query });
-        known.iter().for_each(|target| note.service(&target.service));
+        known.iter().for_each(|target| note.service(self.name_of(target)));
         let limit = Some(FORM_BYTES_MAX);
         let arrival = Arrival { parts, caller: caller.clone(), known, is_page: true, limit };
         let Ok(bytes) = collect(body, FORM_BYTES_MAX).await else {
@@ -156,6 +157,14 @@ impl Dispatch {
         };
         note.end(&answer);
         answer
+    }
+
+    /// A service's name, without a copy where it is one of ours.
+    fn name_of(&self, target: &Target) -> Cow<'static, str> {
+        match self.services.get_key_value(target.service.as_str()) {
+            Some((name, _)) => Cow::Borrowed(*name),
+            None => Cow::Owned(target.service.clone()),
+        }
     }
 
     /// What is done to the request on purpose, if anything.

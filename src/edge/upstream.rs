@@ -67,8 +67,16 @@ impl Upstreams {
         })
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_service.is_empty()
+    }
+
     /// Where requests for `service` go.
     pub(super) fn address(&self, service: &str) -> Option<&str> {
+        if self.is_empty() {
+            return None;
+        }
         self.by_service.get(service).map(|upstream| upstream.url.as_str())
     }
 

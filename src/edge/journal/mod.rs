@@ -20,7 +20,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use http_body::Body as _;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
@@ -38,31 +40,19 @@ const MEMBER_BYTES_MAX: usize = 512;
 /// What an entry takes besides its texts, about.
 const ENTRY_BYTES: usize = 400;
 
-/// Headers that are kept; others that begin with `x-amz-` are too, but for [`SECRET_HEADERS`].
-const HEADERS: &[&str] = &[
-    "host",
-    "content-type",
-    "content-length",
-    "content-encoding",
-    "content-disposition",
-    "content-language",
-    "cache-control",
-    "range",
-    "if-match",
-    "if-none-match",
-    "if-modified-since",
-    "if-unmodified-since",
-];
-
-/// Credentials, and what belongs to one signature only.
-const SECRET_HEADERS: &[&str] = &[
-    "x-amz-security-token",
-    "x-amz-date",
-    "x-amz-content-sha256",
-    "x-amz-trailer",
-    "x-amz-server-side-encryption-customer-key",
-    "x-amz-copy-source-server-side-encryption-customer-key",
-];
+/// Whether a header is kept. Of those that begin with `x-amz-` credentials are not, nor what belongs to
+/// one signature only.
+fn is_telling(name: &str) -> bool {
+    match name {
+        "host" | "content-type" | "content-length" | "content-encoding" => true,
+        "content-disposition" | "content-language" | "cache-control" | "range" => true,
+        "if-match" | "if-none-match" | "if-modified-since" | "if-unmodified-since" => true,
+        "x-amz-security-token" | "x-amz-date" | "x-amz-content-sha256" | "x-amz-trailer" => false,
+        "x-amz-server-side-encryption-customer-key"
+        | "x-amz-copy-source-server-side-encryption-customer-key" => false,
+        other => other.starts_with("x-amz-"),
+    }
+}
 
 /// The body of a remembered request.
 #[derive(Debug, Clone)]
@@ -95,7 +85,7 @@ pub(super) struct Entry {
     pub(super) uri: Uri,
     headers: Packed,
     /// The service, where the head tells it.
-    service: Option<Box<str>>,
+    service: Option<Cow<'static, str>>,
     pub(super) body: Kept,
     /// What was done to it on purpose: the fault's id and kind.
     fault: Option<String>,
@@ -128,7 +118,8 @@ impl Entry {
 
 #[derive(Default)]
 struct Ring {
-    entries: VecDeque<Entry>,
+    /// In boxes, which do not move.
+    entries: VecDeque<Box<Entry>>,
     bytes: usize,
     last: u64,
 }
@@ -141,6 +132,8 @@ pub(super) struct Journal(Arc<Shared>);
 struct Shared {
     ring: Mutex<Ring>,
     came: Notify,
+    /// Whether anybody has ever waited for one.
+    watched: AtomicBool,
 }
 
 impl Journal {
@@ -150,7 +143,7 @@ impl Journal {
         Note {
             journal: self.clone(),
             begun: Instant::now(),
-            entry: Some(Entry {
+            entry: Some(Box::new(Entry {
                 id: 0,
                 at: Millis(at.as_millis() as i64),
                 caller: caller.clone(),
@@ -162,7 +155,7 @@ impl Journal {
                 fault: None,
                 forwarded: None,
                 end: End { status: None, error: None, bytes: None, took: Duration::ZERO },
-            }),
+            })),
         }
     }
 
@@ -171,7 +164,7 @@ impl Journal {
         self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, mut entry: Entry) {
+    fn write(&self, mut entry: Box<Entry>) {
         let mut ring = self.ring();
         ring.last += 1;
         entry.id = ring.last;
@@ -182,7 +175,9 @@ impl Journal {
             ring.bytes -= oldest.bytes();
         }
         drop(ring);
-        self.0.came.notify_waiters();
+        if self.0.watched.load(Ordering::SeqCst) {
+            self.0.came.notify_waiters();
+        }
     }
 
     /// Forgets all of them; ids go on.
@@ -196,14 +191,14 @@ impl Journal {
     pub(super) fn since(&self, after: u64) -> Vec<Entry> {
         let ring = self.ring();
         let from = ring.entries.partition_point(|entry| entry.id <= after);
-        ring.entries.iter().skip(from).cloned().collect()
+        ring.entries.iter().skip(from).map(|entry| entry.as_ref().clone()).collect()
     }
 
     /// The one with this id.
     pub(super) fn one(&self, id: u64) -> Option<Entry> {
         let ring = self.ring();
         let at = ring.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
-        ring.entries.get(at).cloned()
+        ring.entries.get(at).map(|entry| entry.as_ref().clone())
     }
 
     /// The newest id so far.
@@ -213,6 +208,7 @@ impl Journal {
 
     /// Waits for the next entry.
     pub(super) fn next(&self) -> tokio::sync::futures::Notified<'_> {
+        self.0.watched.store(true, Ordering::SeqCst);
         self.0.came.notified()
     }
 }
@@ -221,13 +217,13 @@ impl Journal {
 pub(super) struct Note {
     journal: Journal,
     begun: Instant,
-    entry: Option<Entry>,
+    entry: Option<Box<Entry>>,
 }
 
 impl Note {
     /// The head tells the service.
-    pub(super) fn service(&mut self, name: &str) {
-        self.edit(|entry| entry.service = Some(name.into()));
+    pub(super) fn service(&mut self, name: Cow<'static, str>) {
+        self.edit(|entry| entry.service = Some(name));
     }
 
     /// Its whole body has come.
@@ -252,7 +248,7 @@ impl Note {
 
     /// As it stands.
     pub(super) fn so_far(&self) -> Option<&Entry> {
-        self.entry.as_ref()
+        self.entry.as_deref()
     }
 
     /// It is answered.
@@ -270,7 +266,7 @@ impl Note {
     }
 
     fn edit(&mut self, act: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self.entry.as_mut() {
+        if let Some(entry) = self.entry.as_deref_mut() {
             act(entry);
         }
     }
@@ -307,9 +303,6 @@ fn own(uri: &Uri) -> Uri {
 struct Packed(Box<[u8]>);
 
 fn telling(headers: &HeaderMap) -> Packed {
-    let is_telling = |name: &str| {
-        HEADERS.contains(&name) || name.starts_with("x-amz-") && !SECRET_HEADERS.contains(&name)
-    };
     let mut packed = Vec::with_capacity(256);
     for (name, value) in headers.iter().filter(|(name, _)| is_telling(name.as_str())) {
         packed.extend_from_slice(name.as_str().as_bytes());
