@@ -37,6 +37,10 @@ const BODY_BYTES_MAX: usize = 4096;
 const READ_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Longest member of such a body that is kept.
 const MEMBER_BYTES_MAX: usize = 512;
+/// Members of such a body that are kept.
+const MEMBERS_MAX: usize = 64;
+/// What a member takes besides its texts, about.
+const MEMBER_BYTES: usize = 100;
 /// What an entry takes besides its texts, about.
 const ENTRY_BYTES: usize = 400;
 
@@ -109,10 +113,14 @@ impl Entry {
     fn bytes(&self) -> usize {
         let body = match &self.body {
             Kept::Whole(bytes) => bytes.len(),
-            Kept::Members(members) => members.len() * MEMBER_BYTES_MAX / 4,
+            Kept::Members(members) => {
+                let text = |value: &Value| value.as_str().map_or(0, str::len);
+                members.iter().map(|(name, value)| MEMBER_BYTES + name.len() + text(value)).sum()
+            }
             Kept::Not => 0,
         };
-        ENTRY_BYTES + self.headers.0.len() + body
+        let address = self.uri.path_and_query().map_or(0, |p| p.as_str().len());
+        ENTRY_BYTES + address + self.headers.0.len() + body
     }
 }
 
@@ -170,11 +178,15 @@ impl Journal {
         entry.id = ring.last;
         ring.bytes += entry.bytes();
         ring.entries.push_back(entry);
+        let mut gone = Vec::new();
         while ring.entries.len() > ENTRIES_MAX || ring.bytes > BYTES_MAX {
             let Some(oldest) = ring.entries.pop_front() else { break };
             ring.bytes -= oldest.bytes();
+            gone.push(oldest);
         }
         drop(ring);
+        // Given back while nobody waits for it.
+        drop(gone);
         if self.0.watched.load(Ordering::SeqCst) {
             self.0.came.notify_waiters();
         }
@@ -319,7 +331,8 @@ fn short_members(bytes: &Bytes) -> Option<serde_json::Map<String, Value>> {
         return None;
     }
     let members: BTreeMap<String, Brief> = serde_json::from_slice(bytes).ok()?;
-    Some(members.into_iter().filter_map(|(name, brief)| Some((name, brief.0?))).collect())
+    let short = members.into_iter().filter(|(name, _)| name.len() <= MEMBER_BYTES_MAX);
+    Some(short.filter_map(|(name, brief)| Some((name, brief.0?))).take(MEMBERS_MAX).collect())
 }
 
 /// A short text, a number or a truth; nothing of what is longer or has parts.
@@ -372,5 +385,47 @@ impl<'de> Visitor<'de> for BriefVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Brief, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Brief(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(journal: &Journal, uri: &str, body: Option<String>) {
+        let (parts, ()) = http::Request::get(uri).body(()).unwrap().into_parts();
+        let mut note = journal.begin(&parts, &Arc::new(Caller::internal("1", "r", "http://h")));
+        body.iter().for_each(|body| note.body(&Bytes::from(body.clone())));
+    }
+
+    #[test]
+    fn it_is_bounded_whatever_comes() {
+        let journal = Journal::default();
+        let long = format!("/{}", "x".repeat(60_000));
+        (0..300).for_each(|_| request(&journal, &long, None));
+        let held = journal.since(0);
+        assert!(held.len() < 150 && held.last().unwrap().id == 300, "{}", held.len());
+        (0..ENTRIES_MAX + 5).for_each(|_| request(&journal, "/", None));
+        assert_eq!(journal.since(0).len(), ENTRIES_MAX);
+        let held = journal.since(0).iter().map(Entry::bytes).sum::<usize>();
+        assert_eq!(journal.ring().bytes, held);
+        journal.clear();
+        assert_eq!(journal.ring().bytes, 0);
+        assert_eq!(journal.last(), 300 + ENTRIES_MAX as u64 + 5);
+    }
+
+    #[test]
+    fn of_a_long_body_only_a_few_short_members_are_kept() {
+        let journal = Journal::default();
+        let members: Vec<String> = (0..5000).map(|n| format!("\"m{n:04}\":{n}")).collect();
+        let name = "n".repeat(MEMBER_BYTES_MAX + 1);
+        let body = format!(
+            "{{\"{name}\":1,\"long\":\"{name}\",\"QueueUrl\":\"q\",{}}}",
+            members.join(",")
+        );
+        request(&journal, "/", Some(body));
+        let Kept::Members(kept) = &journal.one(1).unwrap().body else { panic!("not members") };
+        assert_eq!((kept.len(), &kept["QueueUrl"]), (MEMBERS_MAX, &Value::from("q")));
+        assert!(!kept.contains_key("long") && !kept.contains_key(&name));
     }
 }
