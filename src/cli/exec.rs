@@ -6,6 +6,7 @@ use super::env::variables;
 use super::outcome::Outcome;
 use super::printer::Printer;
 use super::progress::Shown;
+use super::words::Words;
 use crate::base::{Exit, Problem};
 use crate::control::container_place;
 use crate::runtime::Dirs;
@@ -32,23 +33,17 @@ pub(super) struct Exec {
     /// In the container of this service instead, without a terminal
     #[arg(long = "in", value_name = "SERVICE")]
     service: Option<String>,
-    /// The command and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "CMD"
-    )]
-    command: Vec<OsString>,
+    #[command(flatten)]
+    words: Words,
 }
 
 impl Exec {
     pub(super) fn run(self, printer: &Printer) -> Result<Outcome, Problem> {
         if let Some(service) = &self.service {
-            return inside(service, self.command);
+            return inside(service, self.words.command);
         }
         let all = variables(&choose::home()?)?;
-        let Some((program, args)) = self.command.split_first() else {
+        let Some((program, args)) = self.words.command.split_first() else {
             return Err(Problem::new(Exit::Usage, "usage", "`devenv exec` needs a command"));
         };
         let error = replace(program, args, &all);

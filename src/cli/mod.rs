@@ -40,6 +40,7 @@ mod undo;
 mod up;
 mod version;
 mod wait;
+mod words;
 
 use crate::base::Problem;
 use clap::{CommandFactory, Parser, Subcommand};

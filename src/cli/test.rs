@@ -9,6 +9,7 @@ use super::outcome::Outcome;
 use super::printer::{Printer, SCHEMA};
 use super::progress::View;
 use super::up::{Watched, died_early, discard, watch};
+use super::words::Words;
 use crate::base::{Exit, Problem, duration};
 use crate::control::client::{self, Updates};
 use crate::control::{Ask, Check, Home, LeaseAsk, Update, detach, leftovers};
@@ -61,14 +62,8 @@ pub(super) struct Test {
     /// Keep no logs and no snapshot of a failure
     #[arg(long)]
     discard: bool,
-    /// The command and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "CMD"
-    )]
-    command: Vec<OsString>,
+    #[command(flatten)]
+    words: Words,
 }
 
 /// What can be checked.
@@ -124,7 +119,7 @@ impl Test {
         let up = begun.elapsed();
         let slices = environment.slices(self.jobs)?;
         let started = Instant::now();
-        let codes = run_all(&self.command, &slices, environment.life.as_ref(), printer)?;
+        let codes = run_all(&self.words.command, &slices, environment.life.as_ref(), printer)?;
         let code = codes.iter().copied().find(|code| *code != 0).unwrap_or(0);
         let took = started.elapsed();
         let found = environment.check(&self.check)?;
