@@ -5,6 +5,7 @@ use crate::support::{Project, script, wait_for};
 use std::path::Path;
 use std::time::Duration;
 
+/// Of both servers: the source lives on one of its own, so that its files are not those of the target.
 const PROFILE: &str = "
 port = 'auto'
 [postgres]
@@ -17,15 +18,6 @@ settings = { fsync = 'off' }
 const REAL: &[&str] =
     &["secret-clinic", "Musterfrau", "Kunigunde", "Hohenfels", "tok_", "chronic condition"];
 
-/// Where the source lives: a server of its own, so that its files are not those of the target.
-const ELSEWHERE: &str = "
-port = 'auto'
-[postgres]
-databases = ['app']
-extensions = ['vector', 'citext']
-settings = { fsync = 'off' }
-";
-
 struct Bench {
     project: Project,
     variables: Vec<(String, String)>,
@@ -36,7 +28,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let (project, elsewhere) = (Project::with(PROFILE), Project::with(ELSEWHERE));
+        let (project, elsewhere) = (Project::with(PROFILE), Project::with(PROFILE));
         project.up();
         elsewhere.up();
         let variables = project.environment();

@@ -249,22 +249,7 @@ mod tests {
     }
 
     fn manifest() -> Manifest {
-        Manifest {
-            layout: LAYOUT,
-            name: "one".to_owned(),
-            created: "2026".to_owned(),
-            reason: Reason::Asked,
-            devenv: "0".to_owned(),
-            profile: "p".to_owned(),
-            project: "/p".to_owned(),
-            services: true,
-            postgres: None,
-            redis: false,
-            files: 2,
-            bytes: 9,
-            paused_us: 0,
-            boot: boot(),
-        }
+        Manifest { files: 2, bytes: 9, ..Manifest::sample("one", "2026", Reason::Asked) }
     }
 
     fn kept(store: &Store) -> Kept {

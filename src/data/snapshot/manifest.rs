@@ -95,6 +95,29 @@ pub(super) fn boot() -> Option<String> {
 }
 
 #[cfg(test)]
+impl Manifest {
+    /// One for tests.
+    pub(super) fn sample(name: &str, created: &str, reason: Reason) -> Manifest {
+        Manifest {
+            layout: LAYOUT,
+            name: name.to_owned(),
+            created: created.to_owned(),
+            reason,
+            devenv: "0".to_owned(),
+            profile: "p".to_owned(),
+            project: "/p".to_owned(),
+            services: true,
+            postgres: None,
+            redis: false,
+            files: 0,
+            bytes: 0,
+            paused_us: 0,
+            boot: boot(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

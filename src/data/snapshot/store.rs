@@ -361,27 +361,8 @@ mod tests {
     use super::super::Reason;
     use super::*;
 
-    fn manifest(name: &str, created: &str, reason: Reason) -> Manifest {
-        Manifest {
-            layout: LAYOUT,
-            name: name.to_owned(),
-            created: created.to_owned(),
-            reason,
-            devenv: "0".to_owned(),
-            profile: "p".to_owned(),
-            project: "/p".to_owned(),
-            services: true,
-            postgres: None,
-            redis: false,
-            files: 0,
-            bytes: 0,
-            paused_us: 0,
-            boot: boot(),
-        }
-    }
-
     fn keep(store: &Store, name: &str, created: &str, reason: Reason) -> Result<Kept, Problem> {
-        store.finish(store.draft()?, &manifest(name, created, reason), false)
+        store.finish(store.draft()?, &Manifest::sample(name, created, reason), false)
     }
 
     fn names(store: &Store) -> Vec<String> {
@@ -437,7 +418,7 @@ mod tests {
     fn a_snapshot_that_the_disk_may_lack_is_not_used_after_another_boot() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::of(dir.path());
-        let mut of_before = manifest("x", "2026", Reason::Asked);
+        let mut of_before = Manifest::sample("x", "2026", Reason::Asked);
         of_before.boot = Some("another".to_owned());
         (of_before.files, of_before.bytes) = (1, 8);
         let draft = store.draft().unwrap();
