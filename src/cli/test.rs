@@ -50,6 +50,9 @@ pub(super) struct Test {
     /// Begin with the state of this snapshot
     #[arg(long, value_name = "NAME")]
     snapshot: Option<String>,
+    /// Have ids, receipt handles, versions and the time follow from this number (docs/seeded.md)
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Run the command so often at once, each in a slice of its own (docs/leases.md)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=128))]
     jobs: u16,
@@ -168,7 +171,10 @@ impl Test {
         Dirs::create(&home.project)?;
         let mut args: Vec<OsString> = vec!["up".into(), "--as-daemon".into(), "--throwaway".into()];
         args.push(home.project.clone().into_os_string());
-        for (flag, value) in [("--profile", &self.profile), ("--snapshot", &self.snapshot)] {
+        let seed = self.seed.map(|seed| seed.to_string());
+        let passed =
+            [("--profile", &self.profile), ("--snapshot", &self.snapshot), ("--seed", &seed)];
+        for (flag, value) in passed {
             if let Some(value) = value {
                 args.extend([flag.into(), value.into()]);
             }

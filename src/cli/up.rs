@@ -57,6 +57,9 @@ pub(super) struct Up {
     /// Ports from here on, the next free ones
     #[arg(long, value_name = "N")]
     port_base: Option<u16>,
+    /// Have ids, receipt handles, versions and the time of a fresh state follow from this number
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// The environment is a test's, lives in this directory and as long as stdin.
     #[arg(long, hide = true, requires = "as_daemon")]
     throwaway: Option<PathBuf>,
@@ -278,6 +281,7 @@ impl Up {
             snapshot: self.snapshot.clone(),
             project,
             throwaway: self.throwaway.is_some(),
+            seed: self.seed,
         }
     }
 

@@ -11,6 +11,7 @@ use super::reserve::Reservations;
 use super::snapshot;
 use crate::base::{Exit, Problem};
 use crate::data::snapshot::Store;
+use crate::edge::{Proxy, ProxyKind, check_faults};
 use crate::profile::{Port, Profile, nearest};
 use crate::runtime::{Dirs, StopSignal, process};
 use crate::supervisor::{Need, PartSpec, Policy};
@@ -30,6 +31,10 @@ pub(super) const REDIS: &str = "redis";
 pub(super) const SMTP: &str = "smtp";
 /// Its second port, for clients that begin with TLS.
 pub(super) const SMTPS: &str = "smtps";
+/// Where faults can be done on the way to Postgres and Redis: the part, its port's name, and the first
+/// port that is tried.
+pub(super) const PROXIES: [(&str, &str, u16); 2] =
+    [(POSTGRES, "postgres-proxy", 15_432), (REDIS, "redis-proxy", 16_379)];
 /// Native parts that a killed daemon may have left behind.
 pub(super) const NATIVE: [(&str, StopSignal); 2] =
     [(POSTGRES, StopSignal::Interrupt), (REDIS, StopSignal::Terminate)];
@@ -58,6 +63,8 @@ pub struct Boot {
     pub project: PathBuf,
     /// Nothing of it is kept: what would be written at the end is not.
     pub throwaway: bool,
+    /// What ids and the clock of a fresh state follow from.
+    pub seed: Option<u64>,
 }
 
 /// What will run, and where.
@@ -68,6 +75,8 @@ pub(super) struct Plan {
     pub(super) project: PathBuf,
     /// Nothing of it is kept.
     pub(super) throwaway: bool,
+    /// What ids and the clock of a fresh state follow from.
+    pub(super) seed: Option<u64>,
     pub(super) dirs: Dirs,
     pub(super) ports: BTreeMap<String, u16>,
     pub(super) variables: BTreeMap<String, String>,
@@ -85,6 +94,11 @@ pub(super) struct Plan {
 impl Plan {
     /// Claims everything that the environment needs.
     pub(super) fn make(boot: Boot, hub: &Hub) -> Result<Plan, Problem> {
+        let proxied: Vec<&str> = match boot.profile.faults.proxy {
+            true => PROXIES.iter().map(|(part, _, _)| *part).collect(),
+            false => Vec::new(),
+        };
+        check_faults(&boot.profile.faults.rules, &proxied)?;
         clean_ephemeral(&boot.home)?;
         let (dirs, temporary) = directories(&boot)?;
         snapshot::settle_restore(&dirs)?;
@@ -119,6 +133,7 @@ impl Plan {
             home: boot.home,
             project: boot.project,
             throwaway,
+            seed: boot.seed,
             dirs,
             ports,
             variables,
@@ -140,6 +155,17 @@ impl Plan {
         self.temporary.is_some()
     }
 
+    /// The ways to Postgres and Redis that faults can be done on.
+    pub(super) fn proxies(&self) -> Vec<Proxy> {
+        let kind =
+            |part: &str| if part == POSTGRES { ProxyKind::Postgres } else { ProxyKind::Redis };
+        let proxy = |(part, name, _): (&str, &str, u16)| {
+            let (listen, server) = (*self.ports.get(name)?, *self.ports.get(part)?);
+            Some(Proxy { kind: kind(part), listen, server })
+        };
+        PROXIES.into_iter().filter_map(proxy).collect()
+    }
+
     /// The gateway's address, if there is one.
     pub(super) fn endpoint(&self) -> Option<String> {
         self.ports.get(GATEWAY).map(|port| environment::endpoint(*port))
@@ -156,7 +182,20 @@ fn wishes(profile: &Profile) -> Vec<(&'static str, Port)> {
         (SMTP, ports.smtp),
     ];
     all.extend(profile.ses.smtps.map(|port| (SMTPS, port)));
+    if profile.faults.proxy {
+        all.extend(PROXIES.map(|(_, name, port)| (name, Port::Auto(port))));
+    }
     all
+}
+
+/// The part that a port belongs to.
+fn owner(port: &str) -> &str {
+    let proxied = PROXIES.iter().find(|(_, name, _)| *name == port);
+    match (port, proxied) {
+        (SMTPS, _) => SMTP,
+        (_, Some((part, _, _))) => part,
+        _ => port,
+    }
 }
 
 /// The parts that are processes, or live in this one.
@@ -237,7 +276,9 @@ fn claim(
     let mut reservations = Reservations::default();
     let mut ports = BTreeMap::new();
     for (i, (name, wished)) in wishes(&boot.profile).into_iter().enumerate() {
-        if !chosen.contains(if name == SMTPS { SMTP } else { name }) {
+        // A proxy is the gateway's, and of use only beside its server.
+        let is_proxy = owner(name) != name && name != SMTPS;
+        if !chosen.contains(owner(name)) || is_proxy && !chosen.contains(GATEWAY) {
             continue;
         }
         let offset = u16::try_from(i).unwrap_or_default();

@@ -6,7 +6,7 @@ use crate::runtime::Dirs;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 
-use super::boot::{GATEWAY, POSTGRES, REDIS};
+use super::boot::{GATEWAY, POSTGRES, PROXIES, REDIS};
 
 /// Where every part listens.
 pub(super) const HOST: &str = "127.0.0.1";
@@ -49,7 +49,15 @@ pub(super) fn variables(
     dirs: &Dirs,
     host: &str,
 ) -> BTreeMap<String, String> {
-    let facts = facts(profile, ports);
+    let mut facts = facts(profile, ports);
+    // Programs on this machine go through the proxies, where there are any; containers have ways of
+    // their own.
+    for (part, name, _) in PROXIES {
+        let server = if part == POSTGRES { &mut facts.postgres } else { &mut facts.redis };
+        if let (Some(server), Some(port), true) = (server, ports.get(name), host == HOST) {
+            server.port = *port;
+        }
+    }
     let mut all = BTreeMap::new();
     let mut set = |key: &str, value: &str| all.insert(key.to_owned(), value.to_owned());
     if ports.contains_key(GATEWAY) {

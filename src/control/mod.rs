@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod detach;
 mod drive;
 mod environment;
+mod follow;
 pub mod home;
 mod hooks;
 pub mod hub;

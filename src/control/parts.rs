@@ -4,7 +4,7 @@ use super::boot::{GATEWAY, POSTGRES, Plan, REDIS, SMTP};
 use super::drive::{Info, Message, Native, Order, Run, native};
 use super::lease::Lends;
 use super::message::{ClockNote, ServiceNote};
-use super::{containers, environment, mail};
+use super::{containers, environment, follow, mail};
 use crate::base::Problem;
 use crate::data;
 use crate::edge::{Gateway, GatewayConfig, Lending, check_auth};
@@ -68,7 +68,8 @@ pub(super) fn start(run: Run, services: &ServicesCell) -> mpsc::UnboundedSender<
     match (run.part.as_str(), profile.postgres.clone(), profile.redis.clone()) {
         (POSTGRES, Some(settings), _) => {
             let port = port(&run.plan, POSTGRES);
-            tokio::spawn(native(Postgres { settings, port }, run, orders));
+            let services = services.clone();
+            tokio::spawn(native(Postgres { settings, port, services }, run, orders));
         }
         (REDIS, _, Some(settings)) => {
             let port = port(&run.plan, REDIS);
@@ -91,6 +92,7 @@ pub(super) fn port(plan: &Plan, part: &str) -> u16 {
 struct Postgres {
     settings: profile::Postgres,
     port: u16,
+    services: ServicesCell,
 }
 
 impl Native for Postgres {
@@ -105,7 +107,8 @@ impl Native for Postgres {
     }
 
     async fn initialise(&self) -> Result<(), Problem> {
-        runtime::postgres::initialise(&self.settings, self.port).await
+        runtime::postgres::initialise(&self.settings, self.port).await?;
+        follow::catch_up(&self.settings, self.port, &self.services).await
     }
 }
 
@@ -136,6 +139,7 @@ async fn gateway(run: Run, cell: ServicesCell, mut orders: mpsc::UnboundedReceiv
     };
     cell.set(Some(gateway.services().clone()));
     run.plan.leases.serve(Some(gateway.services().clone()));
+    follow::begin(&run.plan, &gateway.services().clock).await;
     let mut emulated: Vec<String> =
         gateway.services().all().iter().map(|s| s.name().to_owned()).collect();
     emulated.sort_unstable();
@@ -182,6 +186,9 @@ async fn open(run: &Run) -> Result<(Gateway, Vec<ServiceNote>), Problem> {
         lending,
         upstreams: plan.profile.upstreams.clone(),
         project: plan.home.project.clone(),
+        faults: plan.profile.faults.rules.clone(),
+        proxies: plan.proxies(),
+        seed: plan.seed,
         ..GatewayConfig::new(listen, plan.dirs.state.clone())
     };
     let gateway = Gateway::start(config).await?;

@@ -9,8 +9,8 @@ use super::server::{Access, settle};
 use super::snapshot::{automatic_name, is_possible, save};
 use crate::base::Problem;
 use crate::data::snapshot::Reason;
+use crate::edge::REQUESTS;
 use crate::runtime;
-use crate::services::ClockOrder;
 use crate::supervisor::Event;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,10 @@ pub(super) async fn reset(
     }
     let named = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
     if let Some(services) = services.as_ref().filter(|_| named(CLOCK)) {
-        services.clock.order(ClockOrder::Reset).await?;
+        services.clock.start_over().await?;
+    }
+    if let Some(services) = services.as_ref().filter(|_| named(GATEWAY)) {
+        services.storage.draws().begin_again(REQUESTS);
     }
     let mut declared_anew = false;
     for service in all.iter().filter(|s| named(GATEWAY) || named(s.name())) {

@@ -6,8 +6,10 @@ use super::enforce::{self, Stopped};
 use super::faults::{Faults, Short, Strike};
 use super::guard;
 use super::journal::{Entry, Journal, Note, View};
+use super::proxy::Told;
+use super::request_ids::RequestIds;
 use super::upstream::Upstreams;
-use crate::base::{Caller, DEFAULT_REGION, Ids};
+use crate::base::{Caller, DEFAULT_REGION};
 use crate::protocol::{
     Answer, AwsJson10, AwsQuery, BoxError, Credential, Failure, Form, Incoming, Names, Protocol,
     body, sigv4,
@@ -18,7 +20,6 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub(super) struct Dispatch {
     upstreams: Upstreams,
     journal: Journal,
     faults: Faults,
+    request_ids: RequestIds,
 }
 
 /// A request body as a server or devenv's own pages hand it over.
@@ -47,19 +49,31 @@ impl<B> Arriving for B where B: http_body::Body<Data = Bytes, Error: Into<BoxErr
 {}
 
 impl Dispatch {
-    pub(super) fn new(services: Vec<Arc<dyn Service>>, gate: Gate, upstreams: Upstreams) -> Self {
+    pub(super) fn new(
+        services: Vec<Arc<dyn Service>>,
+        gate: Gate,
+        upstreams: Upstreams,
+        faults: Faults,
+        request_ids: RequestIds,
+    ) -> Self {
         Dispatch {
             services: services.into_iter().map(|s| (s.name(), s)).collect(),
             gate,
             upstreams,
             journal: Journal::default(),
-            faults: Faults::default(),
+            faults,
+            request_ids,
         }
     }
 
     /// The last requests.
     pub(super) fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// All services have forgotten everything, so that a seed's requests are counted anew.
+    pub(super) fn begin_again(&self) {
+        self.request_ids.begin_again();
     }
 
     /// The faults in force.
@@ -85,7 +99,8 @@ impl Dispatch {
     pub(super) async fn answer(&self, request: Request<impl Arriving>) -> Answer {
         let (parts, body) = request.into_parts();
         let credential = credential_of(&parts);
-        let caller = Arc::new(caller_of(&parts, credential.as_ref(), &self.gate));
+        let caller =
+            Arc::new(caller_of(&parts, credential.as_ref(), &self.gate, self.request_ids.next()));
         let trace = Trace::begin(&parts);
         let mut note = self.journal.begin(&parts, &caller);
         let arrival = self.arrival(parts, credential.as_ref(), caller.clone());
@@ -137,7 +152,8 @@ impl Dispatch {
     /// its time and is not asked for.
     pub(super) async fn again(&self, request: Request<Full<Bytes>>, entry: &Entry) -> Answer {
         let (mut parts, body) = request.into_parts();
-        let caller = Caller { request_id: request_id(), ..entry.caller.as_ref().clone() };
+        let caller =
+            Caller { request_id: self.request_ids.next(), ..entry.caller.as_ref().clone() };
         let caller = Arc::new(caller);
         parts.extensions.insert(caller.clone());
         let mut note = self.journal.begin(&parts, &caller);
@@ -175,6 +191,16 @@ impl Dispatch {
         let strike = self.faults.strike(&self.view(note.so_far()?))?;
         note.fault(strike.told.clone());
         Some(strike)
+    }
+
+    /// What is done on purpose to a request to a server behind a proxy, and its line of the journal.
+    pub(super) fn strike_wire(&self, service: &'static str, told: &Told) -> Option<(Strike, Note)> {
+        if !self.faults.any() {
+            return None;
+        }
+        let strike = self.faults.strike(&View::unwritten(service, told))?;
+        let note = self.journal.begin_wire(service, told, strike.told.clone());
+        Some((strike, note))
     }
 
     /// What the head of a request tells.
@@ -486,7 +512,12 @@ fn credential_of(parts: &Parts) -> Option<Credential> {
         })
 }
 
-fn caller_of(parts: &Parts, credential: Option<&Credential>, gate: &Gate) -> Caller {
+fn caller_of(
+    parts: &Parts,
+    credential: Option<&Credential>,
+    gate: &Gate,
+    request_id: String,
+) -> Caller {
     let access_key = credential.map_or("", |c| c.access_key.as_str());
     let region = credential.map_or(DEFAULT_REGION, |c| c.region.as_str());
     let host = parts.uri.authority().map(|a| a.as_str());
@@ -496,20 +527,6 @@ fn caller_of(parts: &Parts, credential: Option<&Credential>, gate: &Gate) -> Cal
         region: if region.is_empty() { DEFAULT_REGION.to_owned() } else { region.to_owned() },
         access_key: access_key.to_owned(),
         endpoint: format!("http://{}", host.unwrap_or("127.0.0.1")),
-        request_id: request_id(),
+        request_id,
     }
-}
-
-fn request_id() -> String {
-    thread_local! {
-        static IDS: RefCell<Ids> = RefCell::new(Ids::seeded({
-            let mut seed = [0; 8];
-            // Request ids only have to differ; without randomness the thread's stack address will do.
-            match getrandom::fill(&mut seed) {
-                Ok(()) => u64::from_le_bytes(seed),
-                Err(_) => std::ptr::addr_of!(seed) as u64,
-            }
-        }));
-    }
-    IDS.with(|ids| ids.borrow_mut().uuid())
 }

@@ -2,11 +2,13 @@
 //! resource and rate. What is done to a request stands in the journal.
 
 use super::journal::{View, matches};
-use crate::base::Ids;
+use super::proxy::{Kind, Proxy};
+use crate::base::{Exit, Ids, Problem};
 use crate::protocol::{Body, BoxError};
 use bytes::Bytes;
 use http_body::Frame;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -124,9 +126,39 @@ struct Rules {
 pub(super) struct Faults {
     any: AtomicBool,
     rules: Mutex<Rules>,
+    /// Servers behind a proxy, by name.
+    proxied: Vec<&'static str>,
+}
+
+/// Servers that only a proxy lets faults reach.
+const WIRES: [&str; 2] = [Kind::Postgres.service(), Kind::Redis.service()];
+
+/// Checks the faults of a profile, all of them, before anything starts.
+pub fn check_faults(faults: &[Value], proxied: &[&str]) -> Result<(), Problem> {
+    faults.iter().enumerate().try_for_each(|(n, fault)| read(n, fault, proxied).map(drop))
+}
+
+/// The `n`th fault of a profile.
+fn read(n: usize, fault: &Value, proxied: &[&str]) -> Result<Rule, Problem> {
+    let rule = serde_json::from_value::<Rule>(fault.clone()).map_err(|e| e.to_string());
+    rule.and_then(|rule| rule.check(proxied).map(|()| rule)).map_err(|why| {
+        Problem::new(Exit::Usage, "fault", format!("`faults.rules[{n}]` is no fault: {why}"))
+            .hint("docs/requests.md lists the kinds and their keys")
+    })
 }
 
 impl Faults {
+    /// Those of a profile.
+    pub(super) fn new(proxies: &[Proxy], faults: &[Value]) -> Result<Faults, Problem> {
+        let proxied: Vec<_> = proxies.iter().map(|proxy| proxy.kind.service()).collect();
+        let begun = Faults { proxied, ..Faults::default() };
+        for (n, fault) in faults.iter().enumerate() {
+            let rule = read(n, fault, &begun.proxied)?;
+            begun.add(rule).map_err(|why| Problem::new(Exit::Usage, "fault", why))?;
+        }
+        Ok(begun)
+    }
+
     fn rules(&self) -> MutexGuard<'_, Rules> {
         // Rules come and go in one step each: what a panicked holder leaves is whole.
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
@@ -139,7 +171,7 @@ impl Faults {
 
     /// Puts a rule in force; its id.
     pub(super) fn add(&self, rule: Rule) -> Result<u64, String> {
-        rule.check()?;
+        rule.check(&self.proxied)?;
         let mut rules = self.rules();
         if rules.standing.len() >= RULES_MAX {
             return Err(format!("there are {RULES_MAX} faults already"));
@@ -194,7 +226,8 @@ impl Strike {
 }
 
 impl Rule {
-    fn check(&self) -> Result<(), String> {
+    fn check(&self, proxied: &[&str]) -> Result<(), String> {
+        self.check_wire(proxied)?;
         if !(self.rate > 0.0 && self.rate <= 1.0) {
             return Err(format!("`rate` is above 0 and at most 1, not {}", self.rate));
         }
@@ -219,6 +252,34 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// What can be done to a server that devenv only passes bytes to.
+    fn check_wire(&self, proxied: &[&str]) -> Result<(), String> {
+        let wire = WIRES.iter().find(|wire| self.service.as_deref() == Some(**wire));
+        let Some(wire) = wire else { return Ok(()) };
+        if !proxied.contains(wire) {
+            return Err(format!(
+                "{wire} has no proxy here: set `proxy = true` below `[faults]` in devenv.toml"
+            ));
+        }
+        match self.what {
+            What::Latency { .. } | What::Drop { .. } | What::Partial { .. } => Ok(()),
+            What::Error { .. } | What::Throttle { .. } => Err(format!(
+                "{wire} takes `latency`, `drop` and `partial`, not `{}`",
+                self.what.name()
+            )),
+        }
+    }
+
+    /// Whether it is about requests to `service`: one that names none is about AWS's alone.
+    fn is_about(&self, service: &str) -> bool {
+        match self.service.as_deref() {
+            Some(of) => of.eq_ignore_ascii_case(service),
+            None => !WIRES.contains(&service),
+        }
+    }
+}
+
 fn is_code(code: &str) -> bool {
     !code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_')
 }
@@ -238,7 +299,7 @@ impl What {
 impl Standing {
     fn hits(&mut self, view: &View) -> bool {
         let rule = &self.rule;
-        let fits = rule.service.as_deref().is_none_or(|s| s.eq_ignore_ascii_case(&view.service))
+        let fits = rule.is_about(&view.service)
             && rule.operation.as_deref().is_none_or(|o| matches(o, &view.operation))
             && rule.times.is_none_or(|times| self.hits < times)
             && rule

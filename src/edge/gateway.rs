@@ -2,7 +2,10 @@
 
 use super::auth::{Auth, Gate};
 use super::dispatch::{Dispatch, guarded};
+use super::faults::Faults;
 use super::lending::{self, Lending};
+use super::proxy::{Proxies, Proxy};
+use super::request_ids::RequestIds;
 use super::upstream::Upstreams;
 use super::{pages, serve};
 use crate::base::Problem;
@@ -38,6 +41,12 @@ pub struct GatewayConfig {
     pub upstreams: BTreeMap<String, Upstream>,
     /// Where relative paths in them begin.
     pub project: PathBuf,
+    /// The faults in force from the beginning, as `POST /_devenv/faults` takes them.
+    pub faults: Vec<serde_json::Value>,
+    /// Ways to other servers on which faults can be done.
+    pub proxies: Vec<Proxy>,
+    /// What ids and the clock of a fresh state follow from.
+    pub seed: Option<u64>,
 }
 
 impl GatewayConfig {
@@ -49,6 +58,9 @@ impl GatewayConfig {
             lending: Lending::default(),
             upstreams: BTreeMap::new(),
             project: state_dir.clone(),
+            faults: Vec::new(),
+            proxies: Vec::new(),
+            seed: None,
             state_dir,
         }
     }
@@ -62,6 +74,7 @@ pub struct Gateway {
     background: Background,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
+    _proxies: Proxies,
 }
 
 impl Gateway {
@@ -72,23 +85,31 @@ impl Gateway {
             listener.local_addr().map_err(|e| Problem::failed("listen", e.to_string()))?;
         make_private_dir(&config.state_dir)?;
         let (schemas, replays) = (registry::schemas(), registry::replays());
-        let layout = Layout { schemas: &schemas, replays: &replays, blank: registry::BLANK };
+        let layout = Layout {
+            schemas: &schemas,
+            replays: &replays,
+            blank: registry::BLANK,
+            seed: config.seed,
+        };
         let storage = Storage::open_with(&config.state_dir.join("state.db"), &layout)?;
         let clock = Clock::open(&storage)?;
+        if storage.draws().is_seeded_anew() {
+            clock.start_over().await?;
+        }
         let services = Services::open(&storage, &clock, &config.state_dir)?;
         let background = Background::start(services.workers(), &clock);
         let dispatch = Dispatch::new(
             services.all(),
             Gate::new(config.auth, services.sts.credentials(), services.sts.judge(), clock),
             Upstreams::open(&config.upstreams, &config.project)?,
+            Faults::new(&config.proxies, &config.faults)?,
+            RequestIds::new(&storage),
         );
+        let edge = Arc::new(Edge::new(dispatch, &config.lending));
+        let proxies = Proxies::open(&config.proxies, &edge.dispatch).await?;
         let (stop, stopped) = watch::channel(false);
-        let serving = tokio::spawn(serve::serve(
-            listener,
-            Arc::new(Edge::new(dispatch, &config.lending)),
-            stopped,
-        ));
-        Ok(Gateway { address, services, storage, background, stop, serving })
+        let serving = tokio::spawn(serve::serve(listener, edge, stopped));
+        Ok(Gateway { address, services, storage, background, stop, serving, _proxies: proxies })
     }
 
     /// Where it listens.

@@ -11,10 +11,15 @@ mod guard;
 mod journal;
 mod lending;
 mod pages;
+mod proxy;
+mod request_ids;
 mod serve;
 pub mod smtp;
 mod upstream;
 
 pub use auth::{Auth, check_auth};
+pub use faults::check_faults;
 pub use gateway::{Gateway, GatewayConfig};
 pub use lending::{Lender, Lending};
+pub use proxy::{Kind as ProxyKind, Proxy};
+pub use request_ids::REQUESTS;

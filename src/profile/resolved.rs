@@ -45,8 +45,19 @@ pub struct Profile {
     pub containers: Containers,
     /// What `devenv seed` loads, in order.
     pub seed: Vec<Value>,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
     /// Commands around the life of the environment.
     pub hooks: Hooks,
+}
+
+/// Faults on purpose.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Faults {
+    /// Whether Postgres and Redis are reached through a proxy of their own.
+    pub proxy: bool,
+    /// Those in force from the beginning, as `POST /_devenv/faults` takes them.
+    pub rules: Vec<Value>,
 }
 
 /// A port: fixed, or the next free one at boot.
@@ -124,6 +135,8 @@ pub struct Postgres {
     pub user: String,
     /// Password of `user`.
     pub password: String,
+    /// Whether `now()` follows the virtual clock.
+    pub follow_clock: bool,
 }
 
 /// A preferred Postgres major and those accepted in its place.
@@ -144,6 +157,8 @@ pub struct Redis {
     pub image: Option<String>,
     /// `redis.conf` directives.
     pub settings: BTreeMap<String, String>,
+    /// Whether keys expire by the virtual clock.
+    pub follow_clock: bool,
 }
 
 /// An S3 bucket. Settings are kept as the JSON form of the profile's TOML; the S3 service

@@ -1,7 +1,7 @@
 //! A resolved profile for people and machines, in the keys of `devenv.toml`. What is secret is hidden.
 
 use crate::profile::resolve::ATTRIBUTES;
-use crate::profile::resolved::{Bucket, Port, Profile, Queue, Secret, SecretSource};
+use crate::profile::resolved::{Bucket, Faults, Port, Profile, Queue, Secret, SecretSource};
 use serde_json::{Map, Value, json};
 
 /// What stands in a secret's place.
@@ -107,6 +107,9 @@ fn typed(profile: &Profile) -> Value {
         put("containers", json!(containers));
     }
     put("seed", seed(&profile.seed));
+    if profile.faults != Faults::default() {
+        put("faults", json!(profile.faults));
+    }
     put("hooks", json!(profile.hooks));
     Value::Object(whole)
 }

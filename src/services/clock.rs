@@ -9,7 +9,7 @@ use crate::storage::rusqlite::{self, Connection, params};
 use crate::storage::{Schema, Storage};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
@@ -25,6 +25,8 @@ pub(super) const SCHEMA: Schema = Schema {
 const RANGE: std::ops::RangeInclusive<i64> = 0..=253_402_300_799_999;
 /// Changes that are remembered for reading old instants.
 const CHANGES_MAX: usize = 256;
+/// What the clock of a seeded environment shows first: 2025-01-01T00:00:00Z.
+const ORIGIN: Millis = Millis(1_735_689_600_000);
 /// The value of `frozen_ms` while the clock runs.
 const RUNS: i64 = i64::MIN;
 
@@ -44,6 +46,10 @@ struct Inner {
     /// One change at a time.
     turn: tokio::sync::Mutex<()>,
     storage: Option<Storage>,
+    /// Told of each move.
+    follower: OnceLock<Follower>,
+    /// Where it stands still at the beginning of a seeded environment.
+    origin: Option<Millis>,
 }
 
 /// From `real` on the clock stood so.
@@ -110,6 +116,18 @@ impl ClockView {
     }
 }
 
+/// A move of the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// How it stands since.
+    pub view: ClockView,
+    /// Milliseconds that it went on, or back, in that moment.
+    pub by_ms: i64,
+}
+
+/// Told of each move; the order is answered when it is through.
+pub type Follower = Box<dyn Fn(Moved) -> super::Pending<'static, ()> + Send + Sync>;
+
 impl Default for Inner {
     fn default() -> Self {
         Inner {
@@ -120,6 +138,8 @@ impl Default for Inner {
             changes: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             storage: None,
+            follower: OnceLock::new(),
+            origin: None,
         }
     }
 }
@@ -134,6 +154,7 @@ impl Clock {
         let inner = Inner {
             changes: Mutex::new(changes),
             storage: Some(storage.clone()),
+            origin: storage.draws().is_seeded().then_some(ORIGIN),
             ..Inner::default()
         };
         let clock = Clock { inner: Arc::new(inner) };
@@ -188,22 +209,45 @@ impl Clock {
         let real = self.real();
         let change = self.after(order, real);
         let shown = change.shows(real);
+        let before = self.standing(real).shows(real);
         if !RANGE.contains(&shown.0) {
             let message = "the clock shows years from 1970 to 9999";
             return Err(Problem::new(Exit::Usage, "clock-range", message));
         }
         self.write(change, order == ClockOrder::Reset).await?;
-        let mut changes = self.changes();
-        if order == ClockOrder::Reset {
-            changes.clear();
-        } else {
-            changes.push(change);
-            let surplus = changes.len().saturating_sub(CHANGES_MAX);
-            changes.drain(..surplus);
-        }
-        drop(changes);
+        self.remember(change, order == ClockOrder::Reset);
         self.take(change);
-        Ok(self.view())
+        let view = self.view();
+        if let Some(follower) = self.inner.follower.get() {
+            follower(Moved { view, by_ms: shown.0 - before.0 }).await;
+        }
+        Ok(view)
+    }
+
+    fn remember(&self, change: Change, alone: bool) {
+        let mut changes = self.changes();
+        if alone {
+            return changes.clear();
+        }
+        changes.push(change);
+        let surplus = changes.len().saturating_sub(CHANGES_MAX);
+        changes.drain(..surplus);
+    }
+
+    /// Has `follower` told of every move from now on; there is one at the most.
+    pub fn follow(&self, follower: Follower) {
+        let is_first = self.inner.follower.set(follower).is_ok();
+        debug_assert!(is_first, "a clock has one follower");
+    }
+
+    /// As in a fresh environment: the machine's own time or, under a seed, standing still at an instant
+    /// that is always the same.
+    pub async fn start_over(&self) -> Result<ClockView, Problem> {
+        let Some(Millis(to_ms)) = self.inner.origin else {
+            return self.order(ClockOrder::Reset).await;
+        };
+        self.order(ClockOrder::Freeze).await?;
+        self.order(ClockOrder::Set { to_ms }).await
     }
 
     /// How it stands.
@@ -253,13 +297,17 @@ impl Clock {
         self.inner.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How the clock stands after an order given at `real`.
-    fn after(&self, order: ClockOrder, real: Millis) -> Change {
+    /// How the clock stands, as a change made at `real` would say it.
+    fn standing(&self, real: Millis) -> Change {
         let frozen = self.inner.frozen_ms.load(Ordering::Acquire);
         let frozen = (frozen != RUNS).then_some(Millis(frozen));
-        let offset_ms = self.inner.offset_ms.load(Ordering::Relaxed);
-        let now = Change { real, offset_ms, frozen };
-        let showing = |at: i64| match frozen {
+        Change { real, offset_ms: self.inner.offset_ms.load(Ordering::Relaxed), frozen }
+    }
+
+    /// How the clock stands after an order given at `real`.
+    fn after(&self, order: ClockOrder, real: Millis) -> Change {
+        let now = self.standing(real);
+        let showing = |at: i64| match now.frozen {
             Some(_) => Change { frozen: Some(Millis(at)), ..now },
             None => Change { offset_ms: at.saturating_sub(real.0), ..now },
         };

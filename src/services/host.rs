@@ -119,7 +119,7 @@ impl<D: Domain> Host<D> {
         let state = storage.read(D::load).map_err(|e| {
             Problem::failed("state-unreadable", format!("{}: {}", D::SCHEMA.name, e.for_people()))
         })?;
-        let owned = Mutex::new(Owned { state, ids: Ids::seeded(entropy()), epoch });
+        let owned = Mutex::new(Owned { state, ids: storage.draws().ids(D::SCHEMA.name), epoch });
         let in_flight = Arc::default();
         let (storage, clock, watcher) = (storage.clone(), clock.clone(), OnceLock::new());
         Ok(Arc::new(Host { owned, storage, clock, in_flight, watcher }))
@@ -170,6 +170,10 @@ impl<D: Domain> Host<D> {
             let mut empty = D::default();
             owned.state.carry_over(&mut empty);
             owned.state = empty;
+            if self.storage.draws().is_seeded() {
+                owned.ids = self.storage.draws().ids(D::SCHEMA.name);
+                self.storage.draws().begin_again(D::SCHEMA.name);
+            }
             ticket
         };
         let done = ticket.committed().await;
@@ -288,15 +292,6 @@ pub fn failure<E: ServiceError + ?Sized>(error: &E) -> Failure {
 pub fn unavailable(error: &StorageError) -> Failure {
     let message = format!("devenv could not keep this change: {}", error.for_people());
     Failure::new(500, "InternalFailure", message)
-}
-
-fn entropy() -> u64 {
-    let mut bytes = [0; 8];
-    // Without the kernel's randomness ids fall back on the clock: they name things, they hide nothing.
-    if getrandom::fill(&mut bytes).is_err() {
-        return Clock::default().now().0 as u64;
-    }
-    u64::from_le_bytes(bytes)
 }
 
 #[cfg(test)]

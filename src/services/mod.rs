@@ -21,7 +21,7 @@ pub mod sts;
 
 pub use crate::protocol::Failure;
 pub use background::{Background, Worker};
-pub use clock::{Clock, ClockOrder, ClockView, parse_instant};
+pub use clock::{Clock, ClockOrder, ClockView, Follower, Moved, parse_instant};
 pub use host::{Domain, Fate, Host, failure, unavailable};
 pub use outbox::{Call, Outbox};
 pub use registry::{Services, read_whole, replays, schemas};

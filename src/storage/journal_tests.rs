@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 const SCHEMA: &[Schema] =
     &[Schema { name: "t", scripts: &["CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT)"] }];
 const REPLAYS: &[Replay] = &[Replay { service: "t", apply: insert_recorded }];
-const LAYOUT: Layout<'_> = Layout { schemas: SCHEMA, replays: REPLAYS, blank: &[] };
+const LAYOUT: Layout<'_> = Layout { schemas: SCHEMA, replays: REPLAYS, blank: &[], seed: None };
 
 fn insert_recorded(record: &[u8], to: &Transaction<'_>) -> Result<(), ReplayError> {
     let key: i64 =

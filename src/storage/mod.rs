@@ -9,6 +9,7 @@ mod blank;
 mod blobs;
 mod capture;
 mod commit;
+mod draws;
 mod error;
 mod journal;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod writer;
 
 pub use blobs::{Blobs, Held, NewBlob, Recorded};
 pub use capture::{FilesKept, Moment};
+pub use draws::Draws;
 pub use error::StorageError;
 pub use journal::{Record, Replay, ReplayError};
 pub use open::{Layout, Schema};

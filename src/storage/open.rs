@@ -26,6 +26,8 @@ pub struct Layout<'a> {
     pub replays: &'a [Replay],
     /// A state file with these tables and nothing in them, packed by gzip; or nothing.
     pub blank: &'a [u8],
+    /// What names follow from; the kernel's randomness otherwise.
+    pub seed: Option<u64>,
 }
 
 /// `PRAGMA application_id` of our files: "denv".

@@ -12,6 +12,7 @@
 //! it; services notice the new epoch and reload from disk, which is right.
 
 use super::commit::Committer;
+use super::draws::Draws;
 use super::error::{StorageError, disk_full};
 use super::journal::{self, Journal, Record};
 use super::keeper::Keeper;
@@ -184,6 +185,7 @@ pub(super) struct Shared {
     /// Held by whoever deletes files beside the state file, or keeps them from being deleted.
     pub(super) deletions: Mutex<()>,
     keeper: Keeper,
+    draws: Draws,
 }
 
 /// The state file. Cheap to clone.
@@ -309,6 +311,7 @@ impl Storage {
     /// The same with all that a layout can say.
     pub fn open_with(path: &Path, layout: &Layout<'_>) -> Result<Storage, Problem> {
         let reserve = Reserve::beside(path);
+        let is_new = !path.exists();
         // SQLite calls a full disk an I/O error where it meets it while opening.
         let mut connection = match open_writer(path, layout) {
             Err(_) if reserve.disk_is_full() => {
@@ -320,6 +323,7 @@ impl Storage {
         };
         let applied = journal::replay(&mut connection, path, layout.replays)?;
         let journal = Journal::beside(path, applied);
+        let draws = Draws::open(layout.seed, is_new, &connection, path)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             epoch: AtomicU64::new(0),
@@ -330,6 +334,7 @@ impl Storage {
             abandoned: AtomicBool::new(false),
             deletions: Mutex::new(()),
             keeper: Keeper::default(),
+            draws,
         });
         shared.keeper.start(&shared)?;
         Ok(Storage { shared })
@@ -338,6 +343,11 @@ impl Storage {
     /// The current epoch; it grows when a transaction failed and memory must be reloaded.
     pub fn epoch(&self) -> u64 {
         self.shared.epoch.load(Ordering::SeqCst)
+    }
+
+    /// Where names come from.
+    pub fn draws(&self) -> &Draws {
+        &self.shared.draws
     }
 
     pub(super) fn shared(&self) -> &Shared {

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 fn made(dir: &Path, blank: &[u8]) -> PathBuf {
     let path = dir.join("state.db");
     let (schemas, replays) = (registry::schemas(), registry::replays());
-    let storage =
-        Storage::open_with(&path, &Layout { schemas: &schemas, replays: &replays, blank });
+    let storage = Storage::open_with(
+        &path,
+        &Layout { schemas: &schemas, replays: &replays, blank, seed: None },
+    );
     drop(storage.unwrap());
     path
 }

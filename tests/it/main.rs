@@ -18,6 +18,8 @@ mod requests;
 mod runtime;
 mod s3;
 mod secretsmanager;
+mod seeded;
+mod servers;
 mod ses;
 mod snapshots;
 mod sqs;

@@ -134,6 +134,8 @@ fn faults_strike_what_they_name_and_stand_in_the_journal() {
         &["s3", "--error", "no code!"][..],
         &["--latency", "1h"],
         &["--latency", "1s", "--rate", "2"],
+        // There is no proxy in this environment.
+        &["postgres", "--latency", "1s"],
     ] {
         traffic.project.devenv(&[&["faults", "add"], wrong].concat()).ends(2);
     }

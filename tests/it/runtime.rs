@@ -52,11 +52,12 @@ fn postgres(prefer: u32, accept: &[u32], settings: &[(&str, &str)]) -> Postgres 
         settings: map(settings),
         user: "devenv".into(),
         password: "s3cr'et".into(),
+        follow_clock: false,
     }
 }
 
 fn redis(settings: &[(&str, &str)]) -> Redis {
-    Redis { provider: Provider::Native, image: None, settings: map(settings) }
+    Redis { provider: Provider::Native, image: None, settings: map(settings), follow_clock: false }
 }
 
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -18,13 +18,15 @@ const S3_OPTIONS: &[(&str, &str)] = &[
 ];
 /// S3 operations whose input has a body.
 const S3_WITH_BODY: &[&str] = &["PutObject", "UploadPart"];
+/// What the AWS CLI does not speak.
+const WIRES: &[&str] = &["postgres", "redis"];
 /// Operations with other names in the CLI.
 const OTHER_NAMES: &[(&str, &str)] = &[("ListObjectsV2", "list-objects-v2")];
 
 impl View {
     /// `aws sqs send-message --cli-input-json '{…}'`; what was a secret has to be put in by hand.
     pub(in crate::edge) fn aws_line(&self, path: &str) -> Option<String> {
-        if self.operation.is_empty() {
+        if self.operation.is_empty() || WIRES.contains(&self.service.as_str()) {
             return None;
         }
         let command = kebab(&self.operation);

@@ -12,6 +12,7 @@ mod view;
 pub(super) use select::{Wanted, matches};
 pub(super) use view::View;
 
+use super::proxy::Told;
 use crate::base::{Caller, Millis};
 use crate::protocol::{Answer, ErrorCode};
 use bytes::Bytes;
@@ -95,10 +96,17 @@ pub(super) struct Entry {
     fault: Option<String>,
     /// Where it was forwarded to.
     forwarded: Option<String>,
+    /// What it was, where it was no HTTP request but one to Postgres or Redis.
+    told: Option<Box<Told>>,
     end: End,
 }
 
 impl Entry {
+    /// Whether it went to Postgres or Redis.
+    pub(super) fn is_wire(&self) -> bool {
+        self.told.is_some()
+    }
+
     /// Its telling headers.
     pub(super) fn headers(&self) -> HeaderMap {
         let lines = self.headers.0.split(|byte| *byte == b'\n');
@@ -120,7 +128,8 @@ impl Entry {
             Kept::Not => 0,
         };
         let address = self.uri.path_and_query().map_or(0, |p| p.as_str().len());
-        ENTRY_BYTES + address + self.headers.0.len() + body
+        let told = self.told.as_ref().map_or(0, |told| told.bytes());
+        ENTRY_BYTES + told + address + self.headers.0.len() + body
     }
 }
 
@@ -162,9 +171,22 @@ impl Journal {
                 body: Kept::Not,
                 fault: None,
                 forwarded: None,
+                told: None,
                 end: End { status: None, error: None, bytes: None, took: Duration::ZERO },
             })),
         }
+    }
+
+    /// A request to a server behind a proxy begins, on which a fault is done.
+    pub(super) fn begin_wire(&self, service: &'static str, told: &Told, fault: String) -> Note {
+        let (parts, ()) = http::Request::new(()).into_parts();
+        let mut note = self.begin(&parts, &Arc::new(Caller::internal("", "", "")));
+        note.edit(|entry| {
+            entry.service = Some(service.into());
+            entry.told = Some(Box::new(told.clone()));
+            entry.fault = Some(fault);
+        });
+        note
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {

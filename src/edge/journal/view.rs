@@ -2,6 +2,7 @@
 
 use super::{Entry, Kept, redact};
 use crate::edge::classify;
+use crate::edge::proxy::Told;
 use crate::protocol::{Form, Tree};
 use crate::services::{Identified, Service};
 use http::request::Parts;
@@ -28,6 +29,9 @@ impl View {
         entry: &Entry,
         service_of: impl Fn(&str) -> Option<&'s Arc<dyn Service>>,
     ) -> View {
+        if let Some(told) = &entry.told {
+            return View::of_wire(entry, told);
+        }
         let head = head_of(entry);
         let form = form_of(entry);
         let known = entry.service.as_deref().or_else(|| form.as_ref().and_then(classify::by_form));
@@ -49,6 +53,22 @@ impl View {
         let value = told(entry, &service, &operation, &parameters);
         let (at_ms, status) = (entry.at.0, entry.end.status);
         View { service, operation, status, at_ms, is_form: form.is_some(), parameters, value }
+    }
+
+    /// A request to Postgres or Redis, which has no status and no caller.
+    fn of_wire(entry: &Entry, of: &Told) -> View {
+        let service = entry.service.as_deref().unwrap_or_default();
+        let mut view = View::unwritten(service, of);
+        view.at_ms = entry.at.0;
+        view.value = told(entry, service, &of.operation, &of.parameters);
+        view
+    }
+
+    /// The same before anything of it is written.
+    pub(in crate::edge) fn unwritten(service: &str, of: &Told) -> View {
+        let (operation, parameters) = (of.operation.clone(), of.parameters.clone());
+        let (service, value) = (service.to_owned(), Value::Null);
+        View { service, operation, status: None, at_ms: 0, is_form: false, parameters, value }
     }
 
     /// As JSON.

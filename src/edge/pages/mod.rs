@@ -50,9 +50,10 @@ async fn localstack_health(State(dispatch): State<Arc<Dispatch>>) -> Answer {
 
 /// Wipes every emulated service's state, and the clock's; the reply leaves when it is gone from disk.
 async fn reset(State(dispatch): State<Arc<Dispatch>>) -> Answer {
-    if let Err(problem) = dispatch.clock().order(ClockOrder::Reset).await {
+    if let Err(problem) = dispatch.clock().start_over().await {
         return refused(&problem);
     }
+    dispatch.begin_again();
     for service in dispatch.services() {
         if let Err(problem) = service.reset().await {
             return refused(&problem);

@@ -95,13 +95,14 @@ pub(super) async fn show(State(dispatch): State<Arc<Dispatch>>, Path(id): Path<u
 /// Sends it once more, as the same caller. It is let in without its signature, which was of its time.
 pub(super) async fn replay(State(dispatch): State<Arc<Dispatch>>, Path(id): Path<u64>) -> Answer {
     let Some(entry) = dispatch.journal().one(id) else { return missing(id) };
-    let Some(request) = again(&entry) else {
-        let problem = Problem::failed(
-            "not-replayable",
-            format!(
+    let Some(request) = again(&entry).filter(|_| !entry.is_wire()) else {
+        let why = match entry.is_wire() {
+            true => format!("request {id} was none of AWS's, and only its beginning was kept"),
+            false => format!(
                 "the body of request {id} was too long, or passed as a stream, and was not kept"
             ),
-        );
+        };
+        let problem = Problem::failed("not-replayable", why);
         return refused(&problem.hint("send it again by the program that sent it"));
     };
     let answer = dispatch.again(request, &entry).await;

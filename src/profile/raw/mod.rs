@@ -5,10 +5,12 @@
 // Keys that are only handed on (as JSON of what was typed) exist here for the schema alone.
 #![allow(dead_code)]
 
+pub(crate) mod faults;
 pub(crate) mod mail;
 pub(crate) mod queues;
 pub(crate) mod storage;
 
+pub(crate) use faults::{Fault, FaultKind, Faults};
 pub(crate) use mail::Ses;
 pub(crate) use queues::{DeadLetter, Queue, Seconds, Sqs, SqsMode};
 pub(crate) use storage::{Bucket, ObjectLock, OneOrMany, S3};
@@ -69,6 +71,8 @@ pub(crate) struct RawProfile {
     pub(crate) containers: Option<Containers>,
     /// What `devenv seed` loads: archives, then sql, fixtures, objects, messages.
     pub(crate) seed: Option<Seed>,
+    /// What goes wrong on purpose.
+    pub(crate) faults: Option<Faults>,
     /// Commands around the environment's life, run by `sh -c` with its variables.
     pub(crate) hooks: Option<Hooks>,
 }
@@ -182,6 +186,8 @@ pub(crate) struct Postgres {
     pub(crate) user: Option<String>,
     /// The superuser's password. Default: `postgres`.
     pub(crate) password: Option<String>,
+    /// Whether `now()` in the databases follows `devenv clock`. Default: false.
+    pub(crate) follow_clock: Option<bool>,
 }
 
 /// A Postgres major, or a preferred one and those that will do.
@@ -214,6 +220,8 @@ pub(crate) struct Redis {
     pub(crate) image: Option<String>,
     /// Directives by their `redis.conf` names, as `maxmemory-policy = "volatile-lru"`.
     pub(crate) settings: Option<BTreeMap<String, Scalar>>,
+    /// Whether keys expire earlier when `devenv clock` is moved on. Default: false.
+    pub(crate) follow_clock: Option<bool>,
 }
 
 /// A secret: `value` or `generate`.

@@ -3,6 +3,7 @@
 
 mod aws;
 mod buckets;
+mod faults;
 mod postgres;
 mod queues;
 mod redis;
@@ -144,6 +145,7 @@ pub(crate) fn profile(
         kms_keys: aws::kms_keys(raw, checks),
         containers: surroundings::containers(raw, checks),
         seed: surroundings::seed(raw, checks),
+        faults: faults::faults(raw, checks),
         hooks: surroundings::hooks(raw, checks),
     }
 }

@@ -160,6 +160,7 @@ pub(super) fn postgres(raw: &raw::Postgres, checks: &mut Checks<'_>) -> Postgres
         settings: settings(raw, checks),
         user,
         password,
+        follow_clock: raw.follow_clock.unwrap_or_default(),
     }
 }
 

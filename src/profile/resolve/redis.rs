@@ -146,6 +146,7 @@ pub(super) fn redis(raw: &raw::Redis, checks: &mut Checks<'_>) -> Redis {
         provider: provider(raw.provider),
         image: image("redis", raw.image.as_ref(), checks),
         settings,
+        follow_clock: raw.follow_clock.unwrap_or_default(),
     }
 }
 

@@ -7,6 +7,7 @@
 
 use super::HOST;
 use super::binaries::Binaries;
+use super::clock::SEARCH_PATH;
 use crate::base::{Exit, Problem};
 use crate::profile;
 use crate::runtime::dirs::{Dirs, private_dir, unwritable};
@@ -53,7 +54,11 @@ pub(super) fn write(
             "remove it from devenv.toml"
         }));
     }
-    let text = text(&settings.settings, sockets)?;
+    let mut own = settings.settings.clone();
+    if settings.follow_clock {
+        own.entry("search_path".to_owned()).or_insert_with(|| SEARCH_PATH.to_owned());
+    }
+    let text = text(&own, sockets)?;
     let hash = hex::encode(&Sha256::digest(text.as_bytes())[..8]);
     let path = data.join(FILE);
     let checked = data.join("devenv.conf.checked");

@@ -16,7 +16,11 @@ const SUGGESTIONS_MAX: usize = 3;
 pub async fn initialise(settings: &profile::Postgres, port: u16) -> Result<(), Problem> {
     databases(settings, port).await?;
     let each = settings.databases.iter().map(|database| extensions(settings, port, database));
-    futures_util::future::try_join_all(each).await.map(drop)
+    futures_util::future::try_join_all(each).await?;
+    if settings.follow_clock {
+        super::clock::prepare(settings, port).await?;
+    }
+    Ok(())
 }
 
 async fn databases(settings: &profile::Postgres, port: u16) -> Result<(), Problem> {
@@ -83,7 +87,7 @@ async fn extension_problem(
     ))
 }
 
-async fn connect(
+pub(super) async fn connect(
     settings: &profile::Postgres,
     port: u16,
     database: &str,
@@ -112,7 +116,7 @@ async fn connect(
 }
 
 /// A failed statement in Postgres' own words.
-fn sql(what: &str, error: &tokio_postgres::Error) -> Problem {
+pub(super) fn sql(what: &str, error: &tokio_postgres::Error) -> Problem {
     let why = match error.as_db_error() {
         Some(answer) => answer.message().to_owned(),
         None => error.to_string(),

@@ -5,6 +5,7 @@
 
 mod archive;
 mod binaries;
+mod clock;
 mod config;
 mod copy;
 mod initialise;
@@ -19,6 +20,7 @@ use crate::runtime::launch::{Launch, Probe, StopSignal};
 use crate::runtime::progress::Progress;
 use crate::runtime::runas;
 pub(crate) use binaries::origin;
+pub use clock::{Standing, set_clock};
 pub use copy::{Copy, bring_to_rest, copy_stopped, data_dirs, data_root, is_in_use};
 pub use initialise::{clone_database, drop_database, idle_in_transaction, initialise};
 pub use look::{TableSum, tables};

@@ -2,6 +2,7 @@
 //! configuration from the profile, data that survives `kill -9` by an append-only file.
 
 mod binary;
+mod clock;
 mod config;
 mod save;
 
@@ -12,6 +13,7 @@ use crate::runtime::launch::{Launch, Probe, StopSignal};
 use crate::runtime::progress::Progress;
 use crate::runtime::runas::RunAs;
 pub(crate) use binary::origin;
+pub use clock::sweep;
 pub use save::{Paused, Saving, Talk, lay_out};
 use std::time::Duration;
 

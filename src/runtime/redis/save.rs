@@ -61,7 +61,7 @@ impl Talk {
     }
 
     /// The same, where a refusal is a failure.
-    fn must(&mut self, command: &str) -> Result<String, Problem> {
+    pub(super) fn must(&mut self, command: &str) -> Result<String, Problem> {
         self.ask(command)?.map_err(|why| {
             Problem::failed("redis-refused", format!("Redis refuses `{command}`: {why}"))
         })

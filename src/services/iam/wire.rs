@@ -58,7 +58,7 @@ async fn call(
         .map_err(|faults| Failure::new(400, "ValidationError", in_words(&faults)))?;
     let mut random = [0; RANDOM_BYTES];
     if name == "CreateAccessKey" {
-        getrandom::fill(&mut random).map_err(|_| {
+        host.storage().draws().fill("iam", &mut random).map_err(|_| {
             let text = "devenv could not get random bytes from the system.";
             Failure::new(500, "ServiceFailure", text)
         })?;

@@ -166,7 +166,7 @@ impl Core {
     ) -> Result<Described, Failure> {
         let refuse = |error: Error| failure(&error);
         let plan = create.plan().map_err(refuse)?;
-        let id = fresh_id(plan.multi_region).map_err(refuse)?;
+        let id = self.fresh_id(plan.multi_region).map_err(refuse)?;
         let fresh = match plan.origin {
             Origin::Aws => {
                 let (core, id) = (self.clone(), id.clone());
@@ -182,6 +182,18 @@ impl Core {
 const ROTATE: &str = RotateKeyOnDemand::NAME;
 
 impl Core {
+    /// A new key's id.
+    fn fresh_id(&self, multi_region: bool) -> Result<String, Error> {
+        let mut bits = [0; 16];
+        let drawn = self.host.storage().draws().fill("kms", &mut bits);
+        drawn.map_err(|_| Error::Internal("the machine gave no randomness"))?;
+        // The marks of a random UUID.
+        bits[6] = bits[6] & 0x0F | 0x40;
+        bits[8] = bits[8] & 0x3F | 0x80;
+        let id = uuid_text(u128::from_be_bytes(bits));
+        Ok(if multi_region { format!("mrk-{}", id.replace('-', "")) } else { id })
+    }
+
     async fn rotate_on_demand(
         self: Arc<Self>,
         of: OfKey,
@@ -230,17 +242,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or(Err(Error::Internal("the work was given up")))
-}
-
-/// A new key's id.
-fn fresh_id(multi_region: bool) -> Result<String, Error> {
-    let mut bits = [0; 16];
-    bits.copy_from_slice(&crypto::random(16)?);
-    // The marks of a random UUID.
-    bits[6] = bits[6] & 0x0F | 0x40;
-    bits[8] = bits[8] & 0x3F | 0x80;
-    let id = uuid_text(u128::from_be_bytes(bits));
-    Ok(if multi_region { format!("mrk-{}", id.replace('-', "")) } else { id })
 }
 
 impl Service for Kms {

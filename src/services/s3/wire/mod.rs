@@ -84,10 +84,7 @@ impl S3 {
         outbox: &Arc<Outbox>,
     ) -> std::result::Result<Self, Problem> {
         let blobs = Blobs::open(&state_dir.join("blobs"), storage, recorded)?;
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed)
-            .map_err(|e| Problem::failed("randomness", format!("the kernel gave none: {e}")))?;
-        let ids = Mutex::new(Ids::seeded(u64::from_le_bytes(seed)));
+        let ids = Mutex::new(storage.draws().ids("s3"));
         let (storage, clock, known) = (storage.clone(), clock.clone(), Arc::default());
         let (sqs, kms, outbox) = (sqs.clone(), kms.clone(), outbox.clone());
         let access_logs = Mutex::default();
@@ -297,7 +294,12 @@ impl Service for S3 {
             });
             *self.access_logs() = AccessLogs::default();
             done.await
-                .map_err(|e| Problem::failed("reset-failed", format!("s3: {}", e.for_people())))
+                .map_err(|e| Problem::failed("reset-failed", format!("s3: {}", e.for_people())))?;
+            if self.storage.draws().is_seeded() {
+                let ids = self.storage.draws().ids("s3");
+                *self.ids.lock().unwrap_or_else(PoisonError::into_inner) = ids;
+            }
+            Ok(())
         })
     }
 

@@ -104,8 +104,10 @@ impl SecretsManager {
             });
         served.push("RotateSecret");
         served.push("GetRandomPassword");
-        let routes = routes.add("GetRandomPassword", |input: GetRandomPassword, _| {
-            ready(input.generate(&mut entropy).map_err(|error| in_capitals(failure(&error))))
+        let drawing = storage.clone();
+        let routes = routes.add("GetRandomPassword", move |input: GetRandomPassword, _| {
+            let password = input.generate(&mut |bytes| entropy(&drawing, bytes));
+            ready(password.map_err(|error| in_capitals(failure(&error))))
         });
         served.sort_unstable();
         let rotations = Rotations::new(&host);
@@ -172,7 +174,8 @@ impl SecretsManager {
             require_each_included_type: Some(length >= 3),
             ..GetRandomPassword::default()
         };
-        wish.generate(&mut entropy).map(|p| p.random_password).map_err(|error| failure(&error))
+        let password = wish.generate(&mut |bytes| entropy(self.host.storage(), bytes));
+        password.map(|p| p.random_password).map_err(|error| failure(&error))
     }
 }
 
@@ -255,8 +258,8 @@ fn in_capitals(mut failure: Failure) -> Failure {
     failure
 }
 
-fn entropy(bytes: &mut [u8]) -> Result<(), Error> {
-    getrandom::fill(bytes).map_err(|_| Error::NoEntropy)
+fn entropy(storage: &Storage, bytes: &mut [u8]) -> Result<(), Error> {
+    storage.draws().fill("secretsmanager", bytes).map_err(|_| Error::NoEntropy)
 }
 
 impl Service for SecretsManager {

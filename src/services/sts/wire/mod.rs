@@ -221,7 +221,7 @@ impl Inner {
 
     async fn open(&self, wish: Wish, caller: &Caller) -> Result<Value, Failure> {
         let mut random = [0; RANDOM_BYTES];
-        getrandom::fill(&mut random).map_err(|_| {
+        self.host.storage().draws().fill("sts", &mut random).map_err(|_| {
             let text = "devenv could not get random bytes from the system.";
             Failure::new(500, "InternalFailure", text)
         })?;
