@@ -60,10 +60,10 @@ fn faults(project: &Project) {
     add(&["postgres:INSERT", "--drop", "before", "--where", "Query=*orders*", "--times", "1"])
         .success();
     add(&["postgres:TABLE", "--partial", "10"]).success();
-    add(&["redis:INCR", "--drop", "after"]).success();
+    add(&["redis:INCR*", "--drop", "after"]).success();
     call(project, "struck");
     assert_eq!(struck(project, "postgres"), ["INSERT 3:drop", "TABLE 4:partial"]);
-    assert_eq!(struck(project, "redis").last().unwrap(), "INCR 5:drop");
+    assert_eq!(struck(project, "redis").last().unwrap(), "INCRBY 5:drop");
     add(&["postgres", "--error", "Oops"]).ends(2);
     // Faults of every service are those of AWS.
     add(&["--drop", "before"]).success();
