@@ -31,8 +31,8 @@ enum What {
         after_help = "Example:\n  devenv data plan --source postgres://readonly@db.internal/app"
     )]
     Plan {
-        /// `postgres://user:password@host:port/database`
-        #[arg(long, value_name = "URL")]
+        /// `postgres://user:password@host:port/database`, a dump of pg_dump, or CSV files
+        #[arg(long, value_name = "URL|DUMP")]
         source: String,
         /// Where the rules are
         #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
@@ -49,15 +49,53 @@ enum What {
         after_help = "Example:\n  devenv data pull --source postgres://readonly@db.internal/app --out app.devseed"
     )]
     Pull {
-        /// `postgres://user:password@host:port/database`
-        #[arg(long, value_name = "URL")]
+        /// `postgres://user:password@host:port/database`, a dump of pg_dump, or CSV files
+        #[arg(long, value_name = "URL|DUMP")]
         source: String,
         /// The archive
-        #[arg(long, value_name = "FILE.devseed")]
-        out: PathBuf,
+        #[arg(long, value_name = "FILE.devseed", required_unless_present = "estimate")]
+        out: Option<PathBuf>,
         /// The rules
         #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
         rules: PathBuf,
+        /// Only tell how many rows of each table it would be
+        #[arg(long)]
+        estimate: bool,
+    },
+    /// Mask the files of a folder: objects, messages, mails, fixtures
+    #[command(after_help = "Example:\n  devenv data mask raw/uploads --out seed/uploads")]
+    Mask {
+        /// The folder
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+        /// The folder that is made
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+        /// The rules, with [files]
+        #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
+        rules: PathBuf,
+    },
+    /// Make rows up from a schema and rules, into an archive
+    #[command(
+        after_help = "Examples:\n  devenv data synth --rows 1000 --out app.devseed              # for the running environment's own schema\n  devenv data synth --source schema.sql --rows 100 --rows users=5000 --seed 7 --out app.devseed"
+    )]
+    Synth {
+        /// A database's address, or a file of SQL that makes the schema; the environment's own database
+        /// if absent
+        #[arg(long, value_name = "URL|FILE.sql")]
+        source: Option<String>,
+        /// The archive
+        #[arg(long, value_name = "FILE.devseed")]
+        out: PathBuf,
+        /// The rules, if there are any
+        #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
+        rules: PathBuf,
+        /// Rows of each table, or of one (table=N); 100 if nothing is said
+        #[arg(long, value_name = "N|TABLE=N")]
+        rows: Vec<String>,
+        /// The same seed makes the same rows
+        #[arg(long, value_name = "TEXT", default_value = "1")]
+        seed: String,
     },
     /// What is known of a column: its rule, the evidence, its keys, what goes its way
     #[command(
@@ -67,8 +105,8 @@ enum What {
         /// table.column, or schema.table.column
         #[arg(value_name = "COLUMN")]
         column: String,
-        /// `postgres://user:password@host:port/database`
-        #[arg(long, value_name = "URL")]
+        /// `postgres://user:password@host:port/database`, a dump of pg_dump, or CSV files
+        #[arg(long, value_name = "URL|DUMP")]
         source: String,
         /// The rules
         #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
@@ -82,8 +120,8 @@ enum What {
         /// table, or schema.table
         #[arg(value_name = "TABLE")]
         table: String,
-        /// `postgres://user:password@host:port/database`
-        #[arg(long, value_name = "URL")]
+        /// `postgres://user:password@host:port/database`, a dump of pg_dump, or CSV files
+        #[arg(long, value_name = "URL|DUMP")]
         source: String,
         /// The rules
         #[arg(long, value_name = "FILE", default_value = data::RULES_FILE)]
@@ -115,12 +153,35 @@ impl Data {
         match self.what {
             What::Plan { source, out, check: true, .. } => check(&source, &out, printer)?,
             What::Plan { source, out, locale, .. } => plan(&source, &out, &locale, printer)?,
-            What::Pull { source, out, rules } => pull(&source, &rules, &out, printer)?,
+            What::Pull { source, rules, estimate: true, .. } => {
+                estimate(&source, &rules, printer)?;
+            }
+            What::Pull { source, out, rules, .. } => {
+                pull(&source, &rules, &out.unwrap_or_default(), printer)?;
+            }
+            What::Mask { folder, out, rules } => {
+                let files = data::mask_folder(&rules, &key()?, &folder, &out)?;
+                match printer.json {
+                    true => {
+                        printer.object(&json!({"schema": SCHEMA, "folder": out, "files": files}))
+                    }
+                    false => printer.out(format!("{}: {files} files, masked", out.display())),
+                }
+            }
+            What::Synth { source, out, rules, rows, seed } => {
+                let server = server()?;
+                let shown = Shown::new(printer);
+                let at = (&server, out.as_path());
+                let made = data::synth(source.as_deref(), &rules, &rows, &seed, at, &shown);
+                synthesised(&runtime()?.block_on(made)?, &out, printer);
+            }
             What::Why { column, source, rules } => why(&source, &rules, &column, printer)?,
             What::Preview { table, source, rules, rows, unsafe_show } => {
                 let key = key()?;
                 let wanted = (table.as_str(), rows);
-                let done = data::preview(&source, &rules, &key, wanted, unsafe_show);
+                let shown = Shown::new(printer);
+                let from: (&str, data::Lend<'_>) = (&source, &server);
+                let done = data::preview(from, &rules, &key, wanted, unsafe_show, &shown);
                 preview(&runtime()?.block_on(done)?, printer);
             }
             What::Verify { archive, loaded, certificate } => {
@@ -132,7 +193,10 @@ impl Data {
 }
 
 fn check(source: &str, file: &Path, printer: &Printer) -> Result<(), Problem> {
-    let columns = runtime()?.block_on(data::check(source, file))?;
+    let columns = {
+        let shown = Shown::new(printer);
+        runtime()?.block_on(data::check((source, &server), file, &shown))?
+    };
     match printer.json {
         true => printer.object(&json!({"schema": SCHEMA, "columns": columns, "missing": []})),
         false => printer.out(format!("all {columns} columns have a rule that fits")),
@@ -145,7 +209,8 @@ fn plan(source: &str, file: &Path, locale: &str, printer: &Printer) -> Result<()
         let message = format!("there are no names for the locale `{locale}`");
         return Err(Problem::new(Exit::Usage, "usage", message).hint("en, de, fr, es"));
     }
-    let planned = runtime()?.block_on(data::plan(source, file, locale))?;
+    let shown = Shown::new(printer);
+    let planned = runtime()?.block_on(data::plan((source, &server), file, locale, &shown))?;
     std::fs::write(file, &planned.text).map_err(|e| {
         Problem::failed("cannot-write", format!("cannot write {}: {e}", file.display()))
     })?;
@@ -165,7 +230,8 @@ fn plan(source: &str, file: &Path, locale: &str, printer: &Printer) -> Result<()
 fn pull(source: &str, rules: &Path, out: &Path, printer: &Printer) -> Result<(), Problem> {
     let key = key()?;
     let shown = Shown::new(printer);
-    let pulled = runtime()?.block_on(data::pull_into(source, rules, &key, out, &shown))?;
+    let pulled =
+        runtime()?.block_on(data::pull_into((source, &server), rules, &key, out, &shown))?;
     match printer.json {
         true => printer.object(&json!({
             "schema": SCHEMA, "archive": out, "tables": pulled.tables, "rows": pulled.rows,
@@ -181,8 +247,44 @@ fn pull(source: &str, rules: &Path, out: &Path, printer: &Printer) -> Result<(),
     Ok(())
 }
 
+fn estimate(source: &str, rules: &Path, printer: &Printer) -> Result<(), Problem> {
+    let shown = Shown::new(printer);
+    let tables = runtime()?.block_on(data::estimate((source, &server), rules, &shown))?;
+    let rows: u64 = tables.iter().map(|(_, rows, _)| rows).sum();
+    if printer.json {
+        let of = |(table, rows, there): &(String, u64, u64)| json!({"table": table, "rows": rows, "there": there});
+        let tables: Vec<_> = tables.iter().map(of).collect();
+        printer.object(&json!({"schema": SCHEMA, "rows": rows, "tables": tables}));
+        return Ok(());
+    }
+    for (table, rows, there) in &tables {
+        printer.out(format!("{table}: {rows} rows of about {there}"));
+    }
+    printer.out(format!("{rows} rows would be pulled"));
+    Ok(())
+}
+
+fn synthesised(made: &data::Synthesised, out: &Path, printer: &Printer) {
+    let rows: u64 = made.tables.iter().map(|(_, rows)| rows).sum();
+    match printer.json {
+        true => {
+            let tables = made.tables.iter().map(|(name, rows)| (name.clone(), json!(rows)));
+            let tables: serde_json::Map<_, _> = tables.collect();
+            printer.object(&json!({
+                "schema": SCHEMA, "archive": out, "rows": rows, "tables": tables, "content": made.content,
+            }));
+        }
+        false => printer.out(format!(
+            "{}: {rows} rows of {} tables, made up and tried; `devenv seed` loads it",
+            out.display(),
+            made.tables.len()
+        )),
+    }
+}
+
 fn why(source: &str, rules: &Path, column: &str, printer: &Printer) -> Result<(), Problem> {
-    let why = runtime()?.block_on(data::why(source, rules, column))?;
+    let shown = Shown::new(printer);
+    let why = runtime()?.block_on(data::why((source, &server), rules, column, &shown))?;
     if printer.json {
         printer.object(&json!({"schema": SCHEMA, "why": why}));
         return Ok(());

@@ -4,11 +4,13 @@ use super::Server;
 use super::explain;
 use super::load::load;
 use super::mask::Key;
-use super::plan::{checked, look_at, written};
+use super::plan::{checked, look, written};
 use super::postgres::config;
 use super::pull;
 use super::rules::{self, Rules};
 use super::seed_database;
+use super::source::{Lend, Source};
+use super::synth::{Counts, Origin, Wanted};
 use crate::base::{Exit, Problem};
 use crate::runtime::Progress;
 use std::io::Write;
@@ -18,6 +20,7 @@ use std::path::Path;
 pub use super::explain::{Preview, Why};
 pub use super::load::Loaded;
 pub use super::pull::Pulled;
+pub use super::synth::Synthesised;
 
 /// The variable that holds the key.
 pub const KEY_VARIABLE: &str = "DEVENV_DATA_KEY";
@@ -74,8 +77,13 @@ pub fn key(variable: Option<&str>, state: &Path) -> Result<DataKey, Problem> {
 pub struct DataKey(pub(crate) Key);
 
 /// Proposes rules for a source; those in `file` are kept.
-pub async fn plan(source: &str, file: &Path, locale: &str) -> Result<Planned, Problem> {
-    let looked = look_at(source).await?;
+pub async fn plan(
+    (source, lend): (&str, Lend<'_>),
+    file: &Path,
+    locale: &str,
+    progress: &dyn Progress,
+) -> Result<Planned, Problem> {
+    let looked = look(&Source::open(source, lend, progress).await?).await?;
     let old = match file.exists() {
         true => Some(read_rules(file)?),
         false => None,
@@ -90,23 +98,90 @@ pub async fn plan(source: &str, file: &Path, locale: &str) -> Result<Planned, Pr
 }
 
 /// Whether the rules in `file` fit the source; answers how many columns were compared.
-pub async fn check(source: &str, file: &Path) -> Result<usize, Problem> {
+pub async fn check(
+    (source, lend): (&str, Lend<'_>),
+    file: &Path,
+    progress: &dyn Progress,
+) -> Result<usize, Problem> {
     let rules = read_rules(file)?;
-    let looked = look_at(source).await?;
+    let looked = look(&Source::open(source, lend, progress).await?).await?;
     checked(&looked, &rules)?;
     Ok(looked.catalog.tables.iter().map(|t| t.pulled().count()).sum())
 }
 
 /// Pulls a source into an archive.
 pub async fn pull_into(
-    source: &str,
+    (source, lend): (&str, Lend<'_>),
     file: &Path,
     key: &DataKey,
     out: &Path,
     progress: &dyn Progress,
 ) -> Result<Pulled, Problem> {
     let rules = read_rules(file)?;
-    pull::pull(source, &rules, &key.0, out, progress).await
+    let source = Source::open(source, lend, progress).await?;
+    pull::pull(&source, &rules, &key.0, out, progress).await
+}
+
+/// Masks the files of a folder into another; answers how many.
+pub fn mask_folder(file: &Path, key: &DataKey, from: &Path, to: &Path) -> Result<usize, Problem> {
+    super::folder::mask(&read_rules(file)?, &key.0, from, to)
+}
+
+/// How many rows a pull would bring: table, rows, rows that are there as far as the server knows.
+pub async fn estimate(
+    (source, lend): (&str, Lend<'_>),
+    file: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<(String, u64, u64)>, Problem> {
+    let rules = read_rules(file)?;
+    pull::estimate(&Source::open(source, lend, progress).await?, &rules).await
+}
+
+/// Makes rows up into an archive. `source` is a database's address or a SQL file, the database of `server`
+/// itself when it is absent; `counts` are numbers, or tables with theirs.
+pub async fn synth(
+    source: Option<&str>,
+    file: &Path,
+    counts: &[String],
+    seed: &str,
+    (server, out): (&Server, &Path),
+    progress: &dyn Progress,
+) -> Result<Synthesised, Problem> {
+    let rules = match file.exists() {
+        true => Some(read_rules(file)?),
+        false => None,
+    };
+    let origin = match source {
+        Some(url) if url.contains("://") => Origin::Database(config(url)?),
+        Some(path) => Origin::Script(seed_database::file(Path::new(path))?),
+        None => Origin::Database(server_config(server)),
+    };
+    let wanted = Wanted { origin, rules: rules.as_ref(), counts: counted(counts)?, seed };
+    super::synth::synth(&wanted, &server_config(server), out, progress).await
+}
+
+/// Rows of a table when nothing is said.
+const ROWS: u64 = 100;
+
+/// `1000`, `users=50`, `sales.orders=10`.
+fn counted(written: &[String]) -> Result<Counts, Problem> {
+    let mut counts = Counts { each: ROWS, ..Counts::default() };
+    for one in written {
+        let (table, number) = one.rsplit_once('=').map_or(("", one.as_str()), |(t, n)| (t, n));
+        let number: u64 = number.trim().parse().map_err(|_| {
+            let message = format!("`{one}` is no number of rows");
+            Problem::new(Exit::Usage, "usage", message).hint("--rows 1000, or --rows users=1000")
+        })?;
+        match table {
+            "" => counts.each = number,
+            table => {
+                let label =
+                    if table.contains('.') { table.into() } else { format!("public.{table}") };
+                counts.named.insert(label, number);
+            }
+        }
+    }
+    Ok(counts)
 }
 
 /// What a loaded archive holds.
@@ -131,7 +206,7 @@ pub async fn seed_archive(
     Ok(Seeded { how, tables: manifest.tables.len(), rows })
 }
 
-fn server_config(server: &Server) -> tokio_postgres::Config {
+pub(super) fn server_config(server: &Server) -> tokio_postgres::Config {
     let mut config = tokio_postgres::Config::new();
     config.host(&server.host).port(server.port).user(&server.user).password(&server.password);
     config.dbname(&server.database).application_name("devenv seed");
@@ -210,17 +285,26 @@ pub async fn fresh_database(server: &Server) -> Result<(), Problem> {
 }
 
 /// Explains the rule of a column.
-pub async fn why(source: &str, file: &Path, column: &str) -> Result<Why, Problem> {
-    explain::why(source, &read_rules(file)?, column).await
+pub async fn why(
+    (source, lend): (&str, Lend<'_>),
+    file: &Path,
+    column: &str,
+    progress: &dyn Progress,
+) -> Result<Why, Problem> {
+    let rules = read_rules(file)?;
+    explain::why(&Source::open(source, lend, progress).await?, &rules, column).await
 }
 
 /// Masks some rows of a table, to be looked at.
 pub async fn preview(
-    source: &str,
+    (source, lend): (&str, Lend<'_>),
     file: &Path,
     key: &DataKey,
-    (table, rows): (&str, u64),
+    wanted: (&str, u64),
     show_source: bool,
+    progress: &dyn Progress,
 ) -> Result<Preview, Problem> {
-    explain::preview(source, &read_rules(file)?, &key.0, table, rows, show_source).await
+    let rules = read_rules(file)?;
+    let source = Source::open(source, lend, progress).await?;
+    explain::preview(&source, &rules, &key.0, wanted, show_source).await
 }

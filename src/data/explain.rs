@@ -5,9 +5,9 @@ use super::copy;
 use super::engine::Engine;
 use super::mask::Masks;
 use super::plan::{Looked, checked, look};
-use super::postgres::{Snapshot, config};
 use super::prints::Prints;
 use super::rules::{Rules, written_spec};
+use super::source::Source;
 use crate::base::{Exit, Problem};
 use crate::data::mask::Key;
 use std::collections::BTreeSet;
@@ -44,9 +44,8 @@ pub struct Why {
 }
 
 /// Explains the rule of `table.column` or `schema.table.column`.
-pub(crate) async fn why(url: &str, rules: &Rules, column: &str) -> Result<Why, Problem> {
-    let snapshot = Snapshot::open(&config(url)?).await?;
-    let looked = look(&snapshot).await?;
+pub(crate) async fn why(source: &Source, rules: &Rules, column: &str) -> Result<Why, Problem> {
+    let looked = look(source).await?;
     let (table, name) = find(&looked.catalog, column)?;
     let described = looked.catalog.table(&table);
     let described = described.and_then(|t| t.columns.iter().find(|c| c.name == name));
@@ -137,15 +136,13 @@ pub struct Preview {
 
 /// Masks some rows of a table; source values are handed out only when `show_source` says so.
 pub(crate) async fn preview(
-    url: &str,
+    source: &Source,
     rules: &Rules,
     key: &Key,
-    table: &str,
-    rows: u64,
+    (table, rows): (&str, u64),
     show_source: bool,
 ) -> Result<Preview, Problem> {
-    let snapshot = Snapshot::open(&config(url)?).await?;
-    let looked: Looked = look(&snapshot).await?;
+    let looked: Looked = look(source).await?;
     checked(&looked, rules)?;
     let label = if table.contains('.') { table.to_owned() } else { format!("public.{table}") };
     let found = looked.catalog.table(&label).zip(rules.tables.get(&label));
@@ -159,8 +156,8 @@ pub(crate) async fn preview(
     };
     let masks = Masks { key, locale: rules.locale };
     let engine = Engine::new(table, of_table, &masks).map_err(stopped)?;
-    let source = snapshot.sample(table, rows.min(ROWS_MAX)).await?;
-    let masked = engine.rows(&source, &Prints::new(key)).map_err(stopped)?;
+    let sample = source.sample(table, rows.min(ROWS_MAX)).await?;
+    let masked = engine.rows(&sample, &Prints::new(key)).map_err(stopped)?;
     let read = |bytes: &[u8]| -> Vec<Vec<Option<String>>> {
         let mut fields = Vec::new();
         let row = |line| {
@@ -173,7 +170,7 @@ pub(crate) async fn preview(
     };
     Ok(Preview {
         columns: table.pulled().map(|c| c.name.clone()).collect(),
-        before: if show_source { read(&source) } else { Vec::new() },
+        before: if show_source { read(&sample) } else { Vec::new() },
         after: read(&masked.bytes),
     })
 }

@@ -3,8 +3,10 @@
 use super::catalog::{Catalog, Table};
 use super::copy;
 use super::detect::{Documents, Proposal, Sample, propose};
-use super::postgres::{Snapshot, catalog, config};
+use super::dice::Dice;
+use super::postgres::Snapshot;
 use super::rules::{self, Rules, Written};
+use super::source::{Files, Piece, Source};
 use crate::base::Problem;
 use std::collections::BTreeMap;
 
@@ -15,6 +17,9 @@ const SAMPLE_VALUES: usize = 1_000;
 /// Documents of a column whose paths are read.
 const DOCUMENTS_MAX: u64 = 50_000;
 
+/// Sampled values by table and column.
+type Samples = BTreeMap<(String, String), Sample>;
+
 /// What is known of a source.
 pub(crate) struct Looked {
     pub(crate) catalog: Catalog,
@@ -22,28 +27,90 @@ pub(crate) struct Looked {
     pub(crate) proposals: Vec<Proposal>,
 }
 
-/// Reads the catalog and samples of a snapshot.
-pub(crate) async fn look(snapshot: &Snapshot) -> Result<Looked, Problem> {
-    let catalog = catalog(snapshot.client()).await?;
+/// Documents of a column, by table and column.
+type AllDocuments = BTreeMap<(String, String), Documents>;
+
+/// Reads the catalog and samples of a source.
+pub(crate) async fn look(source: &Source) -> Result<Looked, Problem> {
+    let catalog = source.catalog().await?;
     let mut samples = BTreeMap::new();
-    let mut documents = BTreeMap::new();
-    for table in &catalog.tables {
-        let rows = snapshot.sample(table, SAMPLE_ROWS).await?;
-        take(table, &rows, &mut samples);
-        for column in table.pulled() {
-            if matches!(column.kind.name.as_str(), "json" | "jsonb") && !column.kind.array {
-                let mut found = Documents::default();
-                read_documents(snapshot, table, &column.name, &mut found).await?;
-                documents.insert((table.label(), column.name.clone()), found);
-            }
-        }
-    }
+    let documents = match source {
+        Source::Live(live) => look_live(&live.snapshot, &catalog, &mut samples).await?,
+        Source::Files(files) => look_through(files, &catalog, &mut samples).await?,
+    };
     let proposals = propose(&catalog, &samples, &documents);
     Ok(Looked { catalog, samples, proposals })
 }
 
+/// Columns whose documents are read.
+fn documented(table: &Table) -> impl Iterator<Item = (usize, &String)> {
+    let columns = table.pulled().enumerate();
+    columns
+        .filter(|(_, c)| matches!(c.kind.name.as_str(), "json" | "jsonb") && !c.kind.array)
+        .map(|(nth, c)| (nth, &c.name))
+}
+
+async fn look_live(
+    snapshot: &Snapshot,
+    catalog: &Catalog,
+    samples: &mut Samples,
+) -> Result<AllDocuments, Problem> {
+    let mut documents = BTreeMap::new();
+    for table in &catalog.tables {
+        let rows = snapshot.sample(table, SAMPLE_ROWS).await?;
+        take(table, &rows, samples);
+        for (_, column) in documented(table) {
+            let mut found = Documents::default();
+            read_documents(snapshot, table, column, &mut found).await?;
+            documents.insert((table.label(), column.clone()), found);
+        }
+    }
+    Ok(documents)
+}
+
+/// Looks through files once; of each table rows from all over it are kept as its sample.
+async fn look_through(
+    files: &Files,
+    catalog: &Catalog,
+    samples: &mut Samples,
+) -> Result<AllDocuments, Problem> {
+    let mut documents: AllDocuments = BTreeMap::new();
+    let mut kept: Vec<Vec<Vec<u8>>> = vec![Vec::new(); catalog.tables.len()];
+    let mut seen = vec![0u64; catalog.tables.len()];
+    let mut dice = Dice::of(1);
+    let sink = async |piece: Piece| {
+        let Piece::Rows(number, bytes) = piece else { return Ok(()) };
+        let table = &catalog.tables[number];
+        let mut fields = Vec::new();
+        for line in copy::lines(&bytes) {
+            seen[number] += 1;
+            let room = (kept[number].len() as u64) < SAMPLE_ROWS;
+            let place = if room { seen[number] - 1 } else { dice.below(seen[number]) };
+            match usize::try_from(place).ok().filter(|_| place < SAMPLE_ROWS) {
+                Some(_) if room => kept[number].push([line, b"\n"].concat()),
+                Some(place) => kept[number][place] = [line, b"\n"].concat(),
+                None => {}
+            }
+            for (nth, column) in documented(table).filter(|_| seen[number] <= DOCUMENTS_MAX) {
+                copy::split(line, &mut fields);
+                let text = fields.get(nth).copied().flatten().and_then(|f| copy::text(f).ok());
+                let found = documents.entry((table.label(), column.clone())).or_default();
+                if let Some(text) = text {
+                    found.add(&text);
+                }
+            }
+        }
+        Ok(())
+    };
+    files.read(sink).await?;
+    for (table, rows) in catalog.tables.iter().zip(kept) {
+        take(table, &rows.concat(), samples);
+    }
+    Ok(documents)
+}
+
 /// Puts sampled rows into columns.
-fn take(table: &Table, rows: &[u8], samples: &mut BTreeMap<(String, String), Sample>) {
+fn take(table: &Table, rows: &[u8], samples: &mut Samples) {
     let names: Vec<&String> = table.pulled().map(|c| &c.name).collect();
     let mut columns: Vec<Sample> = names.iter().map(|_| Sample::default()).collect();
     let mut fields = Vec::new();
@@ -92,6 +159,7 @@ pub(crate) fn written(looked: &Looked, old: Option<&Rules>, locale: &str) -> Str
          version = 1\n",
     );
     text.push_str(&format!("locale = \"{locale}\"\n"));
+    text.push_str(&old.map(Rules::other_sections).unwrap_or_default());
     for proposal in &looked.proposals {
         let kept = old.and_then(|rules| rules.tables.get(&proposal.table));
         let columns: Vec<Written> = proposal
@@ -114,6 +182,9 @@ pub(crate) fn written(looked: &Looked, old: Option<&Rules>, locale: &str) -> Str
         rules::write(&proposal.table, subject.map(String::as_str), &columns, &mut text);
         if kept.is_some_and(|t| t.skip) {
             text.push_str("skip = true\n");
+        }
+        if let Some(rows) = kept.and_then(|t| t.rows) {
+            text.push_str(&format!("rows = {rows}\n"));
         }
     }
     text
@@ -141,16 +212,10 @@ pub(crate) fn checked(looked: &Looked, rules: &Rules) -> Result<(), Problem> {
 }
 
 /// The source's tables, if every column has a rule that fits; the source is looked at only for a patch.
-pub(crate) async fn ruled(snapshot: &Snapshot, rules: &Rules) -> Result<Catalog, Problem> {
-    let catalog = catalog(snapshot.client()).await?;
+pub(crate) async fn ruled(source: &Source, rules: &Rules) -> Result<Catalog, Problem> {
+    let catalog = source.catalog().await?;
     if !rules::check(rules, &catalog).is_empty() {
-        checked(&look(snapshot).await?, rules)?;
+        checked(&look(source).await?, rules)?;
     }
     Ok(catalog)
-}
-
-/// Looks at the source at `url`.
-pub(crate) async fn look_at(url: &str) -> Result<Looked, Problem> {
-    let snapshot = Snapshot::open(&config(url)?).await?;
-    look(&snapshot).await
 }

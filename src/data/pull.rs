@@ -9,10 +9,11 @@ use super::catalog::{Catalog, Table};
 use super::engine::{Engine, Stop};
 use super::mask::{Key, Masks};
 use super::plan::ruled;
-use super::postgres::{Snapshot, config, failed};
+use super::postgres::{Snapshot, failed};
 use super::prints::{Prints, canonical, sequence_value};
 use super::rules::Rules;
-use super::tools;
+use super::source::{Files, Piece, Source};
+use super::subset::Subset;
 use crate::base::{Exit, Problem};
 use crate::runtime::Progress;
 use sha2::{Digest, Sha256};
@@ -60,21 +61,18 @@ struct Packed {
     masked: Vec<u64>,
 }
 
-/// Pulls the source at `url` into `out`.
+/// Pulls a source into `out`.
 pub(crate) async fn pull(
-    url: &str,
+    source: &Source,
     rules: &Rules,
     key: &Key,
     out: &Path,
     progress: &dyn Progress,
 ) -> Result<Pulled, Problem> {
-    let snapshot = Snapshot::open(&config(url)?).await?;
-    let catalog = ruled(&snapshot, rules).await?;
+    let catalog = ruled(source, rules).await?;
+    let subset = subset(source, &catalog, rules).await?;
     let engines = engines(&catalog, rules, key)?;
-    let version = snapshot.client().query_one("SHOW server_version", &[]).await;
-    let server: String = version.map_err(|e| failed("cannot ask for the version", &e))?.get(0);
-    let major = server.split(['.', ' ']).next().and_then(|v| v.parse().ok()).unwrap_or(0);
-    let schema = tools::schema(url, &snapshot.id, major, progress)?;
+    let (schema, server) = source.schema(progress).await?;
     let tables = TableEntry::all(&catalog, |table, column| {
         let rule = rules.tables.get(table).and_then(|t| t.columns.get(column));
         rule.map(|r| r.spec.kind.name().to_owned()).unwrap_or_default()
@@ -93,14 +91,22 @@ pub(crate) async fn pull(
     let mut writer = Writer::create(out)?;
     writer.bytes(FrameKind::Before, schema.before.as_bytes())?;
     let prints = Prints::new(key);
-    let source = sequences(&snapshot, &prints).await?;
-    let filling = Filling { writer, manifest, source, masked: Vec::new() };
-    let mut pipe = Pipe::start(engines, prints, filling)?;
-    let read = read(&snapshot, &catalog, &mut pipe, progress).await;
+    let filling = Filling { writer, manifest, source: Vec::new(), masked: Vec::new() };
+    let mut pipe = Pipe::start(engines, prints.clone(), filling)?;
+    let read = match source {
+        Source::Live(live) => {
+            read(&live.snapshot, &catalog, subset.as_ref(), &mut pipe, progress).await
+        }
+        Source::Files(files) => read_files(files, &catalog, &mut pipe, progress).await,
+    };
     let filling = match (pipe.finish(rules), read) {
         // What a thread met is why the reader ended.
         (Err(problem), _) | (Ok(_), Err(problem)) => return Err(problem),
-        (Ok(filling), Ok(())) => filling,
+        (Ok(mut filling), Ok(sequences)) => {
+            filling.source = far(&sequences, &prints);
+            filling.prints(0)?;
+            filling
+        }
     };
     let Filling { mut writer, mut manifest, .. } = filling;
     writer.bytes(FrameKind::Behind, schema.behind.as_bytes())?;
@@ -114,18 +120,62 @@ pub(crate) async fn pull(
 /// Sequences that have come further than this tell how much there is at the source.
 const SEQUENCE_TELLS: i64 = 100;
 
-/// Fingerprints of how far the source's sequences have come.
-async fn sequences(snapshot: &Snapshot, prints: &Prints) -> Result<Vec<u64>, Problem> {
-    let query = "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE last_value > $1";
-    let rows = snapshot.client().query(query, &[&SEQUENCE_TELLS]).await;
-    let rows = rows.map_err(|e| failed("cannot read the sequences", &e))?;
-    let mut form = String::new();
-    let print = |row: &tokio_postgres::Row| {
-        let (name, value): (String, i64) = (row.get(0), row.get(1));
-        canonical(&sequence_value(&name, value), &mut form);
-        prints.of(&form)
+/// The rows that the rules ask for; `None`: all.
+async fn subset(
+    source: &Source,
+    catalog: &Catalog,
+    rules: &Rules,
+) -> Result<Option<Subset>, Problem> {
+    let Some(wanted) = &rules.subset else { return Ok(None) };
+    match source {
+        Source::Live(live) => Subset::find(&live.snapshot, catalog, rules, wanted).await.map(Some),
+        Source::Files(_) => {
+            let message = format!(
+                "{}:{}: a subset is taken of a database; a dump or CSV files are pulled whole",
+                rules.file, wanted.line
+            );
+            Err(Problem::new(Exit::Usage, "data-subset", message))
+        }
+    }
+}
+
+/// How many rows a pull would bring, by table, and how many there are as far as the server knows.
+pub(crate) async fn estimate(
+    source: &Source,
+    rules: &Rules,
+) -> Result<Vec<(String, u64, u64)>, Problem> {
+    let catalog = ruled(source, rules).await?;
+    let subset = subset(source, &catalog, rules).await?;
+    let of = |(nth, table): (usize, &Table)| {
+        let skipped = rules.tables.get(&table.label()).is_some_and(|t| t.skip);
+        let all = if skipped { 0 } else { table.rows };
+        let rows = subset.as_ref().map_or(all, |subset| subset.count(nth));
+        (table.label(), rows, table.rows)
     };
-    Ok(rows.iter().filter_map(print).collect())
+    Ok(catalog.tables.iter().enumerate().map(of).collect())
+}
+
+/// Names of sequences, and how far they have come.
+type Sequences = Vec<(String, i64)>;
+
+/// How far the source's sequences have come.
+async fn sequences(snapshot: &Snapshot) -> Result<Sequences, Problem> {
+    let query = "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences WHERE last_value IS NOT NULL";
+    let rows = snapshot.client().query(query, &[]).await;
+    let rows = rows.map_err(|e| failed("cannot read the sequences", &e))?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Fingerprints of sequences that have come far enough to tell something.
+fn far(sequences: &Sequences, prints: &Prints) -> Vec<u64> {
+    let mut form = String::new();
+    let telling = sequences.iter().filter(|(_, value)| *value > SEQUENCE_TELLS);
+    telling
+        .filter_map(|(name, value)| {
+            canonical(&sequence_value(name, *value), &mut form);
+            prints.of(&form)
+        })
+        .collect()
 }
 
 /// The engine of each table; `None`: its rows stay where they are.
@@ -159,24 +209,71 @@ fn stopped(rules: &Rules, stop: &Stop) -> Problem {
 async fn read(
     snapshot: &Snapshot,
     catalog: &Catalog,
+    subset: Option<&Subset>,
     pipe: &mut Pipe,
     progress: &dyn Progress,
-) -> Result<(), Problem> {
+) -> Result<Sequences, Problem> {
     for (nth, table) in catalog.tables.iter().enumerate() {
         if pipe.skips(nth) {
             continue;
         }
+        let selects = subset.map_or_else(|| vec![table.select()], |s| s.selects(nth, table));
         let label = table.label();
         progress.begin(&label, &label, None);
-        let sink = async |bytes: Vec<u8>| {
-            progress.advance(&label, bytes.len() as u64);
-            pipe.send(Batch { table: nth, bytes }).await
-        };
-        let done = snapshot.copy_out(&table.select(), BATCH_BYTES, sink).await;
+        let mut done = Ok(());
+        for select in selects {
+            let sink = async |bytes: Vec<u8>| {
+                progress.advance(&label, bytes.len() as u64);
+                pipe.send(Batch { table: nth, bytes }).await
+            };
+            done = snapshot.copy_out(&select, BATCH_BYTES, sink).await;
+            if done.is_err() {
+                break;
+            }
+        }
         progress.end(&label);
         done?;
     }
-    Ok(())
+    sequences(snapshot).await
+}
+
+/// Reads all rows of files into the pipe, in the order in which they come.
+async fn read_files(
+    files: &Files,
+    catalog: &Catalog,
+    pipe: &mut Pipe,
+    progress: &dyn Progress,
+) -> Result<Sequences, Problem> {
+    let mut sequences = Vec::new();
+    let mut shown: Option<(usize, String)> = None;
+    let sink = async |piece: Piece| {
+        let (table, bytes) = match piece {
+            Piece::Rows(table, bytes) => (table, bytes),
+            Piece::Sequence(name, value) => {
+                sequences.push((name, value));
+                return Ok(());
+            }
+        };
+        if shown.as_ref().is_none_or(|(number, _)| *number != table) {
+            let label = catalog.tables[table].label();
+            progress.begin(&label, &label, None);
+            if let Some((_, before)) = shown.replace((table, label)) {
+                progress.end(&before);
+            }
+        }
+        if let Some((_, label)) = &shown {
+            progress.advance(label, bytes.len() as u64);
+        }
+        match pipe.skips(table) {
+            true => Ok(()),
+            false => pipe.send(Batch { table, bytes }).await,
+        }
+    };
+    let done = files.read(sink).await;
+    if let Some((_, label)) = &shown {
+        progress.end(label);
+    }
+    done.map(|()| sequences)
 }
 
 /// The archive as far as it is filled, in the hands of the writing thread.

@@ -3,6 +3,7 @@
 //! what is there is brought up to date.
 
 use super::catalog::{Table, ident};
+use super::csv::Records;
 use super::load::NOTE;
 use super::postgres::{catalog, connect, failed};
 use super::tools::cleaned;
@@ -175,57 +176,21 @@ async fn upsert(client: &Client, table: &Table, rows: &[Value]) -> Result<(), Pr
     Ok(())
 }
 
-/// Rows of a CSV text (RFC 4180) with a heading; an empty unquoted field is null.
+/// Rows of a CSV text with a heading.
 fn csv(text: &str) -> Result<Vec<Value>, &'static str> {
-    let mut records = records(text)?.into_iter();
-    let heading = records.next().ok_or("has no heading")?;
+    let mut records = Records::new(text.as_bytes());
+    let heading = records.next()?.ok_or("has no heading")?;
     let names: Vec<String> = heading.into_iter().map(Option::unwrap_or_default).collect();
-    let row = |fields: Vec<Option<String>>| {
+    let mut rows = Vec::new();
+    while let Some(fields) = records.next()? {
         if fields.len() != names.len() {
             return Err("a row has another number of fields than the heading");
         }
         let members = names.iter().cloned().zip(fields);
         let members = members.map(|(name, field)| (name, field.map_or(Value::Null, Value::String)));
-        Ok(Value::Object(members.collect::<Map<_, _>>()))
-    };
-    records.map(row).collect()
-}
-
-fn records(text: &str) -> Result<Vec<Vec<Option<String>>>, &'static str> {
-    let (mut records, mut fields) = (Vec::new(), Vec::new());
-    let mut field: Option<String> = None;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if field.is_none() => {
-                let mut quoted = String::new();
-                loop {
-                    match chars.next() {
-                        Some('"') if chars.peek() == Some(&'"') => {
-                            chars.next();
-                            quoted.push('"');
-                        }
-                        Some('"') => break,
-                        Some(c) => quoted.push(c),
-                        None => return Err("a quotation mark is never closed"),
-                    }
-                }
-                field = Some(quoted);
-            }
-            ',' => fields.push(field.take()),
-            '\r' if chars.peek() == Some(&'\n') => {}
-            '\n' => {
-                fields.push(field.take());
-                records.push(std::mem::take(&mut fields));
-            }
-            c => field.get_or_insert_default().push(c),
-        }
+        rows.push(Value::Object(members.collect::<Map<_, _>>()));
     }
-    if field.is_some() || !fields.is_empty() {
-        fields.push(field);
-        records.push(fields);
-    }
-    Ok(records)
+    Ok(rows)
 }
 
 /// Makes the server's database anew, empty, with the extensions that it had.

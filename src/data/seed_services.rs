@@ -57,7 +57,7 @@ pub async fn seed_services(
 }
 
 /// A file, or all files below a directory, with their names from there; in the order of names.
-fn files(root: &Path) -> Result<Vec<(PathBuf, String)>, Problem> {
+pub(crate) fn files(root: &Path) -> Result<Vec<(PathBuf, String)>, Problem> {
     let wrong = |path: &Path, e: &dyn std::fmt::Display| {
         Problem::failed("seed-file", format!("{} cannot be read: {e}", path.display()))
     };

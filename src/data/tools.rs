@@ -2,12 +2,13 @@
 //! source, else the fetched one.
 
 use crate::base::Problem;
-use crate::data::postgres::config;
+use crate::data::postgres::verified;
 use crate::runtime::Progress;
 use crate::runtime::clients::{self, Client};
 use crate::runtime::dirs::user_cache_dir;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
 /// Everything of a schema but its rows and what belongs to one server only. Comments stay behind: people
@@ -25,13 +26,14 @@ const SCHEMA: &[&str] = &[
 ];
 
 /// SQL before and behind the rows.
+#[derive(Debug, Clone)]
 pub(crate) struct Schema {
     pub(crate) before: String,
     pub(crate) behind: String,
 }
 
 /// A program for servers up to this major version.
-fn program(
+pub(crate) fn program(
     client: Client,
     name: &str,
     major: u32,
@@ -56,18 +58,19 @@ fn program(
     }
 }
 
-/// The schema of a source as its snapshot sees it.
+/// The schema of a database, as its snapshot sees it if there is one.
 pub(crate) fn schema(
-    url: &str,
-    snapshot: &str,
+    config: &Config,
+    snapshot: Option<&str>,
     major: u32,
     progress: &dyn Progress,
 ) -> Result<Schema, Problem> {
     let pg_dump = program(Client::PgDump, "pg_dump", major, progress)?;
     let section = |name: &str| -> Result<String, Problem> {
         let mut command = Command::new(&pg_dump);
-        command.args(SCHEMA).arg(format!("--section={name}")).arg(format!("--snapshot={snapshot}"));
-        enter(&mut command, url)?;
+        command.args(SCHEMA).arg(format!("--section={name}"));
+        command.args(snapshot.map(|id| format!("--snapshot={id}")));
+        enter(&mut command, config);
         let output = command.stdin(Stdio::null()).output().map_err(|e| {
             Problem::failed("cannot-run", format!("cannot run {}: {e}", pg_dump.display()))
         })?;
@@ -87,8 +90,7 @@ pub(crate) fn schema(
 }
 
 /// Points a program at the database, by variables: arguments can be seen by everybody.
-fn enter(command: &mut Command, url: &str) -> Result<(), Problem> {
-    let config = config(url)?;
+fn enter(command: &mut Command, config: &Config) {
     let host = config.get_hosts().first().map(|host| match host {
         Host::Tcp(name) => name.clone(),
         Host::Unix(path) => path.display().to_string(),
@@ -97,9 +99,7 @@ fn enter(command: &mut Command, url: &str) -> Result<(), Problem> {
     let port = config.get_ports().first().map(u16::to_string);
     let mode = match config.get_ssl_mode() {
         tokio_postgres::config::SslMode::Disable => "disable",
-        tokio_postgres::config::SslMode::Require if url.contains("sslmode=verify-full") => {
-            "verify-full"
-        }
+        tokio_postgres::config::SslMode::Require if verified(config) => "verify-full",
         tokio_postgres::config::SslMode::Require => "require",
         _ => "prefer",
     };
@@ -117,7 +117,6 @@ fn enter(command: &mut Command, url: &str) -> Result<(), Problem> {
             None => command.env_remove(name),
         };
     }
-    Ok(())
 }
 
 /// A script of pg_dump as one session may run it inside a transaction, on an older server too.

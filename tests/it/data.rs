@@ -1,6 +1,10 @@
 //! `devenv data` and `devenv seed`, end to end against a real Postgres: one environment for many checks,
 //! with the source and the target as two databases of its server.
 
+mod files;
+mod subset;
+mod synth;
+
 use crate::support::{Project, script, wait_for};
 use std::path::Path;
 use std::time::Duration;
@@ -135,6 +139,8 @@ fn a_source_is_planned_pulled_and_loaded_without_a_trace_of_anybody() {
     assert_eq!(again["seeded"][0]["how"], "was there already; 1605 rows of 6 tables");
     no_trace("the database", bench.dump("app").as_bytes());
     shape(&bench);
+    files::check(&bench);
+    subset::check(&bench);
     explained(&bench);
     fail_closed(&bench);
     proof(&bench);

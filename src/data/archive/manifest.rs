@@ -3,6 +3,9 @@
 use crate::data::catalog::Catalog;
 use serde::{Deserialize, Serialize};
 
+/// Stands for the key of an archive whose rows are nobody's.
+pub(crate) const SYNTHETIC: &str = "made up";
+
 /// The manifest, as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Manifest {

@@ -10,7 +10,7 @@ mod read;
 mod write;
 
 pub(crate) use frame::{Frame, FrameKind};
-pub(crate) use manifest::{Manifest, TableEntry};
+pub(crate) use manifest::{Manifest, SYNTHETIC, TableEntry};
 pub(crate) use read::{FORMAT, Reader};
 pub(crate) use write::{Writer, pack};
 

@@ -2,7 +2,7 @@
 //! not recognised is masked all the same: only what cannot tell who somebody is stays as it is.
 
 mod documents;
-mod names;
+pub(crate) mod names;
 mod values;
 
 pub(crate) use documents::Documents;

@@ -80,6 +80,7 @@ kinds! {
     Geo "geo" NotGuaranteed "moved by some degrees, as many for all rows of a subject"
     Bytes "bytes" NotGuaranteed "as many other bytes"
     Vector "vector" NotGuaranteed "rotated by the key; distances stay"
+    Pattern "pattern" NotGuaranteed "the parts that its `value` names in braces, each by its mask"
     Json "json" NotGuaranteed "each leaf by the rule of its path"
     Array "array" NotGuaranteed "each element by the rule in `of`"
 }

@@ -11,6 +11,7 @@ mod nested;
 mod net;
 mod numbers;
 mod paths;
+mod pattern;
 mod people;
 mod permute;
 mod spec;
@@ -25,7 +26,7 @@ pub(crate) use numbers::{iban_right, luhn_right};
 pub(crate) use paths::written as written_path;
 pub(crate) use permute::Permutation;
 pub(crate) use spec::{Masks, Spec};
-pub(crate) use words::Locale;
+pub(crate) use words::{Locale, Words};
 
 /// What stands in the same row, and who watches.
 #[derive(Clone, Copy, Default)]

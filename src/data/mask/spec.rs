@@ -3,6 +3,7 @@
 use super::kind::{Certainty, Kind};
 use super::letters::Letters;
 use super::paths::{Action, Paths};
+use super::pattern::Pattern;
 use super::people::{Email, MadeUp, Part, Prose, Url};
 use super::permute::Permutation;
 use super::words::Locale;
@@ -180,6 +181,10 @@ impl Masks<'_> {
             }
             Kind::Bytes => Box::new(net::Bytes(p)),
             Kind::Vector => Box::new(net::Rotation(p)),
+            Kind::Pattern => {
+                let template = spec.value.as_deref().ok_or("`pattern` needs a `value`")?;
+                Box::new(Pattern::read(template, &|kind| self.make(&Spec::of(kind)))?)
+            }
             Kind::Array => {
                 let of =
                     spec.of.as_deref().ok_or("`array` needs `of`, the rule of its elements")?;

@@ -19,6 +19,24 @@ fn by(kind: Kind, value: &str) -> String {
     mask(&Spec::of(kind), value)
 }
 
+#[test]
+fn a_pattern_masks_its_parts_and_refuses_what_does_not_fit() {
+    let pattern =
+        |template: &str| Spec { value: Some(template.to_owned()), ..Spec::of(Kind::Pattern) };
+    let address = by(Kind::Email, "a.b@c.de");
+    let key = pattern("in/{email}/{id}-{*}.pdf");
+    assert_eq!(mask(&key, "in/a.b@c.de/4711-x.pdf.pdf"), format!("in/{address}/7123-x.pdf.pdf"));
+    let masks =
+        Masks { key: &Key::from_text("a key for tests only").expect("key"), locale: Locale::De };
+    let made = masks.make(&key).expect("mask");
+    for wrong in ["in/a.b@c.de/4711.pdf", "out/a@b.c/1-x.pdf", "in//1-x.pdf", ""] {
+        assert!(made.mask(wrong, &Beside::default(), &mut String::new()).is_err(), "{wrong}");
+    }
+    for wrong in ["{email}{id}", "{email", "{nothing}"] {
+        assert!(masks.make(&pattern(wrong)).is_err(), "{wrong}");
+    }
+}
+
 /// Fixed for ever: what was pulled by one version must meet what is pulled by the next.
 #[test]
 fn the_masks_do_not_change_between_versions() {

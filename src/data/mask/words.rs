@@ -1,6 +1,8 @@
 //! Words to make names of, by locale. The lists are our own; last names, places and firms are put
 //! together from syllables, so that they sound right and hardly ever name somebody.
 
+use crate::data::dice::Dice;
+
 /// Where names sound as if they came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Locale {
@@ -87,7 +89,7 @@ const SYLLABLES: &[&str] = &[
 /// Draws words, the same ones for the same seed.
 pub(crate) struct Words {
     lists: &'static Lists,
-    state: u64,
+    dice: Dice,
 }
 
 impl Words {
@@ -99,16 +101,12 @@ impl Words {
             Locale::Fr => &FR,
             Locale::Es => &ES,
         };
-        Words { lists, state: seed }
+        Words { lists, dice: Dice::of(seed) }
     }
 
-    /// A number below `n`, by SplitMix64.
+    /// A number below `n`.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((u128::from(z ^ (z >> 31)) * n as u128) >> 64) as usize
+        self.dice.index(n)
     }
 
     fn one(&mut self, list: &'static [&'static str]) -> &'static str {

@@ -40,9 +40,14 @@ pub(crate) fn config(url: &str) -> Result<Config, Problem> {
     Ok(config)
 }
 
+/// Whether the server's certificate is looked at.
+pub(crate) fn verified(config: &Config) -> bool {
+    config.get_application_name() == Some(VERIFIED)
+}
+
 /// Enters a database.
 pub(crate) async fn connect(config: &Config) -> Result<Link, Problem> {
-    let verify = config.get_application_name() == Some(VERIFIED);
+    let verify = verified(config);
     let tls = Tls::new(verify)
         .map_err(|why| Problem::failed("data-source", format!("TLS cannot be used here: {why}")))?;
     let (client, connection) = config.connect(tls).await.map_err(|error| {
@@ -78,6 +83,14 @@ fn words(error: &tokio_postgres::Error) -> String {
             format!("{error}{}", cause.unwrap_or_default())
         }
     }
+}
+
+/// A server's version, as it says it and as a number.
+pub(crate) async fn version(client: &Client) -> Result<(String, u32), Problem> {
+    let row = client.query_one("SHOW server_version", &[]).await;
+    let said: String = row.map_err(|e| failed("cannot ask for the version", &e))?.get(0);
+    let major = said.split(['.', ' ']).next().and_then(|v| v.parse().ok()).unwrap_or(0);
+    Ok((said, major))
 }
 
 /// A statement that failed, for people.

@@ -6,5 +6,5 @@ mod snapshot;
 mod tls;
 
 pub(crate) use catalog::catalog;
-pub(crate) use connect::{Link, config, connect, failed};
+pub(crate) use connect::{Link, config, connect, failed, verified, version};
 pub(crate) use snapshot::Snapshot;

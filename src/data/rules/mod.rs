@@ -2,11 +2,15 @@
 //! that whatever is missing or wrong is told with its place.
 
 mod check;
+mod files;
 mod read;
+mod subset;
 mod write;
 
 pub(crate) use check::{check, patch};
+pub(crate) use files::{Content, FileRules};
 pub(crate) use read::read;
+pub(crate) use subset::{Root, SubsetRules, VirtualKey};
 pub(crate) use write::{Written, write, written_spec};
 
 use super::mask::{Locale, Spec};
@@ -23,8 +27,31 @@ pub(crate) struct Rules {
     pub(crate) locale: Locale,
     /// By `schema.table`.
     pub(crate) tables: BTreeMap<String, TableRules>,
+    /// What becomes of files, by their names.
+    pub(crate) files: Vec<FileRules>,
+    /// Which rows are pulled; all of them without it.
+    pub(crate) subset: Option<SubsetRules>,
     /// The file's bytes, which the archive's manifest has a hash of.
     pub(crate) text: String,
+}
+
+impl Rules {
+    /// The sections beside tables as they are written; plans leave them as they are.
+    pub(crate) fn other_sections(&self) -> String {
+        let mut kept = String::new();
+        let mut within = false;
+        for line in self.text.lines() {
+            if line.starts_with('[') {
+                within = ["[subset", "[[subset", "[files"].iter().any(|own| line.starts_with(own));
+                kept.push_str(if within { "\n" } else { "" });
+            }
+            if within && !line.trim().is_empty() {
+                kept.push_str(line);
+                kept.push('\n');
+            }
+        }
+        kept
+    }
 }
 
 /// The rules of a table.
@@ -34,6 +61,8 @@ pub(crate) struct TableRules {
     pub(crate) line: usize,
     /// The column that says whose row it is.
     pub(crate) subject: Option<String>,
+    /// How many rows `synth` makes.
+    pub(crate) rows: Option<u64>,
     /// No row of it is pulled.
     pub(crate) skip: bool,
     /// By column.

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 /// The only version of the file there is.
 const VERSION: &str = "1";
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     mistakes: Vec<String>,
@@ -25,8 +25,14 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Rules, Problem> {
         let at = error.span().map_or(0, |s| s.start);
         reader.mistake(at, format!("not TOML: {}", error.message()));
     }
-    let mut rules =
-        Rules { file: file.into(), locale: Locale::En, tables: BTreeMap::new(), text: text.into() };
+    let mut rules = Rules {
+        file: file.into(),
+        locale: Locale::En,
+        tables: BTreeMap::new(),
+        files: Vec::new(),
+        subset: None,
+        text: text.into(),
+    };
     for (key, value) in document.get_ref() {
         let at = key.span().start;
         match (key.get_ref().as_ref(), value.get_ref()) {
@@ -39,8 +45,12 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Rules, Problem> {
             ("tables", DeValue::Table(tables)) => {
                 rules.tables = reader.tables(tables);
             }
+            ("files", DeValue::Table(sections)) => rules.files = reader.files(sections),
+            ("subset", DeValue::Table(section)) => {
+                rules.subset = Some(reader.subset(at, section));
+            }
             (other, _) => {
-                let known = ["version", "locale", "tables"];
+                let known = ["version", "locale", "tables", "files", "subset"];
                 reader.mistake(
                     at,
                     format!("`{other}` is no key of this file{}", hint(other, &known)),
@@ -61,11 +71,11 @@ fn hint(word: &str, known: &[&str]) -> String {
 }
 
 impl Reader<'_> {
-    fn line(&self, at: usize) -> usize {
+    pub(super) fn line(&self, at: usize) -> usize {
         self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|b| **b == b'\n').count() + 1
     }
 
-    fn mistake(&mut self, at: usize, message: impl AsRef<str>) {
+    pub(super) fn mistake(&mut self, at: usize, message: impl AsRef<str>) {
         let line = self.line(at);
         self.mistakes.push(format!("{}:{line}: {}", self.file, message.as_ref()));
     }
@@ -92,6 +102,9 @@ impl Reader<'_> {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("subject", DeValue::String(column)) => rules.subject = Some(column.to_string()),
                 ("skip", DeValue::Boolean(skip)) => rules.skip = *skip,
+                ("rows", DeValue::Integer(i)) if i.as_str().parse::<u64>().is_ok() => {
+                    rules.rows = i.as_str().parse().ok();
+                }
                 ("columns", DeValue::Table(columns)) => {
                     for (name, value) in columns {
                         let line = self.line(name.span().start);
@@ -102,7 +115,7 @@ impl Reader<'_> {
                     }
                 }
                 (other, _) => {
-                    let known = ["subject", "skip", "columns"];
+                    let known = ["subject", "skip", "rows", "columns"];
                     let message = format!("`{other}` is no key of a table{}", hint(other, &known));
                     self.mistake(at, message);
                 }
@@ -120,7 +133,7 @@ impl Reader<'_> {
         kind
     }
 
-    fn spec(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Spec> {
+    pub(super) fn spec(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Spec> {
         let at = value.span().start;
         let table = match value.get_ref() {
             DeValue::String(name) => return self.kind(at, name).map(Spec::of),
@@ -142,7 +155,7 @@ impl Reader<'_> {
             self.member(&mut spec, key.get_ref(), value);
         }
         let missing = match spec.kind {
-            Kind::Constant if spec.value.is_none() => Some("value"),
+            Kind::Constant | Kind::Pattern if spec.value.is_none() => Some("value"),
             Kind::Array if spec.of.is_none() => Some("of"),
             _ => None,
         };

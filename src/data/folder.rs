@@ -1,0 +1,334 @@
+//! `devenv data mask`: the files of a folder, masked by the same rules and the same key as the database's
+//! rows, so that one person is the same fake in objects, their keys, messages, mails and fixtures.
+//!
+//! Invariants: a file that no rule names stops it; the folder that is made has its name only when it is
+//! whole; what is not understood of a mail is left out.
+
+use super::csv::{Record, Records};
+use super::mask::{Beside, Kind, Mask, Masks, Refused, Spec};
+use super::rules::{Content, FileRules, Rules};
+use super::seed_database::file;
+use super::seed_services::files;
+use crate::base::{Exit, Problem};
+use crate::data::mask::Key;
+use mail_parser::MessageParser;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// What is wrong with a file; holds nothing of it.
+type Wrong = String;
+
+/// Masks the folder `from` into `to`; answers how many files it has.
+pub(crate) fn mask(rules: &Rules, key: &Key, from: &Path, to: &Path) -> Result<usize, Problem> {
+    if to.exists() {
+        let message = format!("{} is there already", to.display());
+        return Err(Problem::new(Exit::Usage, "data-mask", message));
+    }
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = to.with_file_name(name);
+    // Of a run that was killed: masked files only.
+    let _ = std::fs::remove_dir_all(&part);
+    let done = folder(rules, key, from, &part);
+    let unwritable = |e: std::io::Error| {
+        Problem::failed("data-mask", format!("cannot write {}: {e}", to.display()))
+    };
+    match done {
+        Ok(count) => std::fs::rename(&part, to).map_err(unwritable).map(|()| count),
+        Err(problem) => {
+            let _ = std::fs::remove_dir_all(&part);
+            Err(problem)
+        }
+    }
+}
+
+fn folder(rules: &Rules, key: &Key, from: &Path, part: &Path) -> Result<usize, Problem> {
+    let masks = Masks { key, locale: rules.locale };
+    let unwritable =
+        |e: std::io::Error| Problem::failed("data-mask", format!("cannot write a file: {e}"));
+    let mut dirs = std::fs::DirBuilder::new();
+    dirs.recursive(true).mode(0o700);
+    dirs.create(part).map_err(unwritable)?;
+    let mut made = BTreeSet::new();
+    for (path, name) in files(from)? {
+        let found = rules.files.iter().find(|r| fits(&r.glob, &name));
+        let found = found.ok_or_else(|| {
+            let message = format!("{}: {name} has no rule", rules.file);
+            Problem::new(Exit::Usage, "data-rules", message).hint(format!(
+                "nothing was kept; for instance:\n\n[files.\"{name}\"]\nbody = \"prose\""
+            ))
+        })?;
+        let wrong = |why: Wrong| {
+            let message = format!("{}:{}: {name} {why}", rules.file, found.line);
+            Problem::new(Exit::Usage, "data-rules", message)
+        };
+        let masked = renamed(found, &masks, &name).map_err(wrong)?;
+        let climbs = masked.split('/').any(|step| matches!(step, "" | "." | ".."));
+        if climbs || !made.insert(masked.clone()) {
+            return Err(wrong("would get a name that another file has, or none".into()));
+        }
+        let text = file(&path)?;
+        let content = content(&found.content, &masks, &text).map_err(wrong)?;
+        let to = part.join(&masked);
+        dirs.create(to.parent().unwrap_or(part)).map_err(unwritable)?;
+        let mut options = std::fs::OpenOptions::new();
+        let opened = options.write(true).create_new(true).mode(0o600).open(&to);
+        opened.and_then(|mut f| f.write_all(content.as_bytes())).map_err(unwritable)?;
+    }
+    Ok(made.len())
+}
+
+/// Whether a name fits a glob.
+fn fits(glob: &str, name: &str) -> bool {
+    if let Some(rest) = glob.strip_prefix("**") {
+        return (0..=name.len()).any(|at| {
+            name.is_char_boundary(at) && fits(rest.trim_start_matches('/'), &name[at..])
+        });
+    }
+    let mut chars = glob.chars();
+    match chars.next() {
+        None => name.is_empty(),
+        Some('*') => {
+            let end = name.find('/').unwrap_or(name.len());
+            (0..=end).any(|at| name.is_char_boundary(at) && fits(chars.as_str(), &name[at..]))
+        }
+        Some(c) => name.strip_prefix(c).is_some_and(|rest| fits(chars.as_str(), rest)),
+    }
+}
+
+fn renamed(rules: &FileRules, masks: &Masks<'_>, name: &str) -> Result<String, Wrong> {
+    match &rules.name {
+        None => Ok(name.to_owned()),
+        Some(template) => {
+            let spec = Spec { value: Some(template.clone()), ..Spec::of(Kind::Pattern) };
+            one(masks.make(&spec)?.as_ref(), name)
+        }
+    }
+}
+
+/// One value through a mask.
+fn one(mask: &dyn Mask, value: &str) -> Result<String, Wrong> {
+    let mut out = String::new();
+    mask.mask_or_say(value, &Beside::default(), &mut out).map_err(|refused| match refused {
+        Refused::Value(reason) => format!("holds a value that {}", reason.0),
+        Refused::Path(path) => format!("holds a document with {path}, which has no rule"),
+    })?;
+    Ok(out)
+}
+
+/// A rule ready to run on whole values.
+enum Ready {
+    Keep,
+    Empty,
+    Mask(Box<dyn Mask>),
+}
+
+impl Ready {
+    fn of(spec: &Spec, masks: &Masks<'_>) -> Result<Ready, Wrong> {
+        Ok(match spec.kind {
+            Kind::Keep => Ready::Keep,
+            Kind::Null => Ready::Empty,
+            _ => Ready::Mask(masks.make(spec)?),
+        })
+    }
+
+    fn run(&self, value: &str) -> Result<String, Wrong> {
+        match self {
+            Ready::Keep => Ok(value.to_owned()),
+            Ready::Empty => Ok(String::new()),
+            Ready::Mask(mask) => one(mask.as_ref(), value),
+        }
+    }
+}
+
+fn content(content: &Content, masks: &Masks<'_>, text: &str) -> Result<String, Wrong> {
+    match content {
+        Content::Body(spec) => Ready::of(spec, masks)?.run(text),
+        Content::Lines(spec) => {
+            let mask = Ready::of(spec, masks)?;
+            let masked = text.lines().map(|line| match line.is_empty() {
+                true => Ok("\n".to_owned()),
+                false => Ok(mask.run(line)? + "\n"),
+            });
+            masked.collect()
+        }
+        Content::Csv(columns) => {
+            let mut records = Records::new(text.as_bytes());
+            let heading = records.next()?.ok_or("has no heading")?;
+            let mut ready = Vec::new();
+            for name in heading.iter().map(|name| name.clone().unwrap_or_default()) {
+                let spec = columns.get(&name);
+                let spec = spec.ok_or_else(|| format!("has the column {name}, without a rule"))?;
+                ready.push(Ready::of(spec, masks)?);
+            }
+            let mut out = String::new();
+            put(&heading, &mut out);
+            while let Some(record) = records.next()? {
+                if record.len() != ready.len() {
+                    return Err("has a row with another number of fields than the heading".into());
+                }
+                let masked = record.iter().zip(&ready).map(|(field, mask)| match (field, mask) {
+                    (None, _) | (_, Ready::Empty) => Ok(None),
+                    (Some(value), mask) => mask.run(value).map(Some),
+                });
+                put(&masked.collect::<Result<Record, Wrong>>()?, &mut out);
+            }
+            Ok(out)
+        }
+        Content::Mail => mail(masks, text),
+    }
+}
+
+/// A record in CSV.
+fn put(record: &Record, out: &mut String) {
+    for (nth, field) in record.iter().enumerate() {
+        if nth > 0 {
+            out.push(',');
+        }
+        if let Some(value) = field {
+            let plain = !value.is_empty() && !value.contains(['"', ',', '\n', '\r']);
+            match plain {
+                true => out.push_str(value),
+                false => out.push_str(&format!("\"{}\"", value.replace('"', "\"\""))),
+            }
+        }
+    }
+    out.push('\n');
+}
+
+/// A mail made anew: addresses and names masked, words instead of subject and text, nothing else.
+fn mail(masks: &Masks<'_>, text: &str) -> Result<String, Wrong> {
+    let parsed = MessageParser::default().parse(text.as_bytes()).ok_or("is no mail")?;
+    let ready = |kind| Ready::of(&Spec::of(kind), masks);
+    let (email, name, prose) = (ready(Kind::Email)?, ready(Kind::Name)?, ready(Kind::Prose)?);
+    let mut out = String::new();
+    let lists = [("From", parsed.from()), ("To", parsed.to()), ("Cc", parsed.cc())];
+    for (header, list) in lists {
+        let mut all = Vec::new();
+        for address in list.iter().flat_map(|list| list.iter()) {
+            let masked = email.run(address.address().unwrap_or_default().trim())?;
+            all.push(match address.name().filter(|n| !n.trim().is_empty()) {
+                Some(who) => format!("\"{}\" <{masked}>", name.run(who)?.replace('"', "")),
+                None => masked,
+            });
+        }
+        if !all.is_empty() {
+            out.push_str(&format!("{header}: {}\r\n", all.join(", ")));
+        }
+    }
+    if let Some(subject) = parsed.subject() {
+        out.push_str(&format!("Subject: {}\r\n", prose.run(subject)?));
+    }
+    if let Some(date) = parsed.date() {
+        out.push_str(&format!("Date: {}\r\n", date.to_rfc822()));
+    }
+    if let Some(id) = parsed.message_id() {
+        out.push_str(&format!("Message-ID: <{}>\r\n", ready(Kind::Text)?.run(id)?));
+    }
+    out.push_str("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+    let body = parsed.body_text(0).unwrap_or_default();
+    for line in body.lines() {
+        out.push_str(&if line.trim().is_empty() { String::new() } else { prose.run(line)? });
+        out.push_str("\r\n");
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::rules::read;
+
+    const RULES: &str = r#"version = 1
+[files."in/**"]
+name = "in/{email}/{id}.json"
+body = { mask = "json", paths = { "$.email" = "email", "$.user.{email}" = "id" } }
+[files."people.csv"]
+csv = { id = "id", email = "email", city = "keep" }
+[files."jobs.txt"]
+lines = { mask = "json", paths = { "$.to" = "email" } }
+[files."cache.txt"]
+lines = { mask = "pattern", value = "session:{email} {*}" }
+[files."mails/*.eml"]
+mail = true
+"#;
+
+    fn run(files: &[(&str, &str)]) -> Result<Vec<(String, String)>, Problem> {
+        let dir = tempfile::tempdir().expect("dir");
+        let (from, to) = (dir.path().join("raw"), dir.path().join("masked"));
+        for (name, text) in files {
+            let path = from.join(name);
+            std::fs::create_dir_all(path.parent().expect("parent")).expect("dir");
+            std::fs::write(path, text).expect("file");
+        }
+        let key = Key::from_text("a key for tests only").expect("key");
+        let done = mask(&read("r.toml", RULES).expect("rules"), &key, &from, &to);
+        assert!(!dir.path().join("masked.part").exists());
+        done?;
+        let all = super::files(&to).expect("files").into_iter();
+        Ok(all.map(|(path, name)| (name, std::fs::read_to_string(path).expect("text"))).collect())
+    }
+
+    /// The pinned fake of the masks' own tests.
+    const ANNA: &str = "Anna.Schmidt@clinic.de";
+    const FAKE: &str = "Rrtb.Fntcskj@dsvngr.de.test";
+
+    #[test]
+    fn one_person_has_one_mask_in_keys_bodies_messages_mails_and_caches() {
+        let files = [
+            (
+                &*format!("in/{ANNA}/4711.json"),
+                &*format!(r#"{{"email":"{ANNA}","user":{{"{ANNA}":4711}}}}"#),
+            ),
+            ("people.csv", &*format!("id,email,city\n4711,{ANNA},Bonn\n1,,\n")),
+            ("jobs.txt", &*format!("{{\"to\":\"{ANNA}\"}}\n\n")),
+            ("cache.txt", &*format!("session:{ANNA} open\n")),
+            (
+                "mails/1.eml",
+                &*format!(
+                    "From: Anna Schmidt <{ANNA}>\r\nTo: {ANNA}\r\nX-Who: {ANNA}\r\nSubject: My results\r\n\r\nDear doctor, it is me, {ANNA}.\r\n"
+                ),
+            ),
+        ];
+        let masked = run(&files).expect("masked");
+        let of = |name: &str| {
+            let found = masked.iter().find(|(n, _)| n == name);
+            found.map(|(_, text)| text.clone()).unwrap_or_else(|| panic!("{name}: {masked:?}"))
+        };
+        assert_eq!(
+            of(&format!("in/{FAKE}/7123.json")),
+            format!(r#"{{"email":"{FAKE}","user":{{"{FAKE}":7123}}}}"#)
+        );
+        assert!(of("people.csv").starts_with(&format!("id,email,city\n7123,{FAKE},Bonn\n")));
+        assert_eq!(of("jobs.txt"), format!("{{\"to\":\"{FAKE}\"}}\n\n"));
+        assert_eq!(of("cache.txt"), format!("session:{FAKE} open\n"));
+        let mail = of("mails/1.eml");
+        assert!(mail.contains(&format!("<{FAKE}>\r\nTo: {FAKE}\r\n")), "{mail}");
+        assert!(!masked.iter().any(|(n, t)| format!("{n}{t}").contains("clinic")), "{masked:?}");
+    }
+
+    #[test]
+    fn what_no_rule_knows_stops_everything() {
+        for (name, text, why) in [
+            ("other.bin", "x", "other.bin has no rule"),
+            ("people.csv", "id,phone\n1,2\n", "the column phone, without a rule"),
+            ("jobs.txt", "{\"from\":\"x\"}\n", "$.from, which has no rule"),
+            ("cache.txt", "user:anna\n", "does not fit its pattern"),
+            ("in/anna@x.de/1.txt", "{}", "does not fit its pattern"),
+        ] {
+            let problem = run(&[(name, text)]).expect_err(name);
+            assert!(problem.message.contains(why), "{}", problem.message);
+            assert!(!problem.message.contains("user:anna"));
+        }
+    }
+
+    #[test]
+    fn globs_know_stars() {
+        assert!(fits("a/*.json", "a/b.json") && !fits("a/*.json", "a/b/c.json"));
+        assert!(
+            fits("a/**", "a/b/c") && fits("**/x.csv", "x.csv") && fits("**/x.csv", "a/b/x.csv")
+        );
+    }
+}

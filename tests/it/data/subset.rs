@@ -1,0 +1,48 @@
+//! A part of a source, in which every foreign key still holds.
+
+use super::{Bench, no_trace};
+
+const SUBSET: &str = r#"
+[subset]
+roots = [{ table = "public.users", where = "id between 11 and 30" }]
+children = 2                                  # orders of a user
+whole = ["public.heads"]
+keys = [{ from = "public.visits.id", to = "public.users.id", when = "at < '2023-07-01'" }]
+"#;
+
+pub(super) fn check(bench: &Bench) {
+    let rules = bench.project.read("devenv.data.toml");
+    let (head, tables) = rules.split_at(rules.find("\n[tables").unwrap());
+    bench.project.write("subset.toml", &format!("{head}{SUBSET}{tables}"));
+    let devenv = |arguments: &[&str]| {
+        let all = [arguments, &["--source", &bench.source, "--rules", "subset.toml", "--json"]];
+        bench.project.devenv(&all.concat()).success().json()
+    };
+    let estimate = devenv(&["data", "pull", "--estimate"]);
+    let of = |table: &str| {
+        let all = estimate["tables"].as_array().unwrap();
+        all.iter().find(|t| t["table"] == table).unwrap()["rows"].as_u64().unwrap()
+    };
+    // Twenty roots and the three to whom they answer; of those three nothing comes along.
+    assert_eq!((of("public.users"), of("public.order")), (23, 40), "{estimate}");
+    // A ring that is reached whole, a key that only the rules know, a table that nothing leads to.
+    assert_eq!((of("public.heads"), of("public.hands")), (2, 2), "{estimate}");
+    assert_eq!((of("public.visits"), of("public.wide")), (19, 0), "{estimate}");
+    let pulled = devenv(&["data", "pull", "--out", "s.devseed"]);
+    assert_eq!(pulled["rows"], estimate["rows"]);
+    bench.project.devenv(&["seed", "--fresh", "s.devseed"]).success();
+    let is = |sql: &str, expected: &str| assert_eq!(bench.one("app", sql), expected, "{sql}");
+    is("select count(*) from users", "23");
+    is("select count(*) from \"order\" o join users u on u.id = o.user_id", "40");
+    is("select count(*) from pg_constraint where not convalidated", "0");
+    no_trace("the database", bench.dump("app").as_bytes());
+    // A plan keeps the section as it is.
+    let plan = ["data", "plan", "--source", &bench.source, "--out", "subset.toml"];
+    bench.project.devenv(&plan).success();
+    assert!(bench.project.read("subset.toml").contains(SUBSET.trim()));
+    bench.project.write("wrong.toml", "version = 1\n[subset]\nroots = [{ tabel = \"x\" }]\n");
+    let wrong = ["data", "pull", "--estimate", "--source", &bench.source, "--rules", "wrong.toml"];
+    let run = bench.project.devenv(&wrong).ends(2);
+    assert!(run.stderr.contains("wrong.toml:3: `tabel` does not fit"), "{}", run.stderr);
+    bench.project.devenv(&["seed", "--fresh", "a.devseed"]).success();
+}
