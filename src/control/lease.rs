@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -74,6 +74,8 @@ struct State {
     /// Redis databases whose lease is being removed, too.
     redis: Vec<u32>,
     book: Option<File>,
+    /// Slices in the book that are not struck out.
+    unremoved: usize,
     watched: bool,
 }
 
@@ -85,6 +87,7 @@ pub(super) struct Leases {
     dirs: Dirs,
     services: Mutex<Option<Services>>,
     state: Mutex<State>,
+    sessions: postgres::Sessions,
     /// Left-overs are removed once, before the first lease.
     swept: tokio::sync::OnceCell<()>,
 }
@@ -103,7 +106,8 @@ impl Leases {
     ) -> Arc<Leases> {
         let (services, state) = (Mutex::default(), Mutex::default());
         let swept = tokio::sync::OnceCell::new();
-        Arc::new(Leases { profile, ports, variables, dirs, services, state, swept })
+        let sessions = postgres::Sessions::default();
+        Arc::new(Leases { profile, ports, variables, dirs, services, state, sessions, swept })
     }
 
     /// The services whose accounts are given away.
@@ -227,14 +231,15 @@ impl Leases {
     async fn make(&self, slice: &Slice, template: Option<&str>) -> Result<(), Problem> {
         if let (Some(database), Some((settings, port))) = (&slice.database, self.postgres()) {
             let usual = settings.databases.first().map_or("postgres", String::as_str);
-            postgres::clone_database(settings, port, template.unwrap_or(usual), database).await?;
+            let template = template.unwrap_or(usual);
+            self.sessions.clone_database(settings, port, template, database).await?;
         }
         Ok(())
     }
 
     async fn remove(&self, slice: &Slice) -> Result<(), Problem> {
         if let (Some(database), Some((settings, port))) = (&slice.database, self.postgres()) {
-            postgres::drop_database(settings, port, database).await?;
+            self.sessions.drop_database(settings, port, database).await?;
         }
         if let (Some(number), Some(port)) = (slice.redis, self.ports.get(REDIS).copied()) {
             let emptied =
@@ -359,7 +364,17 @@ fn free_redis(state: &State) -> Result<u32, Problem> {
 /// to refuse the lease.
 fn write(state: &mut State, sign: &str, slice: &Slice) {
     let text = serde_json::to_string(slice).unwrap_or_default();
-    if let Some(Err(error)) = state.book.as_mut().map(|book| writeln!(book, "{sign}{text}")) {
+    state.unremoved = match sign {
+        "+" => state.unremoved + 1,
+        _ => state.unremoved.saturating_sub(1),
+    };
+    let is_over = state.unremoved == 0;
+    let done = state.book.as_mut().map(|book| match is_over {
+        // Nothing is left to be removed: the book begins anew, so that it does not grow for ever.
+        true => book.set_len(0).and_then(|()| book.rewind()),
+        false => writeln!(book, "{sign}{text}"),
+    });
+    if let Some(Err(error)) = done {
         tracing::warn!(%error, "a lease is not written down");
     }
 }

@@ -119,7 +119,13 @@ struct Redis {
 
 impl Native for Redis {
     fn prepare(&self, run: &Run) -> Result<Launch, Problem> {
-        runtime::redis::prepare(&self.settings, self.port, &run.plan.dirs, &run.hub)
+        let mut launch =
+            runtime::redis::prepare(&self.settings, self.port, &run.plan.dirs, &run.hub)?;
+        if run.plan.throwaway {
+            // It looks for a request to end ten times a second.
+            launch.stop = StopSignal::Kill;
+        }
+        Ok(launch)
     }
 
     async fn initialise(&self) -> Result<(), Problem> {

@@ -23,6 +23,9 @@ const CLEAN_UP_GRACE: Duration = Duration::from_secs(20);
 /// for a disk that is busy with it.
 const FORCE_OUT_AFTER: Duration = Duration::from_secs(30);
 
+/// When an automatic snapshot is brought to rest.
+const SETTLE_AFTER: Duration = Duration::from_secs(10);
+
 /// What was restored, and what there was before.
 pub struct Restored {
     /// The snapshot.
@@ -53,6 +56,10 @@ pub(super) async fn save(
     // Beside the answer: a restore that comes earlier does the first itself, and a power cut before the
     // second is seen by the sizes of files.
     tokio::spawn(async move {
+        if reason.is_automatic() {
+            // Rarely restored, and what it was made before has the machine now.
+            tokio::time::sleep(SETTLE_AFTER).await;
+        }
         let settled = written.clone();
         let _ = tokio::task::spawn_blocking(move || bring_to_rest(&settled, &plan)).await;
         tokio::time::sleep(FORCE_OUT_AFTER).await;
@@ -62,6 +69,10 @@ pub(super) async fn save(
         }
     });
     Ok(kept)
+}
+
+async fn save_before(reason: Reason, plan: &Arc<Plan>, access: &Access) -> Result<Kept, Problem> {
+    save(&automatic_name(reason), reason, false, plan, access).await
 }
 
 fn bring_to_rest(kept: &Kept, plan: &Plan) {
@@ -86,17 +97,31 @@ pub(super) async fn restore(
     let store = Store::of(&plan.project);
     let kept = store.find(name)?;
     let reason = Reason::BeforeRestore;
-    let before = save(&automatic_name(reason), reason, false, plan, access).await?;
-    // The oldest automatic one makes room for it: that may have been the one to restore.
-    let kept = store.find(name).unwrap_or(kept);
-    let (planned, to_restore) = (plan.clone(), kept.clone());
-    let swap =
-        blocking(move || lay_out(&to_restore, &planned.dirs, Some(&planned.profile))).await?;
+    let before = save_before(reason, plan, access);
+    let laid = |kept: Kept| {
+        let planned = plan.clone();
+        blocking(move || lay_out(&kept, &planned.dirs, Some(&planned.profile)))
+    };
+    let (before, swap) = if kept.manifest.reason.is_automatic() {
+        // The oldest automatic one makes room for it: that may be the one to restore.
+        let before = before.await?;
+        (before, laid(store.find(name).unwrap_or(kept.clone())).await?)
+    } else {
+        let (before, swap) = tokio::join!(before, laid(kept.clone()));
+        if before.is_err() || swap.is_err() {
+            snapshot::sweep(&plan.dirs);
+        }
+        (before?, swap?)
+    };
     let parts = live(access);
     order(Event::Release { parts: parts.clone() }, access).await;
     let dirs = plan.dirs.clone();
     // What it would write at its end is thrown away.
-    blocking(move || process::clean_up(POSTGRES, &dirs, StopSignal::Quit, CLEAN_UP_GRACE)).await?;
+    blocking(move || {
+        process::clean_up(POSTGRES, &dirs, StopSignal::Quit, CLEAN_UP_GRACE)?;
+        process::clean_up(REDIS, &dirs, StopSignal::Kill, CLEAN_UP_GRACE)
+    })
+    .await?;
     for part in &parts {
         until(part, "down", access).await?;
     }

@@ -101,8 +101,10 @@ pub enum StopSignal {
     Interrupt,
     /// SIGTERM.
     Terminate,
-    /// SIGQUIT.
+    /// SIGQUIT: Postgres' immediate shutdown.
     Quit,
+    /// SIGKILL, for data that nobody wants any more.
+    Kill,
 }
 
 impl StopSignal {
@@ -111,6 +113,7 @@ impl StopSignal {
             StopSignal::Interrupt => rustix::process::Signal::INT,
             StopSignal::Terminate => rustix::process::Signal::TERM,
             StopSignal::Quit => rustix::process::Signal::QUIT,
+            StopSignal::Kill => rustix::process::Signal::KILL,
         }
     }
 }

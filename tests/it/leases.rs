@@ -150,9 +150,19 @@ fn many_at_once_see_nothing_of_each_other_and_leave_nothing() {
     wait_for("nothing", LIMIT, || left(&project).is_empty().then_some(()));
 }
 
+#[path = "../../helpers/rust/devenv_lease.rs"]
+#[allow(dead_code, unreachable_pub, reason = "it is written for other crates")]
+mod rust_helper;
+
 #[test]
 fn the_helpers_work_in_their_test_runners() {
     let project = running();
+    let endpoint = project.status()["endpoint"].as_str().unwrap().to_owned();
+    let lease = rust_helper::Lease::from(&endpoint, None);
+    assert_eq!(ids(&project), [lease.id.as_str()]);
+    assert!(lease.env["DATABASE_URL"].ends_with(&format!("lease_{}", lease.id)), "{:?}", lease.env);
+    drop(lease);
+    assert!(ids(&project).is_empty());
     let mut pytest = project.command(python());
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]);
     pytest.arg(script("leases/test_slices.py")).envs(project.environment());
@@ -165,4 +175,43 @@ fn the_helpers_work_in_their_test_runners() {
     let run = Run::of(&mut runner).success();
     assert!(run.stdout.contains("pass 2"), "{}", run.stdout);
     assert!(ids(&project).is_empty());
+}
+
+/// Leases in a row in the gate; `DEVENV_LEASE_TURNS` sets another number (10,000 by hand), and
+/// `DEVENV_LEASE_POSTGRES` gives each a database too.
+const TURNS: &str = "400";
+
+#[test]
+fn hundreds_in_a_row_leak_nothing() {
+    let mut profile = "extends = \"minimal\"\nport = \"auto\"\n[redis]\n".to_owned();
+    if std::env::var_os("DEVENV_LEASE_POSTGRES").is_some() {
+        profile.push_str("[postgres]\n");
+    }
+    let project = Project::with(&profile);
+    project.up();
+    let turns = std::env::var("DEVENV_LEASE_TURNS").unwrap_or_else(|_| TURNS.to_owned());
+    let pid = project.status()["pid"].to_string();
+    let mut command = project.command(python());
+    command.arg(script("leases/endless.py")).args([turns, pid]).envs(project.environment());
+    let counted = Run::of(&mut command).success().json();
+    let grown = |what: &str| {
+        let of = |when: &str| counted[when][what].as_i64().unwrap();
+        of("last") - of("first")
+    };
+    assert_eq!(counted["last"]["leases"], 0, "{counted}");
+    // Generous: what grows by lease grows far beyond these.
+    assert!(grown("descriptors") < 40 && grown("threads") < 40, "{counted}");
+    assert!(grown("resident_kib") < 96 * 1024, "{counted}");
+    assert!(grown("state_bytes") < 32 * 1024 * 1024, "{counted}");
+    assert!(ids(&project).is_empty());
+    let keys = project.devenv(&["redis-cli", "INFO", "keyspace"]).success().stdout;
+    assert!(!keys.lines().any(|line| line.starts_with("db")), "{keys}");
+    let blobs = project.path().join(".devenv/blobs");
+    wait_for("the files' end", LIMIT, || (files(&blobs) == 0).then_some(()));
+    assert_eq!(rusqlite(&project), Vec::<String>::new());
+}
+
+fn files(dir: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
 }

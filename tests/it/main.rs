@@ -22,6 +22,7 @@ mod seeded;
 mod servers;
 mod ses;
 mod snapshots;
+mod snapshots_exact;
 mod sqs;
 mod support;
 mod throwaway;

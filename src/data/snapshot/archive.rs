@@ -1,5 +1,5 @@
-//! A snapshot as one file, to give to somebody: a gzip-compressed tar. First comes what it is, then the
-//! files, at last their SHA-256 sums.
+//! A snapshot as one file, to give to somebody: a tar packed by zstd (older ones by gzip). First comes what
+//! it is, then the files, at last their SHA-256 sums.
 //!
 //! Invariant: nothing of a foreign archive is believed: names must be plain paths below the snapshot,
 //! entries files or directories, numbers and bytes within bounds, and every file as its sum says. Only
@@ -9,14 +9,12 @@ use super::manifest::{LAYOUT, Manifest, boot};
 use super::store::{Kept, MANIFEST, Store};
 use crate::base::{Exit, Problem};
 use crate::runtime::dirs::unwritable;
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -30,6 +28,10 @@ const FILES_MAX: usize = 2_000_000;
 const BYTES_MAX: u64 = 1 << 40;
 /// Bytes of the head and of the sums at the most.
 const TEXT_MAX: u64 = 256 * 1024 * 1024;
+/// How hard zstd tries: its usual level.
+const LEVEL: i32 = 3;
+/// How what zstd packed begins (RFC 8878).
+const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 /// Bytes copied at a time.
 const CHUNK: usize = 128 * 1024;
 
@@ -64,7 +66,8 @@ pub fn export(kept: &Kept, to: &Path) -> Result<u64, Problem> {
 }
 
 fn write_archive(kept: &Kept, file: &mut File) -> io::Result<()> {
-    let packed = GzEncoder::new(BufWriter::with_capacity(CHUNK, file), Compression::fast());
+    let mut packed = zstd::Encoder::new(BufWriter::with_capacity(CHUNK, file), LEVEL)?;
+    packed.include_checksum(true)?;
     let mut tar = tar::Builder::new(packed);
     let head = Head { format: 1, machine: machine(), manifest: kept.manifest.clone() };
     append_text(&mut tar, HEAD, &serde_json::to_vec(&head)?)?;
@@ -126,6 +129,15 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
+/// What is in the file, whichever way it was packed.
+fn unpacked(file: File) -> io::Result<Box<dyn Read>> {
+    let mut packed = BufReader::with_capacity(CHUNK, file);
+    if packed.fill_buf()?.starts_with(&ZSTD) {
+        return Ok(Box::new(zstd::Decoder::with_buffer(packed)?));
+    }
+    Ok(Box::new(GzDecoder::new(packed)))
+}
+
 /// Takes an archive into the store, under `name` or the name that it has.
 pub fn import(store: &Store, from: &Path, name: Option<&str>) -> Result<Kept, Problem> {
     let unusable = |why: String| {
@@ -133,7 +145,7 @@ pub fn import(store: &Store, from: &Path, name: Option<&str>) -> Result<Kept, Pr
         Problem::failed("archive-refused", message)
     };
     let file = File::open(from).map_err(|e| unusable(e.to_string()))?;
-    let mut tar = tar::Archive::new(GzDecoder::new(BufReader::with_capacity(CHUNK, file)));
+    let mut tar = tar::Archive::new(unpacked(file).map_err(|e| unusable(e.to_string()))?);
     let mut entries = tar.entries().map_err(|e| unusable(e.to_string()))?;
     let head = match entries.next() {
         Some(Ok(entry)) if entry.path().is_ok_and(|path| path == Path::new(HEAD)) => {
@@ -241,6 +253,8 @@ fn is_plain(path: &Path) -> bool {
 mod tests {
     use super::super::Reason;
     use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
 
     fn store() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
@@ -259,7 +273,7 @@ mod tests {
         store.finish(draft, &manifest(), false).unwrap()
     }
 
-    /// An archive with this head and these entries behind it.
+    /// An archive with this head and these entries behind it, packed as former versions did.
     fn forged(path: &Path, entries: &[(&str, tar::EntryType, &str)]) {
         let packed = GzEncoder::new(File::create(path).unwrap(), Compression::fast());
         let mut tar = tar::Builder::new(packed);
@@ -293,7 +307,7 @@ mod tests {
             let mut changed = whole.clone();
             changed[at] ^= 0x55;
             fs::write(&file, changed).unwrap();
-            // Bytes of gzip's own head may change without a meaning.
+            // Bytes of what is known of it may change without a meaning.
             if let Ok(came) = import(&there, &file, Some("three")) {
                 assert_eq!(fs::read(came.dir.join("state/state.db")).unwrap(), b"database");
                 there.delete("three").unwrap();

@@ -100,60 +100,106 @@ fn lay_out(
     at_rest: Option<AtRest<'_>>,
     swap: &mut Swap,
 ) -> Result<(), Problem> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |error: io::Error| unwritable(&path, &error)
-    };
-    let state = &place.dirs.state;
-    if kept.manifest.services {
-        let from = kept.dir.join(STATE);
-        // First of all: a log that belongs to another file must never be read with the new one.
-        GOES.iter().for_each(|name| swap.gone(&state.join(name)));
-        for name in [KEY_FILE, STATE_FILE].iter().chain(&STATE_REST) {
-            let here = from.join(name);
-            if here.exists() {
-                let new = swap.comes(&state.join(name));
-                tree::bring_file(&here, &new, How::Copy).map_err(failed(&new))?;
-            }
-        }
-        for name in FILES {
-            if from.join(name).is_dir() {
-                let new = swap.comes(&state.join(name));
-                tree::bring(&from.join(name), &new, How::Link, &|_| Keep::All)
-                    .map_err(failed(&new))?;
-            } else {
-                swap.gone(&state.join(name));
-            }
+    let (state, redis) = (plan_state(kept, place, swap), plan_redis(kept, place, swap));
+    std::thread::scope(|scope| {
+        let others = scope.spawn(|| {
+            state.iter().try_for_each(Piece::bring)?;
+            redis.iter().try_for_each(Piece::bring)
+        });
+        let postgres = lay_out_postgres(kept, place, at_rest, swap);
+        let others = others.join();
+        postgres.and(others.unwrap_or_else(|_| Err(Problem::failed("restore", "it panicked"))))
+    })
+}
+
+/// Something of the snapshot that comes to lie beside the environment's state.
+struct Piece {
+    from: PathBuf,
+    new: PathBuf,
+    kind: Kind,
+}
+
+enum Kind {
+    File,
+    Tree(How),
+    /// The file that a Redis begins with.
+    Dump,
+}
+
+impl Piece {
+    fn bring(&self) -> Result<(), Problem> {
+        let Piece { from, new, kind } = self;
+        let brought = match kind {
+            Kind::File => tree::bring_file(from, new, How::Copy).map(drop),
+            Kind::Tree(how) => tree::bring(from, new, *how, &|_| Keep::All).map(drop),
+            Kind::Dump => redis::lay_out(from, new),
+        };
+        brought.map_err(|error| unwritable(new, &error))
+    }
+}
+
+fn plan_state(kept: &Kept, place: &Place, swap: &mut Swap) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    if !kept.manifest.services {
+        return pieces;
+    }
+    let (state, kept) = (&place.dirs.state, kept.dir.join(STATE));
+    // First of all: a log that belongs to another file must never be read with the new one.
+    GOES.iter().for_each(|name| swap.gone(&state.join(name)));
+    for name in [KEY_FILE, STATE_FILE].iter().chain(&STATE_REST) {
+        let from = kept.join(name);
+        if from.exists() {
+            pieces.push(Piece { from, new: swap.comes(&state.join(name)), kind: Kind::File });
         }
     }
-    if let Some(major) = kept.manifest.postgres {
-        refuse_other_major(major, place)?;
-        let new = swap.comes(&place.postgres.join(format!("postgres-{major}")));
-        // Where the server's identity may not enter the snapshot, its copy is brought to rest.
-        if let Some(Err(problem)) = at_rest.map(|at_rest| kept.bring_to_rest(at_rest)) {
-            tracing::debug!("not brought to rest in the snapshot: {}", problem.message);
-        }
-        let copied = tree::bring(&kept.dir.join(POSTGRES), &new, How::Copy, &|_| Keep::All);
-        copied.map_err(failed(&new))?;
-        give_to_owner(&place.postgres, &new).map_err(failed(&new))?;
-        if let (false, Some(at_rest)) = (kept.is_at_rest(), at_rest) {
-            at_rest(&new)?;
-        }
-    }
-    if kept.manifest.redis {
-        let from = kept.dir.join(REDIS);
-        let new = swap.comes(&place.dirs.data.join("redis"));
-        if from.join(REDIS_DUMP).exists() {
-            redis::lay_out(&from.join(REDIS_DUMP), &new).map_err(failed(&new))?;
-        } else if from.join(REDIS_FILES).is_dir() {
-            tree::bring(&from.join(REDIS_FILES), &new, How::Copy, &|_| Keep::All)
-                .map_err(failed(&new))?;
+    for name in FILES {
+        let from = kept.join(name);
+        if from.is_dir() {
+            let new = swap.comes(&state.join(name));
+            pieces.push(Piece { from, new, kind: Kind::Tree(How::Link) });
         } else {
-            swap.steps.pop();
-            swap.gone(&place.dirs.data.join("redis"));
+            swap.gone(&state.join(name));
         }
     }
-    Ok(())
+    pieces
+}
+
+fn plan_redis(kept: &Kept, place: &Place, swap: &mut Swap) -> Option<Piece> {
+    if !kept.manifest.redis {
+        return None;
+    }
+    let (kept, current) = (kept.dir.join(REDIS), place.dirs.data.join("redis"));
+    let (dump, files) = (kept.join(REDIS_DUMP), kept.join(REDIS_FILES));
+    if dump.exists() {
+        Some(Piece { from: dump, new: swap.comes(&current), kind: Kind::Dump })
+    } else if files.is_dir() {
+        Some(Piece { from: files, new: swap.comes(&current), kind: Kind::Tree(How::Copy) })
+    } else {
+        swap.gone(&current);
+        None
+    }
+}
+
+fn lay_out_postgres(
+    kept: &Kept,
+    place: &Place,
+    at_rest: Option<AtRest<'_>>,
+    swap: &mut Swap,
+) -> Result<(), Problem> {
+    let Some(major) = kept.manifest.postgres else { return Ok(()) };
+    refuse_other_major(major, place)?;
+    let new = swap.comes(&place.postgres.join(format!("postgres-{major}")));
+    let failed = |error: io::Error| unwritable(&new, &error);
+    // Where the server's identity may not enter the snapshot, its copy is brought to rest.
+    if let Some(Err(problem)) = at_rest.map(|at_rest| kept.bring_to_rest(at_rest)) {
+        tracing::debug!("not brought to rest in the snapshot: {}", problem.message);
+    }
+    tree::bring(&kept.dir.join(POSTGRES), &new, How::Copy, &|_| Keep::All).map_err(failed)?;
+    give_to_owner(&place.postgres, &new).map_err(failed)?;
+    match at_rest.filter(|_| !kept.is_at_rest()) {
+        Some(at_rest) => at_rest(&new),
+        None => Ok(()),
+    }
 }
 
 impl Swap {

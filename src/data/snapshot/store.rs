@@ -124,11 +124,17 @@ impl Store {
     /// Removes `name`.
     pub fn delete(&self, name: &str) -> Result<(), Problem> {
         Manifest::check_name(name)?;
+        let gone = self.set_aside(name)?;
+        fs::remove_dir_all(&gone).map_err(|error| unwritable(&gone, &error))
+    }
+
+    /// Takes the name from a snapshot; where it lies until it is removed.
+    fn set_aside(&self, name: &str) -> Result<PathBuf, Problem> {
         let (dir, gone) = (self.dir.join(name), self.unfinished());
         match fs::rename(&dir, &gone) {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(self.unknown(name)),
             Err(error) => Err(unwritable(&dir, &error)),
-            Ok(()) => fs::remove_dir_all(&gone).map_err(|error| unwritable(&gone, &error)),
+            Ok(()) => Ok(gone),
         }
     }
 
@@ -183,7 +189,7 @@ impl Store {
         if replace && to.exists() {
             let old = self.unfinished();
             fs::rename(&to, &old).map_err(|error| unwritable(&to, &error))?;
-            let _ = fs::remove_dir_all(&old);
+            remove_later(old);
         }
         // Onto a directory that is not empty a rename fails: the first of two has the name.
         fs::rename(&from, &to).map_err(|error| match error.kind() {
@@ -205,8 +211,15 @@ impl Store {
         ] {
             let surplus = group.len().saturating_sub(AUTOMATIC_MAX);
             for old in &group[..surplus] {
-                if let Err(problem) = self.delete(&old.manifest.name) {
-                    tracing::warn!(name = old.manifest.name, "not removed: {}", problem.message);
+                match self.set_aside(&old.manifest.name) {
+                    Ok(gone) => remove_later(gone),
+                    Err(problem) => {
+                        tracing::warn!(
+                            name = old.manifest.name,
+                            "not removed: {}",
+                            problem.message
+                        );
+                    }
                 }
             }
         }
@@ -285,6 +298,12 @@ impl Kept {
         mark.open(self.dir.join(ON_DISK))?.sync_all()?;
         dir.sync_all()
     }
+}
+
+/// Removes what has no name any more while nobody waits for it. What a process leaves that ends before
+/// is removed with the next snapshot.
+fn remove_later(dir: PathBuf) {
+    std::thread::spawn(move || fs::remove_dir_all(dir));
 }
 
 /// What a snapshot holds, without what is known of it.

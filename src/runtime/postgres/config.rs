@@ -40,6 +40,7 @@ pub(super) fn write(
     binaries: &Binaries,
     data: &Path,
     sockets: &Path,
+    cache: &Path,
     run_as: RunAs,
 ) -> Result<String, Problem> {
     if let Some(name) = settings.settings.keys().find(|name| RESERVED.contains(&name.as_str())) {
@@ -69,9 +70,27 @@ pub(super) fn write(
         return Ok(hash);
     }
     put(&path, &text, run_as)?;
-    check(binaries, data, run_as)?;
+    // What this Postgres found right in one data directory is right in the next.
+    let anywhere = cache.join("checked").join(anywhere(&own, binaries));
+    if !anywhere.exists() {
+        check(binaries, data, run_as)?;
+        let noted = private_dir(&cache.join("checked"));
+        // Without the note it is checked again.
+        let _ = noted.map(|()| fs::write(&anywhere, ""));
+    }
     put(&checked, &known, run_as)?;
     Ok(hash)
+}
+
+/// Names these settings for this Postgres; where its sockets lie is devenv's affair.
+fn anywhere(settings: &BTreeMap<String, String>, binaries: &Binaries) -> String {
+    let mut hash = Sha256::new();
+    let all = text(settings, Path::new("")).unwrap_or_default();
+    for part in [&all, &binaries.version, &*binaries.bin.to_string_lossy()] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex::encode(&hash.finalize()[..16])
 }
 
 fn text(settings: &BTreeMap<String, String>, sockets: &Path) -> Result<String, Problem> {

@@ -3,12 +3,15 @@
 use super::HOST;
 use crate::base::Problem;
 use crate::profile;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 /// Longest wait for one session.
 const CONNECT_WAIT_S: u64 = 10;
+/// Sessions that wait for the next lease.
+const IDLE_MAX: usize = 4;
 /// Names shown when an extension is not there.
 const SUGGESTIONS_MAX: usize = 3;
 
@@ -151,44 +154,80 @@ pub async fn idle_in_transaction(
     Ok(rows.iter().map(told).collect())
 }
 
-/// Makes `name` a copy of the database `template`, to which nobody is connected.
-pub async fn clone_database(
-    settings: &profile::Postgres,
-    port: u16,
-    template: &str,
-    name: &str,
-) -> Result<(), Problem> {
-    let client = connect(settings, port, "postgres").await?;
-    // Files are copied as they are, and shared where the file system can.
-    let statement = format!(
-        "create database {} template {} strategy file_copy",
-        quoted(name),
-        quoted(template)
-    );
-    let Err(error) = client.batch_execute(&statement).await else { return Ok(()) };
-    let problem = sql(&format!("copy database `{template}`"), &error);
-    Err(match error.code() {
-        Some(&SqlState::OBJECT_IN_USE) => problem.retryable().hint(format!(
-            "Postgres copies only databases that nobody is connected to: close the sessions, or keep one that nobody uses: `create database {template}_template template {template}`, then `devenv lease --template {template}_template`"
-        )),
-        _ => problem,
-    })
+/// Sessions of devenv's own that wait for the next lease: opening one takes longer than many a copy.
+#[derive(Default)]
+pub struct Sessions {
+    idle: Mutex<Vec<Client>>,
 }
 
-/// Removes a database and ends its sessions; nothing happens if it is not there.
-pub async fn drop_database(
-    settings: &profile::Postgres,
-    port: u16,
-    name: &str,
-) -> Result<(), Problem> {
-    let client = connect(settings, port, "postgres").await?;
-    let statement = format!("drop database if exists {} with (force)", quoted(name));
-    let done = client.batch_execute(&statement).await;
-    done.map_err(|error| sql(&format!("remove database `{name}`"), &error))
+impl Sessions {
+    /// Makes `name` a copy of the database `template`, to which nobody is connected.
+    pub async fn clone_database(
+        &self,
+        settings: &profile::Postgres,
+        port: u16,
+        template: &str,
+        name: &str,
+    ) -> Result<(), Problem> {
+        // Files are copied as they are, and shared where the file system can.
+        let statement = format!(
+            "create database {} template {} strategy file_copy",
+            quoted(name),
+            quoted(template)
+        );
+        let done = self.execute(settings, port, &statement).await?;
+        let Err(error) = done else { return Ok(()) };
+        let problem = sql(&format!("copy database `{template}`"), &error);
+        Err(match error.code() {
+            Some(&SqlState::OBJECT_IN_USE) => problem.retryable().hint(format!(
+                "Postgres copies only databases that nobody is connected to: close the sessions, or keep one that nobody uses: `create database {template}_template template {template}`, then `devenv lease --template {template}_template`"
+            )),
+            _ => problem,
+        })
+    }
+
+    /// Removes a database and ends its sessions; nothing happens if it is not there.
+    pub async fn drop_database(
+        &self,
+        settings: &profile::Postgres,
+        port: u16,
+        name: &str,
+    ) -> Result<(), Problem> {
+        let statement = format!("drop database if exists {} with (force)", quoted(name));
+        let done = self.execute(settings, port, &statement).await?;
+        done.map_err(|error| sql(&format!("remove database `{name}`"), &error))
+    }
+
+    /// Runs a statement in a session that waits, or in a new one; the server's refusal is a value.
+    async fn execute(
+        &self,
+        settings: &profile::Postgres,
+        port: u16,
+        statement: &str,
+    ) -> Result<Result<(), tokio_postgres::Error>, Problem> {
+        let waiting = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let idle = waiting().pop().filter(|client| !client.is_closed());
+            let (client, is_new) = match idle {
+                Some(client) => (client, false),
+                None => (connect(settings, port, "postgres").await?, true),
+            };
+            let done = client.batch_execute(statement).await;
+            // The server may have ended meanwhile, and another be there by now.
+            if !is_new && done.is_err() && client.is_closed() {
+                continue;
+            }
+            let mut idle = waiting();
+            if !client.is_closed() && idle.len() < IDLE_MAX {
+                idle.push(client);
+            }
+            return Ok(done);
+        }
+    }
 }
 
 /// An SQL identifier.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

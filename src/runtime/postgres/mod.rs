@@ -22,7 +22,7 @@ use crate::runtime::runas;
 pub(crate) use binaries::origin;
 pub use clock::{Standing, set_clock};
 pub use copy::{Copy, bring_to_rest, copy_stopped, data_dirs, data_root, is_in_use};
-pub use initialise::{clone_database, drop_database, idle_in_transaction, initialise};
+pub use initialise::{Sessions, idle_in_transaction, initialise};
 pub use look::{TableSum, tables};
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub fn prepare(
     let data = template::data_path(dirs, binaries.major);
     template::data_dir(&binaries, settings, &data, run_as, dirs, progress)?;
     let sockets = config::socket_dir(dirs, run_as)?;
-    let written = config::write(settings, &binaries, &data, &sockets, run_as)?;
+    let written = config::write(settings, &binaries, &data, &sockets, &dirs.cache, run_as)?;
     let mut args =
         vec!["-D".into(), data.clone().into_os_string(), "-p".into(), port.to_string().into()];
     // Not read by Postgres: it makes a change of settings a change of the launch.

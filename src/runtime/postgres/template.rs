@@ -1,5 +1,5 @@
-//! Data directories: `initdb` runs once a (version, options) and user of this machine; every new
-//! data directory is a copy of that template.
+//! Data directories: `initdb` runs once a (version, options) and user of this machine, and the profile's
+//! databases and extensions are made in the template; every new data directory is a copy of it.
 //!
 //! Invariant: a template and a data directory appear under their names by rename, complete; a
 //! template whose files are not as its manifest says is made anew, never copied.
@@ -7,6 +7,7 @@
 use super::STOP_GRACE_S;
 use super::binaries::Binaries;
 use super::config;
+use super::initialise::quoted;
 use crate::base::Problem;
 use crate::profile;
 use crate::runtime::dirs::{Dirs, private_dir, unwritable};
@@ -15,16 +16,17 @@ use crate::runtime::launch::StopSignal;
 use crate::runtime::process;
 use crate::runtime::progress::Progress;
 use crate::runtime::runas::{self, RunAs};
+use crate::runtime::tree::{self, How, Keep, Size};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
 /// Changes when what `initialise_template` does changes: old templates are then left alone.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 /// WAL segments of a template, in MB: a new data directory begins with one, which is copied.
 const WAL_SEGMENT_MB: u32 = 4;
 /// Tried in this order for the parts of Postgres that go by the system's locale.
@@ -71,6 +73,7 @@ fn key(binaries: &Binaries, settings: &profile::Postgres) -> String {
         &binaries.bin.to_string_lossy(),
         &settings.user,
         &settings.password,
+        &format!("{:?} {:?}", settings.databases, settings.extensions),
     ] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
@@ -212,9 +215,42 @@ fn initialise_template(
     let conf = data.join("postgresql.conf");
     let text = fs::read_to_string(&conf).map_err(|error| unwritable(&conf, &error))?;
     put(&conf, &format!("{text}\ninclude_if_exists = '{}'\n", config::FILE), who.owner())?;
+    populate(binaries, settings, &data, who)?;
     let (files, bytes) = measure(&data).map_err(|error| unwritable(&data, &error))?;
     put(&data.join(MANIFEST), &format!("{files} {bytes}\n"), who.owner())?;
     fs::rename(&data, template).map_err(|error| unwritable(template, &error))
+}
+
+/// Makes the profile's databases and extensions, so that no start has to. What cannot be made without a
+/// server (an extension that must be preloaded) is made by the first start, which also says why not.
+fn populate(
+    binaries: &Binaries,
+    settings: &profile::Postgres,
+    data: &Path,
+    who: RunAs,
+) -> Result<(), Problem> {
+    let new = |name: &&String| !matches!(name.as_str(), "postgres" | "template1");
+    let made: String = settings
+        .databases
+        .iter()
+        .filter(new)
+        .map(|name| format!("create database {} strategy file_copy\n", quoted(name)))
+        .collect();
+    single_user(binaries, data, who, "postgres", &made)?;
+    let extended: String = settings
+        .extensions
+        .iter()
+        .map(|name| format!("create extension if not exists {} cascade\n", quoted(name)))
+        .collect();
+    for database in settings.databases.iter().filter(|_| !extended.is_empty()) {
+        single_user(binaries, data, who, database, &extended)?;
+    }
+    // Whatever came of them, the data are at rest at the end.
+    let rest = single_user(binaries, data, who, "postgres", "")?;
+    match rest.status.success() {
+        true => Ok(()),
+        false => Err(Problem::failed("initdb", format!("postgres: {}", last_line(&rest)))),
+    }
 }
 
 /// Who runs `initdb`: it refuses root and wants a uid with a name in passwd.
@@ -300,9 +336,10 @@ fn copy_to(
     let work = Workshop::open(parent, &name_of(data))?;
     let new = work.path().join("data");
     give(work.path(), run_as.owner()).map_err(|error| unwritable(work.path(), &error))?;
-    let (files, bytes) =
-        copy_tree(template, &new, run_as.owner()).map_err(|error| unwritable(&new, &error))?;
-    let _ = fs::remove_file(new.join(MANIFEST));
+    let keep = |path: &Path| if path == Path::new(MANIFEST) { Keep::Nothing } else { Keep::All };
+    let Size { files, bytes } = tree::bring(template, &new, How::Copy, &keep)
+        .and_then(|size| give_all(&new, run_as.owner()).map(|()| size))
+        .map_err(|error| unwritable(&new, &error))?;
     if manifest != format!("{files} {bytes}\n") {
         return Err(corrupt(format!(
             "has {files} files of {bytes} bytes, not {}",
@@ -317,31 +354,6 @@ fn name_of(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Copies a directory; returns number and bytes of its files, the manifest left out.
-fn copy_tree(from: &Path, to: &Path, owner: Option<(u32, u32)>) -> io::Result<(u64, u64)> {
-    fs::create_dir(to)?;
-    fs::set_permissions(to, fs::Permissions::from_mode(0o700))?;
-    give(to, owner)?;
-    let (mut files, mut bytes) = (0, 0);
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            let (more, size) = copy_tree(&entry.path(), &target, owner)?;
-            files += more;
-            bytes += size;
-            continue;
-        }
-        let size = fs::copy(entry.path(), &target)?;
-        give(&target, owner)?;
-        if entry.file_name() != MANIFEST {
-            files += 1;
-            bytes += size;
-        }
-    }
-    Ok((files, bytes))
-}
-
 fn measure(dir: &Path) -> io::Result<(u64, u64)> {
     let (mut files, mut bytes) = (0, 0);
     for entry in fs::read_dir(dir)? {
@@ -352,6 +364,22 @@ fn measure(dir: &Path) -> io::Result<(u64, u64)> {
         bytes += size;
     }
     Ok((files, bytes))
+}
+
+/// Gives a whole directory to `owner`, where root makes it for somebody else.
+fn give_all(dir: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+    if owner.is_none() {
+        return Ok(());
+    }
+    give(dir, owner)?;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => give_all(&entry.path(), owner)?,
+            false => give(&entry.path(), owner)?,
+        }
+    }
+    Ok(())
 }
 
 fn give(path: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
