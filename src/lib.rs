@@ -9,6 +9,7 @@ pub mod compose;
 pub mod control;
 pub mod data;
 pub mod edge;
+pub mod export;
 pub mod policy;
 pub mod profile;
 pub mod protocol;

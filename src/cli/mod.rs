@@ -8,10 +8,12 @@ mod choose;
 mod clock;
 mod completions;
 mod data;
+mod devcontainer;
 mod doctor;
 mod down;
 mod env;
 mod exec;
+mod export;
 mod faults;
 mod gateway;
 mod init;
@@ -88,6 +90,7 @@ enum Command {
     Mail(mail::Mail),
     Env(env::Env),
     Exec(exec::Exec),
+    Export(export::Export),
     Psql(psql::Psql),
     #[command(name = "redis-cli")]
     RedisCli(redis_cli::RedisCli),
@@ -102,6 +105,7 @@ enum Command {
     Clock(clock::Clock),
     Faults(faults::Faults),
     Requests(requests::Requests),
+    Devcontainer(devcontainer::Devcontainer),
     Doctor(doctor::Doctor),
     Profile(profile::Profile),
     Completions(completions::Completions),
@@ -123,6 +127,7 @@ impl Command {
             Command::Mail(command) => command.run(printer),
             Command::Env(command) => command.run(printer),
             Command::Exec(command) => command.run(printer),
+            Command::Export(command) => command.run(printer),
             Command::Psql(command) => command.run(printer),
             Command::RedisCli(command) => command.run(printer),
             Command::Aws(command) => command.run(printer),
@@ -136,6 +141,7 @@ impl Command {
             Command::Clock(command) => command.run(printer),
             Command::Faults(command) => command.run(printer),
             Command::Requests(command) => command.run(printer),
+            Command::Devcontainer(command) => command.run(printer),
             Command::Doctor(command) => command.run(printer),
             Command::Profile(command) => command.run(printer),
             Command::Completions(command) => command.run(printer, &mut Cli::command()),

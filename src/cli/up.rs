@@ -20,6 +20,7 @@ use crate::profile::{Port, Profile};
 use crate::runtime::{Dirs, dirs::user_cache_dir};
 use serde_json::json;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -60,6 +61,12 @@ pub(super) struct Up {
     /// Have ids, receipt handles, versions and the time of a fresh state follow from this number
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Bring changed files into containers, as `develop.watch` of their Compose files says
+    #[arg(long)]
+    watch: bool,
+    /// Where the gateway and SMTP listen, for containers; whoever reaches this address has all of it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    listen: IpAddr,
     /// The environment is a test's, lives in this directory and as long as stdin.
     #[arg(long, hide = true, requires = "as_daemon")]
     throwaway: Option<PathBuf>,
@@ -278,6 +285,8 @@ impl Up {
             only: self.only.clone(),
             ephemeral: self.ephemeral,
             port_base: self.port_base,
+            watch: self.watch,
+            listen: self.listen,
             snapshot: self.snapshot.clone(),
             project,
             throwaway: self.throwaway.is_some(),

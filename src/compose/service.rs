@@ -112,6 +112,9 @@ const SERVED: &[&str] = &[
     "extends",
 ];
 
+/// What a rule of `develop.watch` may do.
+const WATCH_ACTIONS: [&str; 4] = ["sync", "rebuild", "restart", "sync+restart"];
+
 /// What a service is read with.
 pub(super) struct Reader<'a> {
     pub(super) findings: &'a mut Findings,
@@ -540,13 +543,20 @@ impl Reader<'_> {
         let f = &mut *self.findings;
         let mut all = Vec::new();
         let Some(rules) = node.get("watch") else { return all };
-        f.note(rules.at, "`develop.watch` is read and not carried out yet");
         for rule in f.items(rules, "watch").to_vec() {
             let part = |name: &str| rule.get(name).and_then(Node::scalar).map(str::to_owned);
             let (Some(path), Some(action)) = (part("path"), part("action")) else {
                 f.mistake(rule.at, "a rule of `watch` has a `path` and an `action`");
                 continue;
             };
+            if !WATCH_ACTIONS.contains(&action.as_str()) {
+                let known = WATCH_ACTIONS.join(", ");
+                f.mistake(rule.at, format!("the action `{action}` is not served: {known}"));
+                continue;
+            }
+            if action.starts_with("sync") && part("target").is_none() {
+                f.mistake(rule.at, format!("a rule that does `{action}` has a `target`"));
+            }
             let ignore = rule.get("ignore").map(|node| f.texts(node, "ignore")).unwrap_or_default();
             all.push(Watch {
                 path: f.path(rule.at, &path),

@@ -17,6 +17,7 @@ use crate::runtime::{Dirs, StopSignal, process};
 use crate::supervisor::{Need, PartSpec, Policy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,10 @@ pub struct Boot {
     pub ephemeral: bool,
     /// Ports from here on instead of the profile's.
     pub port_base: Option<u16>,
+    /// Files are watched for the rules of `develop.watch`.
+    pub watch: bool,
+    /// Where the gateway and SMTP listen: loopback, unless asked for.
+    pub listen: IpAddr,
     /// State to begin with; for an ephemeral environment.
     pub snapshot: Option<String>,
     /// Whose snapshots and programs are used: the home's project, unless this one is made for a test.
@@ -77,6 +82,10 @@ pub(super) struct Plan {
     pub(super) throwaway: bool,
     /// What ids and the clock of a fresh state follow from.
     pub(super) seed: Option<u64>,
+    /// Files are watched.
+    pub(super) watch: bool,
+    /// Where the gateway and SMTP listen.
+    pub(super) listen: IpAddr,
     pub(super) dirs: Dirs,
     pub(super) ports: BTreeMap<String, u16>,
     pub(super) variables: BTreeMap<String, String>,
@@ -108,6 +117,12 @@ impl Plan {
         }
         let (mut units, notes) = units(&boot.profile, &dirs)?;
         notes.iter().for_each(|note| hub.tell(super::Update::Note(note.to_string())));
+        let unwatched = units.as_ref().map(containers::unwatched).unwrap_or_default();
+        if !boot.watch && !unwatched.is_empty() {
+            let parts = unwatched.join(", ");
+            let text = format!("`devenv up --watch` follows the changes of files for {parts}");
+            hub.tell(super::Update::Note(text));
+        }
         let specs = choose(specs(&boot.profile, units.as_ref()), &boot.only)?;
         let chosen: BTreeSet<String> = specs.iter().map(|spec| spec.name.clone()).collect();
         if let Some(units) = &mut units {
@@ -134,6 +149,8 @@ impl Plan {
             project: boot.project,
             throwaway,
             seed: boot.seed,
+            watch: boot.watch,
+            listen: boot.listen,
             dirs,
             ports,
             variables,

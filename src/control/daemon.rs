@@ -200,13 +200,27 @@ impl Daemon {
         {
             return;
         }
+        let mut of = None;
         if let Event::Run { part, run, report } = &event {
             tracing::info!(part, run, ?report);
+            of = Some(part.clone());
         }
         for action in self.supervisor.apply(event, self.now()) {
             tracing::info!(?action);
             self.act(action);
         }
+        if let Some(part) = of.filter(|_| self.stage == Stage::Up) {
+            self.tell_of_end(&part);
+        }
+    }
+
+    /// A part that is given up once everything has been ready ends nothing; it is told, with its last words.
+    fn tell_of_end(&self, part: &str) {
+        let view = self.supervisor.view().into_iter().find(|p| p.name == part);
+        let Some(view) = view.filter(|p| p.phase == Phase::Failed) else { return };
+        let reason = view.reason.unwrap_or_default();
+        let said = last_lines(&self.plan.dirs, part);
+        self.hub.tell(Update::Note(format!("{part} is given up: {reason}{said}")));
     }
 
     fn act(&mut self, action: Action) {

@@ -42,6 +42,32 @@ pub(super) fn facts(profile: &Profile, ports: &BTreeMap<String, u16>) -> Facts {
     }
 }
 
+/// The usual ports, by which containers know the servers.
+pub(super) const USUAL: [(&str, u16); 4] =
+    [(GATEWAY, 4566), (POSTGRES, 5432), (REDIS, 6379), (super::boot::SMTP, 1025)];
+
+/// The variables of programs in an exported environment, where each server is a service of its own
+/// name and `devenv` is the gateway's.
+pub fn exported(profile: &Profile) -> BTreeMap<String, String> {
+    let dirs = Dirs::at(std::path::Path::new(""), std::path::PathBuf::new());
+    let mut all = BTreeMap::new();
+    let hosts = [(GATEWAY, "devenv"), (super::boot::SMTP, "devenv")];
+    for (part, host) in hosts.into_iter().chain([(POSTGRES, POSTGRES), (REDIS, REDIS)]) {
+        let ports = USUAL.iter().filter(|(name, _)| *name == part);
+        let ports = ports.map(|(name, port)| ((*name).to_owned(), *port)).collect();
+        let is_there = match part {
+            POSTGRES => profile.postgres.is_some(),
+            REDIS => profile.redis.is_some(),
+            _ => true,
+        };
+        if is_there {
+            all.extend(variables(profile, &ports, &dirs, host));
+        }
+    }
+    all.remove("DEVENV_STATE_DIR");
+    all
+}
+
 /// The variables, by name, for programs that reach the parts at `host`. Parts that do not run have none.
 pub(super) fn variables(
     profile: &Profile,

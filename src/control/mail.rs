@@ -8,7 +8,7 @@ use crate::edge::check_auth;
 use crate::edge::smtp::{Smtp, SmtpConfig};
 use crate::runtime::Probe;
 use crate::supervisor::Report;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use tokio::sync::mpsc;
 
 /// A run of the listener, until it is told to end.
@@ -17,12 +17,12 @@ pub(super) async fn smtp(
     services: ServicesCell,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(&run.plan, SMTP)));
+    let listen = SocketAddr::from((run.plan.listen, port(&run.plan, SMTP)));
     let started = match services.get() {
         Some(services) => check_auth(run.plan.profile.auth).and_then(|auth| {
             let state_dir = run.plan.dirs.state.clone();
             let second = run.plan.ports.get(SMTPS).copied();
-            let listen_tls = second.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+            let listen_tls = second.map(|port| SocketAddr::from((run.plan.listen, port)));
             let endpoint = run.plan.endpoint().unwrap_or_default();
             let config = SmtpConfig::new(listen, state_dir);
             Smtp::start(SmtpConfig { auth, listen_tls, endpoint, ..config }, &services)

@@ -30,6 +30,7 @@ mod status;
 
 pub use boot::Boot;
 pub use containers::{CatalogEntry, catalog, place as container_place, stack};
+pub use environment::exported as exported_variables;
 pub use home::Home;
 pub use lease::LeaseAsk;
 pub use message::{Ask, Check, ClockNote, EnvState, ServiceStatus, Status, Update};

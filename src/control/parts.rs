@@ -184,7 +184,7 @@ async fn tell_moves(run: &Run, clock: &Clock) {
 
 async fn open(run: &Run) -> Result<(Gateway, Vec<ServiceNote>), Problem> {
     let plan = &run.plan;
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port(plan, GATEWAY)));
+    let listen = SocketAddr::from((plan.listen, port(plan, GATEWAY)));
     let auth = check_auth(plan.profile.auth)?;
     let lending = Lending(Some(Arc::new(Lends(plan.leases.clone()))));
     let config = GatewayConfig {
@@ -223,7 +223,10 @@ pub(super) async fn seed(plan: &Plan, services: &Services) -> Result<Vec<Service
 }
 
 async fn answers(address: SocketAddr) -> Report {
-    let (host, path) = (address.ip().to_string(), "/_devenv/health".to_owned());
+    // Who listens everywhere answers on loopback too, and by no other name than its own.
+    let host =
+        if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+    let (host, path) = (host.to_string(), "/_devenv/health".to_owned());
     let probe = Probe::Http { host, port: address.port(), path };
     let mut reason = String::new();
     for _ in 0..GATEWAY_PROBES_MAX {

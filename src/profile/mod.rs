@@ -22,6 +22,7 @@ pub use mistakes::{Mistake, Mistakes};
 pub use resolved::*;
 pub use schema::schema;
 pub use shipped::{Shipped, shipped, template};
+pub(crate) use show::gateway_toml;
 pub use show::{show_json, show_toml};
 pub(crate) use words::nearest;
 

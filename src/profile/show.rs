@@ -27,6 +27,29 @@ pub fn show_toml(profile: &Profile) -> String {
     head + &to_toml(&shown)
 }
 
+/// The profile of a container that holds the gateway alone, as TOML; nothing is hidden. What runs beside
+/// it, and what is of this machine (ports, files, commands), is left out.
+pub(crate) fn gateway_toml(profile: &Profile) -> String {
+    let mut shown = typed(profile);
+    if let Some(whole) = shown.as_object_mut() {
+        let apart = ["port", "postgres", "redis", "containers", "seed", "hooks"];
+        whole.retain(|key, _| !apart.contains(&key.as_str()));
+        for bucket in whole.get_mut("s3").into_iter().flat_map(buckets) {
+            bucket.remove("seed");
+        }
+        if let Some(ses) = whole.get_mut("ses").and_then(Value::as_object_mut) {
+            ses.remove("smtps");
+        }
+    }
+    to_toml(&shown)
+}
+
+/// The settings of all buckets.
+fn buckets(s3: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let all = s3.get_mut("buckets").and_then(Value::as_object_mut);
+    all.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut)
+}
+
 /// JSON without nulls as TOML.
 fn to_toml(value: &Value) -> String {
     // No number of a profile exceeds what TOML can hold, and nulls were never put in.

@@ -3,8 +3,14 @@
 use crate::support::{Project, Run};
 
 mod corpus;
+mod devcontainer;
 mod engine;
+mod export;
+mod gone;
+mod image;
 mod life;
+mod registry;
+mod watch;
 
 /// A project whose commands find the engine of the tests.
 fn project(profile: &str) -> Project {

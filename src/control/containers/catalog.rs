@@ -21,6 +21,7 @@ const ENTRIES: &[CatalogEntry] = entries!(
     "gremlin",
     "jaeger",
     "kafka",
+    "localai",
     "mailpit",
     "memcached",
     "milvus",

@@ -6,6 +6,7 @@ use super::super::drive::{Info, Order, Pulse, Run};
 use super::plan::{Units, served_volume};
 use super::relay::Relays;
 use super::trace;
+use super::watch::watch;
 use crate::base::Problem;
 use crate::runtime::engine::Engine;
 use crate::supervisor::Report;
@@ -61,6 +62,7 @@ pub(in crate::control) async fn ground(run: Run, mut orders: mpsc::UnboundedRece
     run.info(Info { address, version, ..Info::default() }).await;
     run.report(Report::Started { adopted: false }).await;
     run.report(Report::ProbeOk).await;
+    let watching = watch(&run, units, &engine);
     let mut pulse = Pulse::default();
     let _ = pulse.beat(Ok(()));
     loop {
@@ -78,6 +80,7 @@ pub(in crate::control) async fn ground(run: Run, mut orders: mpsc::UnboundedRece
         }
     }
     units.ground.set(None);
+    drop(watching);
     drop(relays);
     let lift = async {
         let _ = engine.sweep(&units.project, &BTreeSet::new()).await;

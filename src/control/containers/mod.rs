@@ -2,7 +2,7 @@
 //!
 //! [`plan`] (what the profile's Compose files, catalogue and servers by Docker come to) → [`ground`]
 //! (networks, volumes, relays: the part `network`, which every container needs) → [`run`] (one task a
-//! running container) and [`relay`] (the ways from containers to devenv's own servers); [`trace`]
+//! running container) and [`relay`] (the ways from containers to devenv's own servers), [`watch`] (what changes goes into them); [`trace`]
 //! remembers at which engine there may be something, for those who come after a `kill -9`.
 
 mod catalog;
@@ -11,6 +11,7 @@ mod plan;
 mod relay;
 mod run;
 pub(super) mod trace;
+mod watch;
 
 pub use catalog::{CatalogEntry, catalog};
 pub(super) use ground::{ground, wipe};
@@ -18,3 +19,4 @@ pub use plan::stack;
 pub(super) use plan::{GROUND, Units, plan};
 pub(super) use run::container;
 pub use trace::place;
+pub(super) use watch::unwatched;

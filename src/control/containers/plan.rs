@@ -4,6 +4,7 @@
 use super::super::boot::{POSTGRES, REDIS};
 use super::catalog;
 use super::ground::GroundCell;
+use super::watch::Synced;
 use crate::base::{Exit, Problem};
 use crate::compose::{self, Condition, Network, Restart, Service, Volume};
 use crate::profile::{self, Port, Profile, Provider, nearest};
@@ -42,6 +43,7 @@ pub(in crate::control) struct Units {
     pub(in crate::control) notes: Vec<String>,
     pub(super) ports_may_move: bool,
     pub(super) ground: GroundCell,
+    pub(super) synced: Synced,
 }
 
 /// A container to be.
@@ -140,11 +142,12 @@ pub(in crate::control) fn plan(
     let mut units = Units {
         networks: stack.networks.iter().map(network).collect(),
         volumes: stack.volumes.iter().map(volume).collect(),
-        names: profile.containers.replace.keys().cloned().collect(),
+        names: names(profile),
         notes: stack.notes.iter().map(ToString::to_string).collect(),
         ports_may_move: matches!(profile.ports.gateway, Port::Auto(_)),
         by_part: BTreeMap::new(),
         ground: GroundCell::default(),
+        synced: Synced::default(),
         project,
     };
     for (name, service) in &stack.services {
@@ -314,6 +317,15 @@ fn served(part: &str, port: u16, data: &str) -> Service {
         networks: BTreeMap::from([("default".to_owned(), compose::Attachment::default())]),
         ..Service::default()
     }
+}
+
+/// Names of devenv inside the containers: those that are replaced, and the addresses that LocalStack's
+/// users and declared buckets have. A hosts file knows no wildcards, so others want path style.
+fn names(profile: &Profile) -> BTreeSet<String> {
+    const DOMAINS: [&str; 2] = ["localhost.localstack.cloud", "s3.localhost.localstack.cloud"];
+    let buckets = profile.buckets.keys().map(|bucket| format!("{bucket}.{}", DOMAINS[1]));
+    let known = DOMAINS.map(str::to_owned).into_iter().chain(buckets);
+    profile.containers.replace.keys().cloned().chain(known).collect()
 }
 
 /// A service's parts: its name, or numbered where there are several.

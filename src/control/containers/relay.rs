@@ -4,7 +4,7 @@
 //! Invariant: bound to the gateway addresses of the environment's own networks and to nothing else, and
 //! only while the part `network` runs. Loopback alone cannot be reached from a container.
 
-use super::super::boot::{GATEWAY, POSTGRES, REDIS, SMTP};
+use super::super::environment::USUAL;
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,10 +15,6 @@ use tokio::task::JoinSet;
 
 /// Connections at once through one relay; more wait.
 const CONNECTIONS_MAX: usize = 1024;
-
-/// The usual ports, by which containers know the servers.
-pub(super) const USUAL: [(&str, u16); 4] =
-    [(GATEWAY, 4566), (POSTGRES, 5432), (REDIS, 6379), (SMTP, 1025)];
 
 /// Relays that end when this is dropped.
 #[derive(Debug, Default)]

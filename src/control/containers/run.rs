@@ -1,10 +1,9 @@
 //! One task a running container: image, making or adoption, start, health, log, end.
 
 use super::super::drive::{Info, Order, Pulse, Run};
-use super::super::environment;
+use super::super::environment::{self, USUAL};
 use super::ground::Ground;
 use super::plan::{Server, Unit, Units};
-use super::relay::USUAL;
 use crate::base::Problem;
 use crate::compose::Attachment;
 use crate::runtime::engine::Engine;
@@ -119,12 +118,27 @@ async fn start(run: &Run, units: &Units, unit: &Unit, ground: &Ground) -> Result
     let wanted = wanted(run, units, unit, ground, image)?;
     let made = engine.make(&wanted).await?;
     if !made.adopted
-        && let Err(problem) = engine.start(&made.id, &wanted).await
+        && let Err(problem) = begin(units, unit, engine, &made, &wanted).await
     {
         let _ = engine.remove(&made.id).await;
         return Err(problem);
     }
     Ok(made)
+}
+
+/// Starts what was made, with what was copied into the container before it.
+async fn begin(
+    units: &Units,
+    unit: &Unit,
+    engine: &Engine,
+    made: &Made,
+    wanted: &Wanted,
+) -> Result<(), Problem> {
+    let synced = units.synced.of(&unit.part);
+    if !synced.is_empty() {
+        engine.put(&made.id, synced).await?;
+    }
+    engine.start(&made.id, wanted).await
 }
 
 fn wanted(

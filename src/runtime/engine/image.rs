@@ -4,12 +4,11 @@
 //! Docker's documentation.
 
 use super::container::is_gone;
+use super::credentials::credentials;
 use super::{Engine, reason};
 use crate::base::Problem;
 use crate::compose::{Build, Service};
 use crate::runtime::Progress;
-use base64::Engine as _;
-use bollard::auth::DockerCredentials;
 use bollard::query_parameters::{BuildImageOptions, CreateImageOptions};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -62,14 +61,19 @@ impl Engine {
         let options = CreateImageOptions { from_image: Some(name), ..Default::default() };
         let id = format!("pull {tag}");
         progress.begin(&id, &format!("{part}: pulling {tag}"), None);
-        let mut stream = self.docker.create_image(Some(options), None, credentials(tag));
+        let (credentials, complaint) = match credentials(tag).await {
+            Ok(known) => (known, String::new()),
+            Err(why) => (None, format!("; {why}")),
+        };
+        let missing = |why: &str| missing(part, tag, &format!("{why}{complaint}"));
+        let mut stream = self.docker.create_image(Some(options), None, credentials);
         let mut layers: HashMap<String, i64> = HashMap::new();
         let mut result = Ok(());
         while let Some(step) = stream.next().await {
             match step {
                 Ok(info) => {
                     if let Some(error) = info.error_detail.and_then(|error| error.message) {
-                        result = Err(missing(part, tag, &error));
+                        result = Err(missing(&error));
                     }
                     let current = info.progress_detail.and_then(|detail| detail.current);
                     if let (Some(layer), Some(current)) = (info.id, current)
@@ -79,7 +83,7 @@ impl Engine {
                         progress.advance(&id, u64::try_from(current - before).unwrap_or_default());
                     }
                 }
-                Err(error) => result = Err(missing(part, tag, &reason(&error))),
+                Err(error) => result = Err(missing(&reason(&error))),
             }
         }
         progress.end(&id);
@@ -158,26 +162,6 @@ fn missing(part: &str, tag: &str, why: &str) -> Problem {
         .retryable()
 }
 
-/// What `docker login` left for the registry of this image.
-fn credentials(tag: &str) -> Option<DockerCredentials> {
-    let first = tag.split('/').next().unwrap_or_default();
-    let named = tag.contains('/') && (first.contains(['.', ':']) || first == "localhost");
-    let registry = if named { first } else { "https://index.docker.io/v1/" };
-    let dir = std::env::var_os("DOCKER_CONFIG").map(std::path::PathBuf::from);
-    let dir = dir.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".docker")))?;
-    let text = std::fs::read_to_string(dir.join("config.json")).ok()?;
-    let config: serde_json::Value = serde_json::from_str(&text).ok()?;
-    let auth = config.get("auths")?.get(registry)?.get("auth")?.as_str()?;
-    let decoded = base64::engine::general_purpose::STANDARD.decode(auth).ok()?;
-    let (user, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-    Some(DockerCredentials {
-        username: Some(user.to_owned()),
-        password: Some(password.to_owned()),
-        serveraddress: Some(registry.to_owned()),
-        ..Default::default()
-    })
-}
-
 /// The name that an inline Dockerfile has in the context.
 const INLINE: &str = ".devenv.Dockerfile";
 
@@ -248,13 +232,15 @@ impl Packer {
 }
 
 /// The rules of a `.dockerignore`; the last that matches decides.
-struct Rules {
+#[derive(Debug)]
+pub struct Rules {
     rules: Vec<(Regex, bool)>,
     has_exceptions: bool,
 }
 
 impl Rules {
-    fn read(text: &str) -> Rules {
+    /// Reads a file's text.
+    pub fn read(text: &str) -> Rules {
         let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
         let rule = |line: &str| {
             let (pattern, ignores) = match line.strip_prefix('!') {
@@ -269,7 +255,8 @@ impl Rules {
         Rules { rules, has_exceptions }
     }
 
-    fn ignores(&self, path: &str) -> bool {
+    /// Whether this path, relative to the file's directory, is left out.
+    pub fn ignores(&self, path: &str) -> bool {
         let last = self.rules.iter().rev().find(|(rule, _)| rule.is_match(path));
         last.is_some_and(|(_, ignores)| *ignores)
     }

@@ -5,11 +5,15 @@
 //! tried and what each address answered.
 
 pub mod container;
+mod credentials;
 pub mod exec;
 pub mod find;
 mod image;
 mod network;
+mod put;
 mod stream;
+
+pub use image::Rules;
 
 use crate::base::Problem;
 use bollard::{API_DEFAULT_VERSION, Docker};

@@ -13,6 +13,7 @@ const PROFILE: &str = r#"
 port = "auto"
 [postgres]
 [redis]
+[s3.buckets.uploads]
 [containers]
 compose = ["compose.yaml"]
 replace = { db = "postgres", cache = "redis", localstack = "gateway" }
@@ -28,8 +29,10 @@ services:
     image: devenv-test/busybox
     command: >-
       sh -c "nc -w 5 db 5432 </dev/null && printf 'PING\r\n' | nc -w 5 cache 6379 &&
-      wget -q -O- http://localstack:4566/_devenv/health && wget -q -O- $$AWS_ENDPOINT_URL/_devenv/health &&
+      wget -q -O- http://localstack:4566/_devenv/health &&
+      wget -q -O- --header \"$$SIGNED\" http://uploads.s3.localhost.localstack.cloud:4566/ && wget -q -O- $$AWS_ENDPOINT_URL/_devenv/health &&
       echo migrated"
+    environment: { SIGNED: 'Authorization: AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=x' }
     depends_on: { db: { condition: service_healthy }, cache: { condition: service_started } }
   api:
     image: devenv-test/busybox
@@ -52,14 +55,14 @@ secrets: { token: { file: ./token } }
 volumes: { data: }
 "#;
 
-fn service(project: &Project, name: &str) -> Value {
+pub(super) fn service(project: &Project, name: &str) -> Value {
     let status = project.status();
     let services = status["services"].as_array().unwrap();
     services.iter().find(|service| service["name"] == name).cloned().unwrap_or(Value::Null)
 }
 
 /// What answers at an address to a plain request.
-fn get(address: &str, path: &str) -> Option<String> {
+pub(super) fn get(address: &str, path: &str) -> Option<String> {
     let mut stream = std::net::TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
@@ -69,7 +72,7 @@ fn get(address: &str, path: &str) -> Option<String> {
 }
 
 /// The name of everything at the engine that belongs to the project.
-fn left(project: &Project) -> String {
+pub(super) fn left(project: &Project) -> String {
     let name = project.path().file_name().unwrap().to_str().unwrap().to_lowercase();
     let name: String =
         name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(24).collect();
@@ -82,7 +85,7 @@ fn left(project: &Project) -> String {
     all.map(|run| run.success().stdout).concat()
 }
 
-fn container(project: &Project, part: &str) -> String {
+pub(super) fn container(project: &Project, part: &str) -> String {
     let filter = format!("label=dev.devenv.part={part}");
     let all =
         docker(&["ps", "-a", "--filter", &filter, "--format", "{{.ID}} {{.Names}}"]).success();
@@ -111,6 +114,7 @@ fn a_compose_file_runs_without_an_edit_and_nothing_is_left_of_it() {
 fn it_reaches_devenv_under_the_names_it_knows(project: &Project) {
     assert_eq!(service(project, "migrate")["state"], "completed");
     let logs = project.devenv(&["logs", "migrate"]).success().stdout;
+    assert!(logs.contains("<Name>uploads</Name>"), "{logs}");
     assert!(logs.contains("+PONG") && logs.contains("migrated"), "{logs}");
     let api = service(project, "api");
     assert_eq!((api["kind"].as_str(), api["state"].as_str()), (Some("container"), Some("healthy")));

@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("services", &["base", "policy", "protocol", "storage", "profile"]),
     ("edge", &["base", "policy", "profile", "protocol", "storage", "services"]),
     ("supervisor", &["base", "profile"]),
+    ("export", &["base", "profile", "compose"]),
     ("runtime", &["base", "profile", "compose", "supervisor"]),
     ("data", &["base", "profile", "protocol", "services", "runtime", "storage"]),
     (
@@ -37,6 +38,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "data",
             "control",
             "dashboard",
+            "export",
         ],
     ),
 ];
