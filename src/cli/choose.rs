@@ -27,6 +27,8 @@ pub(super) fn home() -> Result<Home, Problem> {
 pub(super) struct Choice {
     pub(super) profile: Profile,
     pub(super) home: Home,
+    /// Where it comes from, for the daemon: a shipped name or a file's absolute path.
+    pub(super) named: String,
 }
 
 /// `--profile`, else the nearest devenv.toml, else the shipped default; resolved.
@@ -46,7 +48,12 @@ pub(super) fn profile(named: Option<&str>, printer: &Printer) -> Result<Choice, 
         }
     };
     let profile = load(&source)?;
-    Ok(Choice { profile, home: Home::of(&root) })
+    let named = match source {
+        Source::Shipped { name, .. } => name,
+        Source::File(file) => here.join(file).to_string_lossy().into_owned(),
+        Source::Text { file, .. } => file,
+    };
+    Ok(Choice { profile, home: Home::of(&root), named })
 }
 
 /// The shipped default in the directory that [`profile`] would choose.
@@ -54,7 +61,8 @@ pub(super) fn shipped_default() -> Result<Choice, Problem> {
     let here = here()?;
     let root = own_profile(&here).as_deref().and_then(Path::parent).unwrap_or(&here).to_owned();
     let source = Source::Shipped { name: DEFAULT_PROFILE.to_owned(), project_dir: root.clone() };
-    Ok(Choice { profile: load(&source)?, home: Home::of(&root) })
+    let named = DEFAULT_PROFILE.to_owned();
+    Ok(Choice { profile: load(&source)?, home: Home::of(&root), named })
 }
 
 /// The nearest devenv.toml at or above `from`.

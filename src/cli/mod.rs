@@ -29,6 +29,7 @@ mod redis_cli;
 mod requests;
 mod reset;
 mod restart;
+mod scale;
 mod seed;
 mod settle;
 mod snapshot;
@@ -86,6 +87,7 @@ enum Command {
     Start(start::Start),
     Stop(stop::Stop),
     Restart(restart::Restart),
+    Scale(scale::Scale),
     Logs(logs::Logs),
     Mail(mail::Mail),
     Env(env::Env),
@@ -123,6 +125,7 @@ impl Command {
             Command::Start(command) => command.run(printer),
             Command::Stop(command) => command.run(printer),
             Command::Restart(command) => command.run(printer),
+            Command::Scale(command) => command.run(printer),
             Command::Logs(command) => command.run(printer),
             Command::Mail(command) => command.run(printer),
             Command::Env(command) => command.run(printer),

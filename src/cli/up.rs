@@ -143,12 +143,32 @@ impl Up {
                     return Err(Problem::in_the_way("other-profile", message)
                         .hint("stop it first with `devenv down`"));
                 }
-                printer.say(format!("already running, daemon pid {}", status.pid));
+                let status = match self.replan(choice, deadline, printer)? {
+                    Some(status) => status,
+                    None => {
+                        printer.say(format!("already running, daemon pid {}", status.pid));
+                        status
+                    }
+                };
                 self.print_ready(&status, printer);
                 Ok(Some(Outcome::Done))
             }
             Watched::Held | Watched::Ended => Ok(None),
         }
+    }
+
+    /// Has the running environment take over what has changed in the profile; `None` where nothing has.
+    fn replan(
+        &self,
+        choice: &Choice,
+        deadline: Instant,
+        printer: &Printer,
+    ) -> Result<Option<Box<Status>>, Problem> {
+        if !self.only.is_empty() || self.ephemeral {
+            return Ok(None);
+        }
+        let ask = Ask::Replan { profile: choice.named.clone() };
+        follow_plan(&choice.home, ask, deadline, self.timeout, printer)
     }
 
     fn boot_detached(
@@ -306,6 +326,53 @@ impl Up {
         printer.out(table::endpoints(status));
         printer.out("ready");
     }
+}
+
+/// Asks for another plan, shows what is carried out, and waits until everything answers again; `None`
+/// where nothing differs.
+pub(super) fn follow_plan(
+    home: &Home,
+    ask: Ask,
+    deadline: Instant,
+    timeout: Duration,
+    printer: &Printer,
+) -> Result<Option<Box<Status>>, Problem> {
+    let updates = client::ask(home, ask)?;
+    let (mut lines, mut parts) = (None, Vec::new());
+    let mut view = View::joining(printer);
+    let mut last: Option<Status> = None;
+    loop {
+        match updates.next(Some(deadline)) {
+            Ok(Update::Planned { lines: told, .. }) if told.is_empty() => return Ok(None),
+            Ok(Update::Planned { lines: told, parts: of }) => {
+                told.iter().for_each(|line| printer.say(line));
+                (lines, parts) = (Some(told), of);
+            }
+            Ok(Update::Failed(told)) => return Err(told.into()),
+            Ok(Update::Status(status)) if lines.is_some() => {
+                view.show(&Update::Status(status.clone()));
+                match settled(&status, &parts) {
+                    Some(true) => return Ok(Some(Box::new(status))),
+                    Some(false) => return Err(not_ready(Some(&status), timeout, home)),
+                    None => last = Some(status),
+                }
+            }
+            Ok(update) => view.show(&update),
+            Err(Silence::Closed) => return Err(client::daemon_left("it closed the connection")),
+            Err(Silence::TimedOut) => return Err(not_ready(last.as_ref(), timeout, home)),
+        }
+    }
+}
+
+/// Whether these parts answer, or one of them is given up; `None` while neither is so.
+fn settled(status: &Status, parts: &[String]) -> Option<bool> {
+    let rows: Vec<_> = status.services.iter().filter(|row| parts.contains(&row.part)).collect();
+    if rows.iter().any(|row| row.state == "failed") {
+        return Some(false);
+    }
+    let all_there = parts.iter().all(|part| rows.iter().any(|row| row.part == *part));
+    let done = |state: &str| matches!(state, "healthy" | "completed");
+    (all_there && rows.iter().all(|row| done(&row.state))).then_some(true)
 }
 
 /// An environment beside others, of which nothing is kept: free ports, and no waiting for the disk.

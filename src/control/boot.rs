@@ -12,7 +12,7 @@ use super::snapshot;
 use crate::base::{Exit, Problem};
 use crate::data::snapshot::Store;
 use crate::edge::{Proxy, ProxyKind, check_faults};
-use crate::profile::{Port, Profile, nearest};
+use crate::profile::{Port, Profile, Provider, nearest};
 use crate::runtime::{Dirs, StopSignal, process};
 use crate::supervisor::{Need, PartSpec, Policy};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,6 +73,7 @@ pub struct Boot {
 }
 
 /// What will run, and where.
+#[derive(Clone)]
 pub(super) struct Plan {
     pub(super) profile: Arc<Profile>,
     pub(super) home: Home,
@@ -95,9 +96,13 @@ pub(super) struct Plan {
     /// What people should know of what is not there.
     pub(super) notes: Vec<ServiceNote>,
     pub(super) leases: Arc<Leases>,
+    /// Only these parts, and what they need.
+    only: Vec<String>,
+    /// Containers of services, where another number than their file's is wished.
+    pub(super) scale: BTreeMap<String, u32>,
     /// Held, not read: ports stay reserved and a temporary directory exists for as long as these live.
-    _reservations: Reservations,
-    temporary: Option<tempfile::TempDir>,
+    _reservations: Arc<Reservations>,
+    temporary: Option<Arc<tempfile::TempDir>>,
 }
 
 impl Plan {
@@ -115,7 +120,7 @@ impl Plan {
             let kept = Store::of(&boot.project).find(name)?;
             snapshot::put(&kept, &dirs, Some(&boot.profile))?;
         }
-        let (mut units, notes) = units(&boot.profile, &dirs)?;
+        let (mut units, notes) = units(&boot.profile, &dirs, &BTreeMap::new())?;
         notes.iter().for_each(|note| hub.tell(super::Update::Note(note.to_string())));
         let unwatched = units.as_ref().map(containers::unwatched).unwrap_or_default();
         if !boot.watch && !unwatched.is_empty() {
@@ -157,9 +162,46 @@ impl Plan {
             specs,
             units,
             notes,
-            _reservations: reservations,
-            temporary,
+            only: boot.only,
+            scale: BTreeMap::new(),
+            _reservations: Arc::new(reservations),
+            temporary: temporary.map(Arc::new),
         })
+    }
+
+    /// The plan of another profile and other numbers of containers, for the same environment: its own
+    /// servers, ports and directories are as they were.
+    pub(super) fn again(
+        &self,
+        mut profile: Profile,
+        scale: BTreeMap<String, u32>,
+    ) -> Result<Plan, Problem> {
+        // A server that comes, goes or moves into a container does so at the next start.
+        let old = &self.profile;
+        if !same(&old.postgres, &profile.postgres, |p| p.provider) {
+            profile.postgres.clone_from(&old.postgres);
+        }
+        if !same(&old.redis, &profile.redis, |r| r.provider) {
+            profile.redis.clone_from(&old.redis);
+        }
+        let (mut units, notes) = units(&profile, &self.dirs, &scale)?;
+        let containers = &profile.containers;
+        let wants = !(containers.compose.is_empty() && containers.catalog.is_empty());
+        if wants && units.is_none() && self.units.is_some() {
+            // Containers that cannot be seen just now are not to go for that.
+            let why = notes.last().map(ToString::to_string).unwrap_or_default();
+            return Err(Problem::in_the_way("no-engine", why).retryable());
+        }
+        let specs = choose(specs(&profile, units.as_ref()), &self.only)?;
+        let chosen: BTreeSet<String> = specs.iter().map(|spec| spec.name.clone()).collect();
+        if let Some(units) = &mut units {
+            units.keep(&chosen);
+            units.publish(&self.ports);
+            if let Some(old) = &self.units {
+                units.stand_on(old);
+            }
+        }
+        Ok(Plan { profile: Arc::new(profile), units, notes, specs, scale, ..self.clone() })
     }
 
     /// Whether this part is a container, or what containers stand on.
@@ -187,6 +229,11 @@ impl Plan {
     pub(super) fn endpoint(&self) -> Option<String> {
         self.ports.get(GATEWAY).map(|port| environment::endpoint(*port))
     }
+}
+
+/// Both there and by the same provider, or neither.
+pub(super) fn same<T>(old: &Option<T>, new: &Option<T>, provider: fn(&T) -> Provider) -> bool {
+    old.as_ref().map(provider) == new.as_ref().map(provider)
 }
 
 /// Parts with their ports, in the order in which `--port-base` counts.
@@ -231,8 +278,12 @@ fn declared(profile: &Profile) -> Vec<&'static str> {
 }
 
 /// The containers of a profile. Without an engine those that can be left out are, and are named.
-fn units(profile: &Profile, dirs: &Dirs) -> Result<(Option<Units>, Vec<ServiceNote>), Problem> {
-    let Some(units) = containers::plan(profile, dirs, &natives(profile))? else {
+fn units(
+    profile: &Profile,
+    dirs: &Dirs,
+    scale: &BTreeMap<String, u32>,
+) -> Result<(Option<Units>, Vec<ServiceNote>), Problem> {
+    let Some(units) = containers::plan(profile, dirs, &natives(profile), scale)? else {
         return Ok((None, vec![]));
     };
     let note = |service: &str, text: String| ServiceNote { service: service.to_owned(), text };

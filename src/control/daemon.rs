@@ -2,17 +2,19 @@
 //! message; every action goes out to the task of a run. It ends when nothing runs any more.
 
 use super::boot::{Boot, Plan, clean_ephemeral};
+use super::containers::GROUND;
 use super::drive::{Info, Message, Order, Run, When};
 use super::home::Lock;
 use super::hooks::{self, Place};
 use super::hub::Hub;
 use super::message::{EnvState, Update};
 use super::parts::{self, ServicesCell};
+use super::replan::{Changes, moves_ground};
 use super::server::{self, Access};
 use super::status::{Sources, status};
 use crate::base::{Exit, Problem};
 use crate::runtime::{Dirs, logs};
-use crate::supervisor::{Action, Event, Phase, Supervisor};
+use crate::supervisor::{Action, Desired, Event, Phase, Supervisor};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,7 +52,7 @@ pub async fn run(
                 hub: hub.clone(),
                 loop_: sender.clone(),
                 services: services.clone(),
-                plan: Arc::default(),
+                plan: server::PlanCell::default(),
                 turn: Arc::default(),
             });
             let result = boot_and_run(boot, &hub, &serving, sender, messages, services).await;
@@ -189,6 +191,9 @@ impl Daemon {
             }
             // The status that is published after each message shows it.
             Message::ClockMoved => {}
+            Message::Replan { plan, changes, done } => {
+                let _ = done.send(self.replan(plan, &changes));
+            }
             Message::Stop => self.begin_stop(),
             Message::Kill => self.kill_all(),
         }
@@ -221,6 +226,29 @@ impl Daemon {
         let reason = view.reason.unwrap_or_default();
         let said = last_lines(&self.plan.dirs, part);
         self.hub.tell(Update::Note(format!("{part} is given up: {reason}{said}")));
+    }
+
+    /// What runs goes on under the new plan; only what differs is touched.
+    fn replan(&mut self, plan: Arc<Plan>, changes: &Changes) -> Result<(), Problem> {
+        if self.stage != Stage::Up {
+            let message = "the environment is starting or going down";
+            return Err(Problem::failed("replan", message).retryable());
+        }
+        let parts = self.supervisor.replan(plan.specs.clone(), self.now());
+        parts.map_err(|ring| Problem::new(Exit::Usage, "parts", ring))?;
+        let moves = moves_ground(&self.plan, &plan);
+        self.plan = plan;
+        let mut anew = changes.changed.clone();
+        anew.extend(moves.then(|| GROUND.to_owned()));
+        let is_wanted = |part: &String| {
+            let view = self.supervisor.view();
+            view.iter().any(|p| p.name == *part && p.desired == Desired::Up)
+        };
+        // What was stopped by hand stays so.
+        anew.retain(is_wanted);
+        self.apply(Event::Restart { parts: anew });
+        self.apply(Event::Want { parts: changes.added.clone() });
+        Ok(())
     }
 
     fn act(&mut self, action: Action) {

@@ -4,6 +4,7 @@
 use super::boot::Plan;
 use super::hub::Hub;
 use super::message::ServiceNote;
+use super::replan::Changes;
 use crate::base::Problem;
 use crate::runtime::{ExitReport, Launch, Running, adopt, spawn};
 use crate::supervisor::{Event, Report};
@@ -40,6 +41,12 @@ pub(super) enum Message {
     Hooked { when: When, result: Result<(), Problem> },
     /// Everything sent before this one has been taken.
     Settled(tokio::sync::oneshot::Sender<()>),
+    /// Another plan takes the place of this one.
+    Replan {
+        plan: Arc<Plan>,
+        changes: Changes,
+        done: tokio::sync::oneshot::Sender<Result<(), Problem>>,
+    },
     /// The virtual clock was moved.
     ClockMoved,
     /// Everything is to end.

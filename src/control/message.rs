@@ -50,6 +50,16 @@ pub enum Ask {
         /// Names of parts or of emulated services.
         parts: Vec<String>,
     },
+    /// The profile as it is now: what differs is carried out; `Planned`, then as `Follow`.
+    Replan {
+        /// A shipped profile's name, or a file's absolute path.
+        profile: String,
+    },
+    /// So many containers of services; `Planned`, then as `Follow`.
+    Scale {
+        /// By service.
+        counts: BTreeMap<String, u32>,
+    },
     /// Back to the seeded state; `Done` at the end. No names: everything.
     Reset {
         /// Names of parts or of emulated services.
@@ -135,6 +145,13 @@ pub enum Update {
     Leases(Vec<serde_json::Value>),
     /// What a test has left behind, as lines for people.
     Found(Vec<String>),
+    /// What is carried out of a new plan.
+    Planned {
+        /// For people; none where nothing differs.
+        lines: Vec<String>,
+        /// Parts that come or are made anew.
+        parts: Vec<String>,
+    },
     /// A fact that people should see once.
     Note(String),
     /// A long piece of work begins.

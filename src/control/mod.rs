@@ -22,6 +22,7 @@ pub mod leftovers;
 mod mail;
 pub mod message;
 mod parts;
+mod replan;
 mod reserve;
 mod reset;
 mod server;

@@ -7,6 +7,7 @@ use super::home::Home;
 use super::hub::Hub;
 use super::message::{Ask, EnvState, REQUEST_BYTES_MAX, Request, Told, Update, VERSION};
 use super::parts::ServicesCell;
+use super::replan::{Wish, replan};
 use super::{check, environment, reset, snapshot};
 use crate::base::{Caller, Exit, Problem};
 use crate::data;
@@ -14,7 +15,7 @@ use crate::services::{ClockOrder, ClockView};
 use crate::supervisor::Event;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
@@ -37,9 +38,23 @@ pub(super) struct Access {
     pub(super) loop_: mpsc::Sender<Message>,
     pub(super) services: ServicesCell,
     /// Known once the boot has claimed its ports.
-    pub(super) plan: Arc<OnceLock<Arc<Plan>>>,
+    pub(super) plan: PlanCell,
     /// Taken by whoever replaces or copies the state as a whole.
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The plan of now; none before the boot has claimed its ports.
+#[derive(Clone, Default)]
+pub(super) struct PlanCell(Arc<Mutex<Option<Arc<Plan>>>>);
+
+impl PlanCell {
+    pub(super) fn get(&self) -> Option<Arc<Plan>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set(&self, plan: Arc<Plan>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+    }
 }
 
 /// A bound socket.
@@ -52,7 +67,7 @@ pub(super) struct Server {
 pub(super) struct Serving {
     task: JoinHandle<()>,
     path: PathBuf,
-    plan: Arc<OnceLock<Arc<Plan>>>,
+    plan: PlanCell,
 }
 
 impl Server {
@@ -103,7 +118,7 @@ impl Server {
 impl Serving {
     /// The environment is planned: requests that need to know it can be answered.
     pub(super) fn planned(&self, plan: Arc<Plan>) {
-        let _ = self.plan.set(plan);
+        self.plan.set(plan);
     }
 
     /// Takes the socket away.
@@ -183,6 +198,8 @@ async fn answer(
                 Err(problem) => Ok(Err(problem)),
             };
         }
+        Ask::Replan { profile } => return change(Wish::Profile(profile), access, write).await,
+        Ask::Scale { counts } => return change(Wish::Scale(counts), access, write).await,
         Ask::Start { parts } => {
             resolve(access, parts, true).await.map(|parts| Event::Want { parts })
         }
@@ -206,6 +223,21 @@ async fn answer(
         }
         Err(problem) => Ok(Err(problem)),
     }
+}
+
+/// Another plan, told and then followed.
+async fn change(
+    wish: Wish,
+    access: &Access,
+    write: &mut OwnedWriteHalf,
+) -> std::io::Result<Result<(), Problem>> {
+    let Some(plan) = planned(access).await else { return Ok(Err(not_planned())) };
+    match replan(wish, access, plan).await {
+        Ok(planned) => tell(write, &planned).await?,
+        Err(problem) => return Ok(Err(problem)),
+    }
+    settle(access).await;
+    follow(access, write).await
 }
 
 /// A step of the seed, for the emulated services.
@@ -291,7 +323,7 @@ async fn planned(access: &Access) -> Option<Arc<Plan>> {
     let wait = async {
         loop {
             if let Some(plan) = access.plan.get() {
-                return plan.clone();
+                return plan;
             }
             tokio::time::sleep(PLAN_PACE).await;
         }

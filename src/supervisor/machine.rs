@@ -27,6 +27,8 @@ struct Part {
     restarts: u32,
     adopted: bool,
     reason: Option<String>,
+    /// It is a part no more, and is seen until it is down.
+    retired: bool,
 }
 
 impl Part {
@@ -104,9 +106,39 @@ impl Supervisor {
                 restarts: 0,
                 adopted: false,
                 reason: None,
+                retired: false,
             });
         }
         Ok(Supervisor { parts, next_run: 1 })
+    }
+
+    /// Takes other parts in the place of these. Those that stay keep how they stand, those that come are
+    /// down, and those that go are stopped by the next event; `Err` changes nothing.
+    pub fn replan(&mut self, specs: Vec<PartSpec>, now: Millis) -> Result<(), String> {
+        let mut next = Supervisor::new(specs)?;
+        for part in &mut next.parts {
+            if let Some(old) = self.parts.iter().find(|old| old.spec.name == part.spec.name) {
+                let (spec, needs) = (part.spec.clone(), std::mem::take(&mut part.needs));
+                *part = Part { spec, needs, retired: false, ..old.clone() };
+            }
+        }
+        for old in &self.parts {
+            let stays = next.parts.iter().any(|part| part.spec.name == old.spec.name);
+            if stays || old.phase == Phase::Down {
+                continue;
+            }
+            let position = |need: &super::Need| {
+                let at = next.parts.iter().position(|part| part.spec.name == need.part)?;
+                Some((at, need.until))
+            };
+            let needs = old.spec.needs.iter().filter_map(position).collect();
+            let mut part = Part { needs, retired: true, ..old.clone() };
+            part.dismiss(now);
+            next.parts.push(part);
+        }
+        next.next_run = self.next_run;
+        *self = next;
+        Ok(())
     }
 
     /// Takes an event in, and returns what is to be done about it, in order.
@@ -318,6 +350,7 @@ impl Supervisor {
     pub fn view(&self) -> Vec<PartView> {
         self.parts
             .iter()
+            .filter(|p| !(p.retired && p.phase == Phase::Down))
             .map(|p| PartView {
                 name: p.spec.name.clone(),
                 desired: p.desired,

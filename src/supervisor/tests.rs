@@ -473,3 +473,29 @@ proptest! {
         prop_assert!(machine.is_at_rest(), "{:?}", machine.view());
     }
 }
+
+#[test]
+fn other_parts_take_the_place_of_these_and_those_that_stay_run_on() {
+    let mut s = Script::new(shop());
+    s.apply(all());
+    ["db", "cache", "api", "web"].map(|part| s.healthy(part));
+    let now = s.now;
+    let parts = vec![spec("api", &["db"]), spec("db", &[]), spec("mail", &["db"])];
+    s.machine.replan(parts, now).unwrap();
+    assert_eq!(s.apply(Event::Tick), ["stop web", "stop cache"]);
+    assert_eq!(s.apply(Event::Want { parts: names(&["mail"]) }), ["start mail"]);
+    assert_eq!(s.part("api").phase, Phase::Healthy);
+    for part in ["web", "cache"] {
+        s.report(part, Report::Exited { reason: "stopped".to_owned() });
+    }
+    let view: Vec<String> = s.machine.view().into_iter().map(|part| part.name).collect();
+    assert_eq!(view, ["db", "api", "mail"]);
+    // One that was given up in between may come back.
+    let now = s.now;
+    s.machine.replan(vec![spec("db", &[]), spec("cache", &[])], now).unwrap();
+    assert_eq!(
+        s.apply(Event::Want { parts: names(&["cache"]) }),
+        ["stop mail", "stop api", "start cache"]
+    );
+    assert!(s.machine.replan(vec![spec("a", &["a"])], now).is_err());
+}

@@ -10,6 +10,7 @@ mod gone;
 mod image;
 mod life;
 mod registry;
+mod replan;
 mod watch;
 
 /// A project whose commands find the engine of the tests.

@@ -28,7 +28,7 @@ const REDIS_IMAGE: &str = "redis:7";
 const POSTGRES_SHM_BYTES: i64 = 256 * 1024 * 1024;
 
 /// All containers of an environment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::control) struct Units {
     /// Names the environment at the engine.
     pub(super) project: String,
@@ -122,12 +122,22 @@ pub(in crate::control) fn plan(
     profile: &Profile,
     dirs: &Dirs,
     natives: &[&str],
+    scale: &BTreeMap<String, u32>,
 ) -> Result<Option<Units>, Problem> {
     if !needs_engine(profile) {
         return Ok(None);
     }
     let project = project_id(&profile.project_dir, dirs);
-    let stack = stack(profile)?;
+    let mut stack = stack(profile)?;
+    let single: BTreeSet<String> = stack
+        .services
+        .iter()
+        .filter(|(_, service)| service.replicas == 1)
+        .map(|(name, _)| name.clone())
+        .collect();
+    for (name, count) in scale {
+        scaled(name, *count, &mut stack)?;
+    }
     let engine_name = |key: &str, name: &Option<String>, external: bool| match (name, external) {
         (Some(name), _) => name.clone(),
         (None, true) => key.to_owned(),
@@ -157,7 +167,7 @@ pub(in crate::control) fn plan(
                 "let devenv's stand for it: `[containers] replace = {{ {name} = \"{name}\" }}`, or rename it"
             )));
         }
-        units.add(name, service, &stack, natives)?;
+        units.add(name, service, &stack, natives, &single)?;
     }
     units.servers(profile);
     Ok(Some(units))
@@ -170,7 +180,11 @@ impl Units {
         service: &Service,
         stack: &compose::Stack,
         natives: &[&str],
+        single: &BTreeSet<String>,
     ) -> Result<(), Problem> {
+        let parts = |name: &str, replicas| -> Vec<String> {
+            parts(name, replicas, single.contains(name)).collect()
+        };
         if service.replicas > REPLICAS_MAX {
             let message = format!(
                 "the service `{name}` is to run {} times; {REPLICAS_MAX} at the most",
@@ -188,7 +202,8 @@ impl Units {
                 Condition::ServiceHealthy => Until::Healthy,
                 Condition::ServiceCompletedSuccessfully => Until::Completed,
             };
-            needs.extend(parts(other, needed.replicas).map(|part| Need { part, until }));
+            needs
+                .extend(parts(other, needed.replicas).into_iter().map(|part| Need { part, until }));
         }
         for part in parts(name, service.replicas) {
             let mut service = service.clone();
@@ -289,6 +304,38 @@ impl Units {
         })
     }
 
+    /// What each container is made of, to compare it with what it was.
+    pub(in crate::control) fn facts(&self) -> BTreeMap<String, String> {
+        let fact = |unit: &Unit| {
+            let texts: Vec<_> = unit.service.files.iter().map(|file| &file.content).collect();
+            // How many there are beside it makes no difference to one.
+            let service = Service { replicas: 1, ..unit.service.clone() };
+            serde_json::json!([service, unit.tag, texts]).to_string()
+        };
+        let units = self.by_part.values().filter(|unit| unit.server.is_none());
+        units.map(|unit| (unit.part.clone(), fact(unit))).collect()
+    }
+
+    /// Takes the ground over on which the containers of an earlier plan stand.
+    pub(in crate::control) fn stand_on(&mut self, old: &Units) {
+        self.ground = old.ground.clone();
+        self.synced = old.synced.clone();
+    }
+
+    /// The networks by their names at the engine.
+    pub(in crate::control) fn network_names(&self) -> BTreeSet<&str> {
+        self.networks.values().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Makes volumes that are missing, where the ground is laid.
+    pub(in crate::control) async fn make_volumes(&self) -> Result<(), Problem> {
+        let Some(ground) = self.ground.get() else { return Ok(()) };
+        for (name, volume) in self.volumes.values() {
+            ground.engine.volume(&self.project, name, volume).await?;
+        }
+        Ok(())
+    }
+
     /// Leaves out what is not chosen.
     pub(in crate::control) fn keep(&mut self, chosen: &BTreeSet<String>) {
         self.by_part.retain(|part, _| chosen.contains(part));
@@ -329,9 +376,26 @@ fn names(profile: &Profile) -> BTreeSet<String> {
 }
 
 /// A service's parts: its name, or numbered where there are several.
-fn parts(name: &str, replicas: u32) -> impl Iterator<Item = String> {
+/// One that is `single` in its file keeps its name for the first, however many there are.
+fn parts(name: &str, replicas: u32, single: bool) -> impl Iterator<Item = String> {
     let name = name.to_owned();
-    (1..=replicas).map(move |i| if replicas == 1 { name.clone() } else { format!("{name}-{i}") })
+    (1..=replicas).map(move |i| if single && i == 1 { name.clone() } else { format!("{name}-{i}") })
+}
+
+/// Another number of containers for a service.
+fn scaled(name: &str, count: u32, stack: &mut compose::Stack) -> Result<(), Problem> {
+    let usage = |message: String| Problem::new(Exit::Usage, "scale", message);
+    let Some(service) = stack.services.get_mut(name) else {
+        let known: Vec<&str> = stack.services.keys().map(String::as_str).collect();
+        let hint = format!("services with containers: {}", known.join(", "));
+        return Err(usage(format!("no container is made of a service `{name}`")).hint(hint));
+    };
+    if service.container_name.is_some() && count > 1 {
+        return Err(usage(format!("the service `{name}` has one `container_name`"))
+            .hint("leave it out to have several"));
+    }
+    service.replicas = count;
+    Ok(())
 }
 
 /// The Compose files and catalogue entries of a profile as one stack, or their mistakes.

@@ -11,8 +11,7 @@ use super::plan::{Unit, Units};
 use crate::compose::Watch;
 use crate::runtime::engine::{Engine, Rules};
 use crate::supervisor::Event;
-use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
-use notify_debouncer_mini::{DebounceEventResult, Debouncer, new_debouncer};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +19,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Changes within this time are one.
+/// Changes that follow one another within this time are one; but none waits for longer than the other.
 const SETTLE: Duration = Duration::from_millis(100);
+const SETTLE_MAX: Duration = Duration::from_secs(1);
 /// Batches that may wait; beyond that the watcher itself waits, and the system tells it what it missed.
 const BATCHES_MAX: usize = 64;
 /// Files copied at a time at the most.
@@ -47,7 +47,7 @@ impl Synced {
 
 /// Watches until it is dropped.
 pub(super) struct Watching {
-    _watcher: Debouncer<RecommendedWatcher>,
+    _watcher: RecommendedWatcher,
     task: JoinHandle<()>,
 }
 
@@ -76,15 +76,17 @@ pub(super) fn watch(run: &Run, units: &Units, engine: &Engine) -> Option<Watchin
     let (sender, batches) = mpsc::channel(BATCHES_MAX);
     let paths: BTreeSet<PathBuf> = rules.iter().map(|rule| rule.real.clone()).collect();
     let every: Vec<PathBuf> = paths.iter().cloned().collect();
-    let hand_over = move |result: DebounceEventResult| {
+    let hand_over = move |result: notify::Result<notify::Event>| {
         let changed = match result {
-            Ok(events) => events.into_iter().map(|event| event.path).collect(),
+            // Reading is no change: every build reads what it is made of.
+            Ok(event) if event.kind.is_access() => return,
+            Ok(event) if !event.need_rescan() => event.paths,
             // Something was missed: everything may have changed.
-            Err(_) => every.clone(),
+            _ => every.clone(),
         };
         let _ = sender.blocking_send(changed);
     };
-    let mut watcher = match new_debouncer(SETTLE, hand_over) {
+    let mut watcher = match notify::recommended_watcher(hand_over) {
         Ok(watcher) => watcher,
         Err(error) => {
             note(format!("files cannot be watched: {error}"));
@@ -92,7 +94,7 @@ pub(super) fn watch(run: &Run, units: &Units, engine: &Engine) -> Option<Watchin
         }
     };
     for path in paths {
-        if let Err(error) = watcher.watcher().watch(&path, RecursiveMode::Recursive) {
+        if let Err(error) = watcher.watch(&path, RecursiveMode::Recursive) {
             note(format!("{} cannot be watched: {error}", path.display()));
         }
     }
@@ -164,12 +166,23 @@ struct Task {
 
 impl Task {
     async fn run(self, mut batches: mpsc::Receiver<Vec<PathBuf>>) {
-        while let Some(changed) = batches.recv().await {
+        while let Some(first) = batches.recv().await {
+            let mut changed: BTreeSet<PathBuf> = first.into_iter().collect();
+            // What belongs together comes together.
+            let until = tokio::time::Instant::now() + SETTLE_MAX;
+            while let Ok(Some(more)) = tokio::time::timeout(
+                SETTLE.min(until - tokio::time::Instant::now()),
+                batches.recv(),
+            )
+            .await
+            {
+                changed.extend(more);
+            }
             self.batch(&changed).await;
         }
     }
 
-    async fn batch(&self, changed: &[PathBuf]) {
+    async fn batch(&self, changed: &BTreeSet<PathBuf>) {
         let mut restart = BTreeSet::new();
         let mut rebuild = BTreeSet::new();
         for rule in &self.rules {

@@ -111,8 +111,7 @@ impl Engine {
         }
         let platform = wanted.service.host.platform.clone().unwrap_or_default();
         let options = CreateContainerOptions { name: Some(wanted.name.clone()), platform };
-        let created = self.docker.create_container(Some(options), body).await;
-        let id = created.map_err(|error| refused(&error, wanted))?.id;
+        let id = self.create(options, body, wanted).await?;
         for (network, attachment) in wanted.networks.iter().skip(1) {
             let request = NetworkConnectRequest {
                 container: id.clone(),
@@ -122,6 +121,33 @@ impl Engine {
             joined.map_err(|error| refused(&error, wanted))?;
         }
         Ok(Made { id, adopted: false })
+    }
+
+    /// Creates a container. One that is made meanwhile, for a start that was given up, makes room.
+    async fn create(
+        &self,
+        options: CreateContainerOptions,
+        body: ContainerCreateBody,
+        wanted: &Wanted,
+    ) -> Result<String, Problem> {
+        let first = self.docker.create_container(Some(options.clone()), body.clone()).await;
+        let created = match first {
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 409, .. })
+                if self.is_of(&wanted.name, &wanted.project).await =>
+            {
+                self.remove(&wanted.name).await?;
+                self.docker.create_container(Some(options), body).await
+            }
+            first => first,
+        };
+        Ok(created.map_err(|error| refused(&error, wanted))?.id)
+    }
+
+    /// Whether a container belongs to this environment.
+    async fn is_of(&self, name: &str, project: &str) -> bool {
+        let there = self.docker.inspect_container(name, None::<InspectContainerOptions>).await;
+        let labels = there.ok().and_then(|c| c.config).and_then(|c| c.labels).unwrap_or_default();
+        labels.get(PROJECT).is_some_and(|of| of == project)
     }
 
     /// Starts a container that was made.

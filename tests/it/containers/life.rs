@@ -62,7 +62,7 @@ pub(super) fn service(project: &Project, name: &str) -> Value {
 }
 
 /// What answers at an address to a plain request.
-pub(super) fn get(address: &str, path: &str) -> Option<String> {
+fn get(address: &str, path: &str) -> Option<String> {
     let mut stream = std::net::TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
