@@ -21,8 +21,6 @@ const STATE: &str = "/var/lib/devenv";
 pub(super) const USER: i64 = 10_001;
 /// `/dev/shm` of Postgres: index builds of pgvector want more than the engine's 64 MB.
 const POSTGRES_SHM_BYTES: i64 = 256 * 1024 * 1024;
-/// Postgres writes a checkpoint at its end.
-const STOP_GRACE_MS: u64 = 20_000;
 /// Health checks of all three.
 const INTERVAL_MS: u64 = 2_000;
 const TIMEOUT_MS: u64 = 5_000;
@@ -114,7 +112,8 @@ fn server(name: &str, image: String, data: &str, ports: &[u16], check: &[&str]) 
         retries: Some(RETRIES),
         ..Healthcheck::default()
     };
-    let mut service = Service {
+    // No time to stop in: docker-compose 1.29 makes a number of it that engines refuse.
+    Service {
         image: Some(image),
         expose: ports.iter().map(u16::to_string).collect(),
         mounts: vec![mount],
@@ -122,9 +121,7 @@ fn server(name: &str, image: String, data: &str, ports: &[u16], check: &[&str]) 
         restart: Restart::Always,
         replicas: 1,
         ..Service::default()
-    };
-    service.host.stop_grace_ms = Some(STOP_GRACE_MS);
-    service
+    }
 }
 
 fn gateway(profile: &Profile, wishes: &Wishes) -> Service {

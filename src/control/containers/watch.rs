@@ -93,8 +93,15 @@ pub(super) fn watch(run: &Run, units: &Units, engine: &Engine) -> Option<Watchin
             return None;
         }
     };
-    for path in paths {
-        if let Err(error) = watcher.watch(&path, RecursiveMode::Recursive) {
+    // A file that is replaced by another is another to the system: its directory knows of both.
+    let (directories, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        paths.into_iter().partition(|path| path.is_dir());
+    let above = files.iter().filter_map(|file| file.parent());
+    let above: BTreeSet<PathBuf> = above.map(Path::to_owned).collect();
+    let above = above.into_iter().map(|path| (path, RecursiveMode::NonRecursive));
+    let below = directories.into_iter().map(|path| (path, RecursiveMode::Recursive));
+    for (path, mode) in above.chain(below) {
+        if let Err(error) = watcher.watch(&path, mode) {
             note(format!("{} cannot be watched: {error}", path.display()));
         }
     }
@@ -132,9 +139,7 @@ impl Rule {
         let text = below.to_string_lossy();
         (text.is_empty() || !self.ignore.ignores(&text)).then(|| below.to_owned())
     }
-}
 
-impl Rule {
     fn at(&self, below: &Path) -> PathBuf {
         // Joined with nothing, a file would become a directory.
         if below.as_os_str().is_empty() { self.real.clone() } else { self.real.join(below) }

@@ -55,7 +55,9 @@ fn changed_files_are_copied_and_containers_restarted_or_rebuilt() {
         (!id.is_empty() && id != first && inside(&project, "cat /config/a") == "b").then_some(id)
     });
     assert_eq!(inside(&project, "cat /src/new/deep"), "deep", "what was copied came along");
-    project.write("app/word", "second\n");
+    // As editors write: beside it, and then in its place.
+    project.write("app/word.new", "second\n");
+    std::fs::rename(project.path().join("app/word.new"), project.path().join("app/word")).unwrap();
     wait_for("another image", PATIENCE, || {
         let id = container(&project, "app");
         (!id.is_empty() && id != second && inside(&project, "cat /word") == "second\n")
