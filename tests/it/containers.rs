@@ -6,7 +6,6 @@ mod corpus;
 mod devcontainer;
 mod engine;
 mod export;
-mod gone;
 mod image;
 mod life;
 mod registry;
