@@ -74,7 +74,7 @@ fn ask(address: &str, line: &str) -> Option<String> {
 
 /// The devcontainers CLI at the engine of the tests.
 fn devcontainer(project: &Project, arguments: &[&str]) -> Run {
-    let mut command = project.command(&node());
+    let mut command = project.command(node());
     let (verb, rest) = arguments.split_first().unwrap();
     command.arg(node_modules().join("@devcontainers/cli/devcontainer.js")).arg(verb);
     command.arg("--workspace-folder").arg(project.path());
