@@ -6,8 +6,9 @@
 //! Source of the copy's consistency: a read transaction in WAL mode sees one state for as long as it
 //! lives (<https://www.sqlite.org/isolation.html>), and the backup reads within it.
 
+use super::handover::lock;
 use super::open::open_reader;
-use super::writer::{Storage, lock};
+use super::writer::Storage;
 use super::{StorageError, rusqlite};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};

@@ -8,9 +8,10 @@
 //! by one: what makes the file grow is refused, what frees space is committed.
 
 use super::error::StorageError;
+use super::handover::lock;
 use super::journal::{Journal, RECORD_MAX, set_applied};
 use super::reserve::Reserve;
-use super::writer::{Brief, Job, Work, lock};
+use super::writer::{Brief, Job, Work};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::collections::VecDeque;
 use std::sync::Mutex;

@@ -5,8 +5,9 @@
 //! Folding runs on a connection of its own beside the writer, so that nobody waits for the disk. Only
 //! where writers never pause, and the log would grow without end, are they held up for its last part.
 
+use super::handover::lock;
 use super::open::open_keeper;
-use super::writer::{Shared, lock};
+use super::writer::Shared;
 use crate::base::Problem;
 use rusqlite::Connection;
 use std::panic::AssertUnwindSafe;

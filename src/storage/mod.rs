@@ -11,6 +11,7 @@ mod capture;
 mod commit;
 mod draws;
 mod error;
+mod handover;
 mod journal;
 #[cfg(test)]
 mod journal_tests;
@@ -18,6 +19,7 @@ mod keeper;
 mod open;
 mod reserve;
 mod sealing;
+mod sync;
 mod writer;
 
 pub use blobs::{Blobs, Held, NewBlob, Recorded};

@@ -14,17 +14,18 @@
 use super::commit::Committer;
 use super::draws::Draws;
 use super::error::{StorageError, disk_full};
+use super::handover::{Done, Line, Queued, lock};
 use super::journal::{self, Journal, Record};
 use super::keeper::Keeper;
 use super::open::{Layout, Schema, open_reader, open_writer};
 use super::reserve::Reserve;
 use crate::base::Problem;
 use rusqlite::{Connection, Transaction};
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
 
 /// Jobs that may wait before `submit` has its caller commit some.
 const WAITING_MAX: usize = 16_384;
@@ -102,7 +103,7 @@ impl Job {
 
 /// Whoever waits for a job, and who counts it until it is done.
 pub(super) struct Told {
-    done: Arc<Done>,
+    done: Arc<Done<Result<(), StorageError>>>,
     _counted: Option<Counted>,
 }
 
@@ -135,40 +136,11 @@ impl Drop for Counted {
     }
 }
 
-/// Where a job's outcome arrives; the first one counts.
-#[derive(Default)]
-struct Done {
-    outcome: Mutex<Outcome>,
-}
+impl Queued for Job {
+    type Outcome = Result<(), StorageError>;
 
-#[derive(Default)]
-struct Outcome {
-    result: Option<Result<(), StorageError>>,
-    waker: Option<Waker>,
-}
-
-impl Done {
-    fn finish(&self, result: Result<(), StorageError>) {
-        let mut outcome = lock(&self.outcome);
-        if outcome.result.is_none() {
-            outcome.result = Some(result);
-            let waker = outcome.waker.take();
-            drop(outcome);
-            waker.into_iter().for_each(Waker::wake);
-        }
-    }
-
-    /// The outcome, or the promise to wake `waker`.
-    fn poll(&self, waker: &Waker) -> Option<Result<(), StorageError>> {
-        let mut outcome = lock(&self.outcome);
-        if outcome.result.is_none() {
-            outcome.waker = Some(waker.clone());
-        }
-        outcome.result.clone()
-    }
-
-    fn result(&self) -> Option<Result<(), StorageError>> {
-        lock(&self.outcome).result.clone()
+    fn done(&self) -> &Done<Self::Outcome> {
+        &self.told.done
     }
 }
 
@@ -177,8 +149,7 @@ pub(super) struct Shared {
     pub(super) path: PathBuf,
     pub(super) epoch: AtomicU64,
     pub(super) reserve: Reserve,
-    queue: Mutex<VecDeque<Job>>,
-    writer: Mutex<Committer>,
+    line: Line<Job, Committer>,
     readers: Mutex<Vec<Connection>>,
     /// Some job's owner has left before its commit.
     pub(super) abandoned: AtomicBool,
@@ -197,7 +168,7 @@ pub struct Storage {
 /// A commit under way. Dropped early, the commit happens all the same.
 pub struct Ticket {
     shared: Arc<Shared>,
-    done: Arc<Done>,
+    done: Arc<Done<Result<(), StorageError>>>,
 }
 
 impl Ticket {
@@ -215,22 +186,14 @@ impl Ticket {
             if let Some(result) = self.done.result() {
                 return result;
             }
-            self.shared.lead(lock(&self.shared.writer));
+            self.shared.lead(self.shared.writer());
         }
     }
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<Result<(), StorageError>> {
-        loop {
-            if let Some(result) = self.done.poll(context.waker()) {
-                return Poll::Ready(result);
-            }
-            match self.shared.writer.try_lock() {
-                Ok(writer) => self.shared.lead(writer),
-                Err(TryLockError::Poisoned(writer)) => self.shared.lead(writer.into_inner()),
-                // The leader wakes somebody who waits when it is through.
-                Err(TryLockError::WouldBlock) => return Poll::Pending,
-            }
-        }
+        let shared = &self.shared;
+        let done = shared.line.poll(&self.done, context.waker(), |writer| shared.lead(writer));
+        done.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
@@ -244,50 +207,42 @@ impl Drop for Ticket {
 }
 
 impl Shared {
-    /// Commits the jobs at the head of the queue as one group, then has the next leader woken. A job
-    /// whose owner holds the lock is in the queue or has its outcome: never in between.
-    pub(super) fn lead(&self, mut writer: MutexGuard<'_, Committer>) {
-        let wrote = writer.commit(&self.queue, &self.epoch, &self.reserve);
-        drop(writer);
+    /// Commits the jobs at the head of the line as one group, then has the next leader woken.
+    pub(super) fn lead(&self, writer: MutexGuard<'_, Committer>) {
+        let wrote = self
+            .line
+            .lead(writer, |committer, queue| committer.commit(queue, &self.epoch, &self.reserve));
         if let Some(writes) = wrote {
             self.keeper.wrote(writes);
         }
-        self.wake_next();
-    }
-
-    /// Has one of those who wait lead.
-    fn wake_next(&self) {
-        let next =
-            lock(&self.queue).iter().find_map(|job| lock(&job.told.done.outcome).waker.take());
-        next.into_iter().for_each(Waker::wake);
     }
 
     /// Brings the state file up to the journal.
     pub(super) fn settle(&self) -> rusqlite::Result<()> {
-        let settled = lock(&self.writer).settle(&self.reserve);
+        let settled = self.writer().settle(&self.reserve);
         // Whoever came meanwhile found the lock taken and waits for a leader.
-        self.wake_next();
+        self.line.wake_next();
         self.keeper.count(settled?);
         Ok(())
     }
 
     /// Commits all that waits.
     pub(super) fn lead_all(&self) {
-        while !lock(&self.queue).is_empty() {
-            self.lead(lock(&self.writer));
+        while !self.line.is_empty() {
+            self.lead(self.writer());
         }
     }
 
     /// Runs `act` while commits are held up.
     pub(super) fn hold_up(&self, act: impl FnOnce()) {
-        let writer = lock(&self.writer);
+        let writer = self.writer();
         act();
         self.lead(writer);
     }
 
     /// The right to write; whoever takes it leads afterwards.
     pub(super) fn writer(&self) -> MutexGuard<'_, Committer> {
-        lock(&self.writer)
+        self.line.writer()
     }
 
     pub(super) fn keeper(&self) -> &Keeper {
@@ -328,8 +283,7 @@ impl Storage {
             path: path.to_owned(),
             epoch: AtomicU64::new(0),
             reserve,
-            queue: Mutex::default(),
-            writer: Mutex::new(Committer::new(connection, journal)),
+            line: Line::new(Committer::new(connection, journal)),
             readers: Mutex::default(),
             abandoned: AtomicBool::new(false),
             deletions: Mutex::new(()),
@@ -402,13 +356,8 @@ impl Storage {
         let done = Arc::new(Done::default());
         let told = Told { done: done.clone(), _counted: counted };
         let job = Job { epoch, work, record, told };
-        let waiting = {
-            let mut queue = lock(&self.shared.queue);
-            queue.push_back(job);
-            queue.len()
-        };
-        if waiting > WAITING_MAX {
-            self.shared.lead(lock(&self.shared.writer));
+        if self.shared.line.push(job) > WAITING_MAX {
+            self.shared.lead(self.shared.writer());
         }
         Ticket { shared: self.shared.clone(), done }
     }
@@ -459,13 +408,8 @@ impl Storage {
         self.shared.keeper.stop();
         lock(&self.shared.readers).clear();
         self.shared.lead_all();
-        lock(&self.shared.writer).close(&self.shared.reserve);
+        self.shared.writer().close(&self.shared.reserve);
     }
-}
-
-/// A lock that a panicked holder does not take away: the data behind is replaced whole, never half.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -555,7 +499,7 @@ mod tests {
             }
         };
         drop(storage.submit(0, |_| panic!("a mistake of ours")));
-        wait_for(&|| lock(&storage.shared.writer).is_broken_off());
+        wait_for(&|| storage.shared.writer().is_broken_off());
         drop(storage.submit(9, |t| t.execute("INSERT INTO t VALUES (1,'v')", []).map(drop)));
         wait_for(&|| count(&storage) == 1);
     }

@@ -8,6 +8,7 @@ mod containers;
 mod data;
 mod edge;
 mod fuzz;
+mod handover;
 mod identity;
 mod install;
 mod kms;
