@@ -154,7 +154,7 @@ fn is_tampering(refusal: &Refusal) -> bool {
 
 fn in_words_of(target: &Target, parts: &Parts, refusal: &Refusal) -> Failure {
     let rest = parts.uri.path().starts_with("/v2/");
-    match target.service.as_str() {
+    match target.service.as_ref() {
         "s3" => refusal.for_s3(),
         _ if target.query => refusal.for_query(),
         "sqs" => refusal.for_json(403),

@@ -4,12 +4,13 @@
 use crate::protocol::{Credential, Form};
 use http::HeaderName;
 use http::request::Parts;
+use std::borrow::Cow;
 
 /// What a request says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
     /// Signing name of the service (`sqs`).
-    pub(super) service: String,
+    pub(super) service: Cow<'static, str>,
     /// Whether the body is an awsQuery form.
     pub(super) query: bool,
 }
@@ -45,9 +46,15 @@ fn service_of(signing_name: &str) -> &str {
     }
 }
 
+/// A service's name, without a copy where it is one that we know.
+fn named(service: &str) -> Cow<'static, str> {
+    let mut known = TARGETS.iter().chain(VERSIONS).map(|(_, known)| *known).chain(["s3"]);
+    known.find(|known| *known == service).map_or_else(|| service.to_owned().into(), Cow::Borrowed)
+}
+
 /// Reads what can be known before the body: `Err` says that the body's form decides.
 pub(super) fn by_head(parts: &Parts, credential: Option<&Credential>) -> Option<Target> {
-    let found = |service: &str, query| Some(Target { service: service.to_owned(), query });
+    let found = |service: &str, query| Some(Target { service: named(service), query });
     let is_form = is_form(parts);
     if let Some(target) = parts.headers.get(&TARGET).and_then(|t| t.to_str().ok()) {
         let prefix = target.split('.').next().unwrap_or_default();
@@ -132,7 +139,7 @@ mod tests {
     }
 
     fn service(method: &str, uri: &str, headers: &[(&str, &str)]) -> String {
-        head(method, uri, headers).map_or_else(|| "by form".into(), |t| t.service)
+        head(method, uri, headers).map_or_else(|| "by form".into(), |t| t.service.into_owned())
     }
 
     const SES: &str = "AWS4-HMAC-SHA256 Credential=a/20261121/us-east-1/ses/aws4_request, SignedHeaders=host, Signature=0";
@@ -160,6 +167,6 @@ mod tests {
         assert!(ses.query);
         let s3 = SES.replace("/ses/", "/s3/");
         let put = head("PUT", "/b/k", &[("authorization", &s3), FORM]).unwrap();
-        assert_eq!((put.service.as_str(), put.query), ("s3", false));
+        assert_eq!((put.service.as_ref(), put.query), ("s3", false));
     }
 }

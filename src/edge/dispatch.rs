@@ -98,9 +98,9 @@ impl Dispatch {
     /// by plain functions, since each level of futures is moved as a whole before it runs.
     pub(super) async fn answer(&self, request: Request<impl Arriving>) -> Answer {
         let (parts, body) = request.into_parts();
-        let credential = credential_of(&parts);
-        let caller =
-            Arc::new(caller_of(&parts, credential.as_ref(), &self.gate, self.request_ids.next()));
+        let mut credential = credential_of(&parts);
+        let request_id = self.request_ids.next();
+        let caller = Arc::new(caller_of(&parts, credential.as_mut(), &self.gate, request_id));
         let trace = Trace::begin(&parts);
         let mut note = self.journal.begin(&parts, &caller);
         let arrival = self.arrival(parts, credential.as_ref(), caller.clone());
@@ -159,7 +159,7 @@ impl Dispatch {
         let mut note = self.journal.begin(&parts, &caller);
         let view = self.view(entry);
         let query = !view.operation.is_empty() && view.is_form;
-        let known = Some(Target { service: view.service, query });
+        let known = Some(Target { service: view.service.into(), query });
         known.iter().for_each(|target| note.service(self.name_of(target)));
         let limit = Some(FORM_BYTES_MAX);
         let arrival = Arrival { parts, caller: caller.clone(), known, is_page: true, limit };
@@ -177,9 +177,9 @@ impl Dispatch {
 
     /// A service's name, without a copy where it is one of ours.
     fn name_of(&self, target: &Target) -> Cow<'static, str> {
-        match self.services.get_key_value(target.service.as_str()) {
+        match self.services.get_key_value(target.service.as_ref()) {
             Some((name, _)) => Cow::Borrowed(*name),
-            None => Cow::Owned(target.service.clone()),
+            None => target.service.clone(),
         }
     }
 
@@ -188,7 +188,7 @@ impl Dispatch {
         if !self.faults.any() {
             return None;
         }
-        let strike = self.faults.strike(&self.view(note.so_far()?))?;
+        let strike = self.faults.strike(&self.view(&note.so_far()))?;
         note.fault(strike.told.clone());
         Some(strike)
     }
@@ -214,7 +214,7 @@ impl Dispatch {
         let page = self.by_page(parts.uri.path());
         let is_page = page.is_some();
         let known = page.or_else(|| classify::by_head(&parts, credential));
-        let service = known.as_ref().and_then(|t| self.services.get(t.service.as_str()));
+        let service = known.as_ref().and_then(|t| self.services.get(t.service.as_ref()));
         let limit = match (&known, service) {
             (Some(_), Some(service)) => service.body_limit(),
             _ => Some(FORM_BYTES_MAX),
@@ -257,7 +257,7 @@ impl Dispatch {
     ) -> Result<(), Answer> {
         let admitted = self.gate.admit(parts, body, target);
         admitted.map_err(|failure| {
-            tracing::debug!(code = %failure.code, service = target.service, "signature refused");
+            tracing::debug!(code = %failure.code, service = %target.service, "signature refused");
             fail(Some(target), &failure, caller)
         })
     }
@@ -273,12 +273,12 @@ impl Dispatch {
         if self.gate.judge().is_none() {
             return Ok(());
         }
-        let Some(service) = self.services.get(target.service.as_str()) else { return Ok(()) };
+        let Some(service) = self.services.get(target.service.as_ref()) else { return Ok(()) };
         let asked = self.gate.authorize(service.as_ref(), target, parts, body, caller);
         asked.map_err(|stopped| match stopped {
             Stopped::Failed(failure) => fail(Some(target), &failure, caller),
             Stopped::Denied(denial) => {
-                tracing::debug!(service = target.service, "a policy denies");
+                tracing::debug!(service = %target.service, "a policy denies");
                 let mut answer =
                     fail(Some(target), &enforce::denied(target, parts, &denial), caller);
                 if let Ok(message) = HeaderValue::from_str(&denial.encoded) {
@@ -295,7 +295,7 @@ impl Dispatch {
             return None;
         }
         let owner = self.services.values().find(|s| s.pages().iter().any(|p| path.starts_with(p)));
-        owner.map(|s| Target { service: s.name().to_owned(), query: false })
+        owner.map(|s| Target { service: s.name().into(), query: false })
     }
 
     /// Reads the form of an awsQuery request, which may still have to say which service is meant.
@@ -317,7 +317,7 @@ impl Dispatch {
         let target = match known {
             Some(target) => target,
             None => match classify::by_form(&form) {
-                Some(service) => Target { service: service.to_owned(), query: true },
+                Some(service) => Target { service: service.into(), query: true },
                 None if form.get("Action").is_some() => return Err(unknown_form(caller)),
                 // A form that is no awsQuery call: an object or a form upload for S3.
                 None => return Ok(Target { service: "s3".into(), query: false }),
@@ -333,7 +333,7 @@ impl Dispatch {
         request: crate::protocol::Request,
         caller: &Caller,
     ) -> Result<Pending<'_, Answer>, Answer> {
-        match self.services.get(target.service.as_str()) {
+        match self.services.get(target.service.as_ref()) {
             Some(service) => Ok(service.call(request)),
             None if self.upstreams.address(&target.service).is_some() => {
                 let (target, caller) = (target.clone(), caller.clone());
@@ -452,7 +452,7 @@ fn unknown_form(caller: &Caller) -> Answer {
         "InvalidAction",
         "The form's Action and Version name no service that devenv knows; sign the request or send Version.",
     );
-    fail(Some(&Target { service: String::new(), query: true }), &failure, caller)
+    fail(Some(&Target { service: "".into(), query: true }), &failure, caller)
 }
 
 /// An error before any service was reached, in the protocol that the caller speaks.
@@ -512,21 +512,23 @@ fn credential_of(parts: &Parts) -> Option<Credential> {
         })
 }
 
+/// The caller takes the key and the region; what stays in `credential` tells the service.
 fn caller_of(
     parts: &Parts,
-    credential: Option<&Credential>,
+    credential: Option<&mut Credential>,
     gate: &Gate,
     request_id: String,
 ) -> Caller {
-    let access_key = credential.map_or("", |c| c.access_key.as_str());
-    let region = credential.map_or(DEFAULT_REGION, |c| c.region.as_str());
+    let (access_key, region) = credential.map_or_else(Default::default, |credential| {
+        (std::mem::take(&mut credential.access_key), std::mem::take(&mut credential.region))
+    });
     let host = parts.uri.authority().map(|a| a.as_str());
     let host = host.or_else(|| parts.headers.get(header::HOST).and_then(|h| h.to_str().ok()));
     Caller {
-        account: gate.account(access_key),
-        region: if region.is_empty() { DEFAULT_REGION.to_owned() } else { region.to_owned() },
-        access_key: access_key.to_owned(),
-        endpoint: format!("http://{}", host.unwrap_or("127.0.0.1")),
+        account: gate.account(&access_key),
+        region: if region.is_empty() { DEFAULT_REGION.to_owned() } else { region },
+        access_key,
+        endpoint: ["http://", host.unwrap_or("127.0.0.1")].concat(),
         request_id,
     }
 }

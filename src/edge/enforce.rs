@@ -84,7 +84,7 @@ fn input(target: &Target, parts: &Parts, body: &Bytes) -> Value {
 /// A denial in the shape of the protocol.
 pub(super) fn denied(target: &Target, parts: &Parts, denial: &Denial) -> Failure {
     let rest = parts.uri.path().starts_with("/v2/");
-    match target.service.as_str() {
+    match target.service.as_ref() {
         _ if target.query => Failure::new(403, "AccessDenied", &denial.text),
         "sqs" => {
             Failure::new(403, "AccessDeniedException", &denial.text).query_code("AccessDenied")

@@ -29,7 +29,7 @@ impl View {
         entry: &Entry,
         service_of: impl Fn(&str) -> Option<&'s Arc<dyn Service>>,
     ) -> View {
-        if let Some(told) = &entry.told {
+        if let Some(told) = &entry.rare.told {
             return View::of_wire(entry, told);
         }
         let head = head_of(entry);
@@ -78,7 +78,7 @@ impl View {
 }
 
 fn told(entry: &Entry, service: &str, operation: &str, parameters: &Map<String, Value>) -> Value {
-    let headers = entry.headers();
+    let headers = &entry.headers;
     let length = |name: &str| {
         let value = headers.get(name).and_then(|v| v.to_str().ok());
         value.and_then(|v| v.parse::<u64>().ok())
@@ -96,14 +96,14 @@ fn told(entry: &Entry, service: &str, operation: &str, parameters: &Map<String, 
         "method": entry.method.as_str(),
         "path": redact::address(&entry.uri),
         "status": entry.end.status,
-        "error": entry.end.error,
+        "error": entry.rare.error,
         "took_ms": entry.end.took.as_secs_f64() * 1000.0,
         "request_bytes": sent.unwrap_or_default(),
         "answer_bytes": entry.end.bytes,
         "parameters": parameters,
         "is_complete": !matches!(entry.body, Kept::Members(_)),
-        "fault": entry.fault,
-        "forwarded": entry.forwarded,
+        "fault": entry.rare.fault,
+        "forwarded": entry.rare.forwarded,
     })
 }
 
@@ -111,7 +111,7 @@ fn head_of(entry: &Entry) -> Parts {
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.method = entry.method.clone();
     parts.uri = entry.uri.clone();
-    parts.headers = entry.headers();
+    parts.headers = entry.headers.clone();
     parts.extensions.insert(entry.caller.clone());
     parts
 }

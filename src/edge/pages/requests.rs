@@ -113,18 +113,18 @@ pub(super) async fn replay(State(dispatch): State<Arc<Dispatch>>, Path(id): Path
 }
 
 fn again(entry: &Entry) -> Option<Request<Full<Bytes>>> {
-    let headers = entry.headers();
+    let headers = &entry.headers;
     let is_empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0")
         && !headers.contains_key("x-amz-decoded-content-length");
     let body = match &entry.body {
-        Kept::Whole(bytes) => Bytes::copy_from_slice(bytes),
+        Kept::Whole(bytes) => bytes.clone(),
         Kept::Not if is_empty => Bytes::new(),
         Kept::Not | Kept::Members(_) => return None,
     };
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = entry.method.clone();
     *request.uri_mut() = entry.uri.clone();
-    *request.headers_mut() = headers;
+    *request.headers_mut() = headers.clone();
     Some(request)
 }
 
