@@ -65,8 +65,17 @@ type KeptAttribute<'a> = (Cow<'a, str>, Cow<'a, str>, Option<Cow<'a, str>>, Opti
 /// The record of these changes, unless one of them is of the rare kind.
 pub(super) fn record(changes: &[Change]) -> Option<Vec<u8>> {
     let kept: Option<Vec<Kept<'_>>> = changes.iter().map(keep).collect();
-    let bytes = vec![FORM];
+    let mut bytes = Vec::with_capacity(changes.iter().map(room).sum());
+    bytes.push(FORM);
     postcard::to_extend(&kept?, bytes).ok()
+}
+
+/// Bytes that a change without attributes takes at the most, about: guessed once, a record need not grow.
+fn room(change: &Change) -> usize {
+    match change {
+        Change::Sent { content, .. } => 96 + content.body.len() + content.sender.len(),
+        _ => 64,
+    }
 }
 
 /// The changes of a record.

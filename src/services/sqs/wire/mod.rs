@@ -18,11 +18,12 @@ use crate::services::kms::Kms;
 use crate::services::{Clock, Host, Operation, Pending, Service, Worker, read_whole};
 use crate::storage::Storage;
 use bells::Bells;
-use encryption::Encrypts;
+use encryption::{Encrypts, brings_key};
 use http::Uri;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 /// Bytes of a request: a batch of 1 MiB, percent-encoded or escaped.
@@ -117,10 +118,19 @@ impl Sqs {
     pub fn open(storage: &Storage, clock: &Clock, kms: &Kms) -> Result<Self, Problem> {
         let host = Host::<State>::open(storage, clock)?;
         let bells = Arc::new(Bells::new(clock));
-        let ringing = bells.clone();
-        host.watch(move |changes, now| ringing.ring(changes, now));
-        let core =
-            Arc::new(Core { host, bells, kms: kms.clone(), stopping: watch::Sender::new(false) });
+        let is_encrypted =
+            |state: &State| state.queues().any(|q| q.record.settings.kms_key.is_some());
+        let has_keys = host.look(|state, _| is_encrypted(state)).map_err(told)?;
+        let has_keys = Arc::new(AtomicBool::new(has_keys));
+        let (ringing, noting) = (bells.clone(), has_keys.clone());
+        host.watch(move |changes, now| {
+            ringing.ring(changes, now);
+            if changes.iter().any(brings_key) {
+                noting.store(true, Ordering::Release);
+            }
+        });
+        let (kms, stopping) = (kms.clone(), watch::Sender::new(false));
+        let core = Arc::new(Core { host, bells, kms, has_keys, stopping });
         let json = routes::<AwsJson10>(&core, |failure| failure).by_target("AmazonSQS", MODEL);
         let query = routes::<AwsQuery>(&core, in_query).by_action(MODEL);
         Ok(Sqs { core, json, query })
@@ -331,6 +341,8 @@ struct Core {
     host: Arc<Host<State>>,
     bells: Arc<Bells>,
     kms: Kms,
+    /// Whether a queue has, or has had, a key: otherwise none has to be looked for.
+    has_keys: Arc<AtomicBool>,
     stopping: watch::Sender<bool>,
 }
 
