@@ -8,7 +8,7 @@
 
 use devenv::data::Masker;
 use futures_util::TryStreamExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -132,7 +132,17 @@ fn streams(dir: &Path, rows: u64) {
     );
 }
 
+/// A client of Postgres: the one that devenv fetched for the pull, else that of PATH.
+fn client(name: &str) -> PathBuf {
+    let cache = std::env::var_os("DEVENV_CACHE_DIR").map(PathBuf::from).unwrap_or_default();
+    let homes = std::fs::read_dir(cache.join("clients")).into_iter().flatten().flatten();
+    let mut found = homes.map(|home| home.path().join("bin").join(name)).filter(|p| p.is_file());
+    found.next().unwrap_or_else(|| PathBuf::from(name))
+}
+
 fn run(dir: &Path, program: &str, arguments: &[&str]) -> bool {
+    let program =
+        if matches!(program, "psql" | "pg_dump") { client(program) } else { program.into() };
     let mut command = Command::new(program);
     command.args(arguments).current_dir(dir).stdout(Stdio::null());
     command.status().is_ok_and(|status| status.success())

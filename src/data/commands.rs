@@ -152,9 +152,9 @@ pub async fn synth(
         false => None,
     };
     let origin = match source {
-        Some(url) if url.contains("://") => Origin::Database(config(url)?),
+        Some(url) if url.contains("://") => Origin::Database(Box::new(config(url)?)),
         Some(path) => Origin::Script(seed_database::file(Path::new(path))?),
-        None => Origin::Database(server_config(server)),
+        None => Origin::Database(Box::new(server_config(server))),
     };
     let wanted = Wanted { origin, rules: rules.as_ref(), counts: counted(counts)?, seed };
     super::synth::synth(&wanted, &server_config(server), out, progress).await

@@ -52,8 +52,8 @@ pub(crate) struct Live {
 
 /// A source.
 pub(crate) enum Source {
-    Live(Live),
-    Files(Files),
+    Live(Box<Live>),
+    Files(Box<Files>),
 }
 
 impl Source {
@@ -67,7 +67,7 @@ impl Source {
         if written.contains("://") || !path.exists() && written.contains('=') {
             let config = config(written)?;
             let snapshot = Snapshot::open(&config).await?;
-            return Ok(Source::Live(Live { snapshot, config }));
+            return Ok(Source::Live(Box::new(Live { snapshot, config })));
         }
         if !path.exists() {
             let message = format!("there is no {written}");
@@ -77,12 +77,14 @@ impl Source {
         }
         let tables = tables::files(path)?;
         if !tables.is_empty() {
-            return Ok(Source::Files(tables::open(tables)?));
+            return Ok(Source::Files(Box::new(tables::open(tables)?)));
         }
         match dump::Dump::at(path, progress)? {
             Some(dump) => {
                 let server = server_config(&lend()?);
-                dump::open(dump, &server, progress).await.map(Source::Files)
+                dump::open(dump, &server, progress)
+                    .await
+                    .map(|files| Source::Files(Box::new(files)))
             }
             None => {
                 let message = format!("{written} is a directory without a dump or CSV files");

@@ -41,7 +41,7 @@ const BATCH_ROWS: u64 = 4_000;
 /// Where the schema comes from.
 pub(crate) enum Origin {
     /// A database.
-    Database(Config),
+    Database(Box<Config>),
     /// SQL that makes it.
     Script(String),
 }
