@@ -111,7 +111,9 @@ impl Swarm {
         let state = docker(&["info", "--format", "{{.Swarm.LocalNodeState}}"]).success().stdout;
         let is_new = state.trim() != "active";
         if is_new {
-            docker(&["swarm", "init", "--advertise-addr", "127.0.0.1"]).success();
+            let address = format!("127.0.0.1:{}", crate::support::free_port());
+            let at = ["--listen-addr", &address, "--advertise-addr", &address];
+            docker(&[&["swarm", "init"], &at[..]].concat()).success();
         }
         Swarm(is_new)
     }
