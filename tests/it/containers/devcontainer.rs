@@ -36,7 +36,7 @@ fn the_image_is_a_drop_in_for_localstack_that_keeps_what_it_is_told() {
     let image = devenv_image();
     let place = tempfile::tempdir().unwrap();
     let own = format!(
-        "services:\n  localstack: {{ image: '{image}' }}\n  client:\n    image: devenv-test/busybox\n    command: sh -c 'wget -q -O- --header \"$$SIGNED\" http://localstack:4566/kept && sleep 1000'\n    environment: {{ SIGNED: '{SIGNED}' }}\n    init: true\n    depends_on: {{ localstack: {{ condition: service_healthy }} }}\n"
+        "services:\n  localstack: {{ image: '{image}' }}\n  client:\n    image: devenv-test/busybox\n    command: sh -c 'wget -q -O- --header \"$$SIGNED\" http://localstack:4566/kept && echo && sleep 1000'\n    environment: {{ SIGNED: '{SIGNED}' }}\n    init: true\n    depends_on: {{ localstack: {{ condition: service_healthy }} }}\n"
     );
     std::fs::copy(script("../../compose/devenv.yaml"), place.path().join("docker-compose.yml"))
         .unwrap();
