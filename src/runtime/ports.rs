@@ -80,6 +80,12 @@ pub fn claim_or_keep(
     }
 }
 
+/// Whether `port` is free, or held by a child of ours that a killed daemon left.
+pub fn is_ours(port: u16, what: &str, dirs: &Dirs) -> bool {
+    let held = process::left_over(dirs, what).and_then(|left| left.port());
+    held == Some(port) || free(port).is_ok()
+}
+
 fn free(port: u16) -> std::io::Result<()> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop)
 }

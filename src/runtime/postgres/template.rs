@@ -26,9 +26,12 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 /// Changes when what `initialise_template` does changes: old templates are then left alone.
-const RECIPE: &str = "2";
+const RECIPE: &str = "3";
 /// WAL segments of a template, in MB: a new data directory begins with one, which is copied.
 const WAL_SEGMENT_MB: u32 = 4;
+/// Uses up the object ids that are the system's own: without a server Postgres gives those out first, and
+/// pg_dump leaves out extensions that have one, taking them for parts of itself.
+const SPEND_SYSTEM_IDS: &str = "select count(pg_nextoid('pg_class', 'oid', 'pg_class_oid_index')) from generate_series(1, 5000)\n";
 /// Tried in this order for the parts of Postgres that go by the system's locale.
 const LOCALES: [&str; 3] = ["C.UTF-8", "en_US.UTF-8", "C"];
 /// Number and bytes of a template's files.
@@ -230,6 +233,7 @@ fn populate(
     who: RunAs,
 ) -> Result<(), Problem> {
     let new = |name: &&String| !matches!(name.as_str(), "postgres" | "template1");
+    single_user(binaries, data, who, "postgres", SPEND_SYSTEM_IDS)?;
     let made: String = settings
         .databases
         .iter()

@@ -111,7 +111,9 @@ impl Swarm {
         let state = docker(&["info", "--format", "{{.Swarm.LocalNodeState}}"]).success().stdout;
         let is_new = state.trim() != "active";
         if is_new {
-            let address = format!("127.0.0.1:{}", crate::support::free_port());
+            // An address of loopback of its own: swarms have fixed ports.
+            let [.., high, low] = std::process::id().to_be_bytes();
+            let address = format!("127.121.{high}.{low}:2377");
             let at = ["--listen-addr", &address, "--advertise-addr", &address];
             docker(&[&["swarm", "init"], &at[..]].concat()).success();
         }
