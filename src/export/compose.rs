@@ -3,6 +3,7 @@
 //! Sources: the Compose Specification; for Swarm the schema 3.9 of Compose files, which Docker 20.10 and
 //! newer take. Secrets and configs with a text of their own become files beside the Compose file.
 
+use super::put;
 use crate::compose::{
     Attachment, Build, Condition, Healthcheck, Host, Mount, Network, Restart, Service, Stack,
     Volume,
@@ -79,19 +80,6 @@ fn double_dollars(value: &mut Value) {
         Value::Array(list) => list.iter_mut().for_each(double_dollars),
         Value::Object(map) => map.values_mut().for_each(double_dollars),
         _ => {}
-    }
-}
-
-/// Puts what says something.
-fn put(map: &mut Map<String, Value>, key: &str, value: Value) {
-    let empty = match &value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Object(map) => map.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => false,
-    };
-    if !empty {
-        map.insert(key.to_owned(), value);
     }
 }
 

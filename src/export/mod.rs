@@ -19,3 +19,18 @@ pub use devcontainer::devcontainer;
 pub use kubernetes::kubernetes;
 pub use platform::{DEVENV, Wishes, platform};
 pub use yaml::to_yaml;
+
+use serde_json::{Map, Value};
+
+/// Puts a member that says something: not nothing, `false`, or an empty list or object.
+fn put(map: &mut Map<String, Value>, key: &str, value: Value) {
+    let empty = match &value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Object(map) => map.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        _ => false,
+    };
+    if !empty {
+        map.insert(key.to_owned(), value);
+    }
+}

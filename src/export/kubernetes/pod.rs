@@ -1,6 +1,7 @@
 //! The pod of a service: its container, its probes, its place on a node.
 
 use super::super::platform::{DEVENV, USER};
+use super::super::put;
 use super::Writer;
 use super::volumes::Mounts;
 use crate::compose::{Healthcheck, Host, Restart, Service};
@@ -133,18 +134,6 @@ pub(super) fn ports(service: &Service) -> BTreeSet<(u16, String)> {
 
 pub(super) fn port_name(port: u16, protocol: &str) -> String {
     format!("{}-{port}", protocol.to_ascii_lowercase())
-}
-
-fn put(map: &mut Map<String, Value>, key: &str, value: Value) {
-    let empty = match &value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Object(map) => map.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => false,
-    };
-    if !empty {
-        map.insert(key.to_owned(), value);
-    }
 }
 
 /// Words of a command; `$(NAME)` means something there.
