@@ -233,13 +233,12 @@ fn populate(
     who: RunAs,
 ) -> Result<(), Problem> {
     let new = |name: &&String| !matches!(name.as_str(), "postgres" | "template1");
-    single_user(binaries, data, who, "postgres", SPEND_SYSTEM_IDS)?;
-    let made: String = settings
+    let databases = settings
         .databases
         .iter()
         .filter(new)
-        .map(|name| format!("create database {} strategy file_copy\n", quoted(name)))
-        .collect();
+        .map(|name| format!("create database {} strategy file_copy\n", quoted(name)));
+    let made: String = std::iter::once(SPEND_SYSTEM_IDS.to_owned()).chain(databases).collect();
     single_user(binaries, data, who, "postgres", &made)?;
     let extended: String = settings
         .extensions
