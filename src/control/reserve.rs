@@ -25,11 +25,12 @@ impl Reservations {
         let mut wished = wished;
         for _ in 0..TRIES_MAX {
             let port = ports::claim_or_keep(wished, what, dirs, &mut self.taken)?;
-            match (reserve(port), wished) {
+            let reserved = match reserve(port) {
                 // Whoever it was promised to may have come to listen between the look and the promise.
-                (Reserved::Held(_), Port::Auto(_)) if !ports::is_ours(port, what, dirs) => {
-                    wished = Port::Auto(port.saturating_add(1));
-                }
+                Reserved::Held(_) if !ports::is_ours(port, what, dirs) => Reserved::Promised,
+                reserved => reserved,
+            };
+            match (reserved, wished) {
                 (Reserved::Held(file), _) => {
                     self.held.extend(file);
                     return Ok(port);
