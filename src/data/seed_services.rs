@@ -187,7 +187,7 @@ async fn send(
             queue_url: format!("{}/{}/{queue}", caller.endpoint, caller.account),
             message_deduplication_id: fifo.then(|| hex::encode(Sha256::digest(body.as_bytes()))),
             message_group_id: fifo.then(|| "seed".to_owned()),
-            message_body: body,
+            message_body: body.as_str().into(),
             ..SendMessage::default()
         };
         services.sqs.run(message, caller).await.map_err(|failure| {

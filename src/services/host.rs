@@ -5,9 +5,7 @@ use super::{Clock, Operation, ServiceError};
 use crate::base::{Caller, Context, Ids, Millis, Problem};
 use crate::protocol::Failure;
 use crate::storage::rusqlite::{self, Connection, Transaction};
-use crate::storage::{
-    Brief, Counted, Record, ReplayError, Schema, Storage, StorageError, Ticket, Work,
-};
+use crate::storage::{Brief, Counted, ReplayError, Schema, Storage, StorageError, Ticket, Work};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -22,9 +20,10 @@ pub trait Domain: Default + Send + 'static {
     fn load(connection: &Connection) -> rusqlite::Result<Self>;
     /// Writes one change: an exhaustive match.
     fn write(change: &Self::Change, transaction: &Transaction<'_>) -> rusqlite::Result<()>;
-    /// The record by which the journal keeps these changes; none if they go to the tables at once.
-    fn record(_changes: &[Self::Change]) -> Option<Vec<u8>> {
-        None
+    /// Appends the record by which the journal keeps these changes; whether it can, else they go to
+    /// the tables at once.
+    fn record(_changes: &[Self::Change], _into: &mut Vec<u8>) -> bool {
+        false
     }
     /// The changes of a record that `record` made, or why it cannot be read.
     fn recorded(_record: &[u8]) -> Result<Vec<Self::Change>, String> {
@@ -89,6 +88,14 @@ impl<D: Domain> Work for Changes<D> {
                 Fate::Written(_) | Fate::Other => {}
             }
         }
+    }
+
+    fn record(&self, into: &mut Vec<u8>) -> Option<&'static str> {
+        D::record(&self.0, into).then_some(D::SCHEMA.name)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -240,10 +247,7 @@ impl<D: Domain> Host<D> {
 
     fn submit(&self, epoch: u64, changes: Vec<D::Change>) -> Ticket {
         let counted = Counted::enter(&self.in_flight);
-        let service = D::SCHEMA.name;
-        let bytes = if changes.is_empty() { Some(Vec::new()) } else { D::record(&changes) };
-        let record = bytes.map(|bytes| Record { service, bytes });
-        self.storage.submit_recorded(epoch, record, counted, Changes::<D>(changes))
+        self.storage.submit_work(epoch, counted, Changes::<D>(changes))
     }
 
     /// The state, loaded anew if a commit failed since.

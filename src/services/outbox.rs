@@ -172,7 +172,7 @@ impl Outbox {
                 let system = trace.iter().map(|t| ("AWSTraceHeader".to_owned(), text(t)));
                 let send = SendMessage {
                     queue_url: format!("/{}/{}", arn.account, arn.name),
-                    message_body: body.clone(),
+                    message_body: body.as_str().into(),
                     message_attributes: attributes
                         .iter()
                         .map(|(n, v)| (n.clone(), text(v)))

@@ -9,7 +9,7 @@
 
 use super::error::StorageError;
 use super::handover::lock;
-use super::journal::{Journal, RECORD_MAX, set_applied};
+use super::journal::{Journal, set_applied};
 use super::reserve::Reserve;
 use super::writer::{Brief, Job, Work};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
@@ -76,7 +76,7 @@ impl Committer {
             return None;
         }
         let has_room = reserve.hold();
-        if has_room && self.can_journal() && self.append() {
+        if has_room && !self.must_settle && self.append() {
             let is_long = self.backlog.len() >= BACKLOG_MAX;
             return Some(if is_long { self.settle(reserve).unwrap_or(0) } else { 0 });
         }
@@ -108,22 +108,17 @@ impl Committer {
         }
     }
 
-    fn can_journal(&self) -> bool {
-        let size = |job: &Job| job.record.as_ref().map(|r| r.bytes.len());
-        let bytes = self.group.iter().try_fold(0, |sum, job| {
-            size(job).filter(|size| *size <= RECORD_MAX).map(|size| sum + size)
-        });
-        !self.must_settle && bytes.is_some_and(|n| self.journal.fits(n, self.group.len()))
-    }
-
     /// Makes the group durable in the journal; whether that went well, and nobody waits any more.
     fn append(&mut self) -> bool {
-        if let Err(error) = self.journal.append(self.group.iter().filter_map(|j| j.record.as_ref()))
-        {
-            // Half of it may stand there: the group's transaction makes its numbers bygone ones.
-            tracing::warn!(%error, "state file: the journal cannot be written");
-            self.must_settle = true;
-            return false;
+        match self.journal.append(self.group.iter().map(Job::work)) {
+            Ok(true) => {}
+            Ok(false) => return false,
+            Err(error) => {
+                // Half of it may stand there: the group's transaction makes its numbers bygone ones.
+                tracing::warn!(%error, "state file: the journal cannot be written");
+                self.must_settle = true;
+                return false;
+            }
         }
         for job in self.group.drain(..) {
             let (work, told) = job.part();

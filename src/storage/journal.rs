@@ -10,6 +10,7 @@
 //! what an earlier round left behind the end has a lower number, so reading stops there.
 
 use super::error::open_problem;
+use super::writer::Work;
 use crate::base::Problem;
 use crc_fast::{CrcAlgorithm, checksum};
 use rusqlite::{Connection, Transaction};
@@ -51,15 +52,6 @@ pub enum ReplayError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// The changes of one job, as the journal keeps them.
-#[derive(Debug)]
-pub struct Record {
-    /// The service that can replay it.
-    pub service: &'static str,
-    /// Its changes; empty if there are none.
-    pub bytes: Vec<u8>,
-}
-
 /// The open journal.
 pub(super) struct Journal {
     path: PathBuf,
@@ -68,33 +60,28 @@ pub(super) struct Journal {
     /// The number of the last record given out.
     last: u64,
     buffer: Vec<u8>,
+    /// The record that is being framed.
+    record: Vec<u8>,
 }
 
 impl Journal {
     /// The journal beside the state file at `state`, which holds all records up to `applied`.
     pub(super) fn beside(state: &Path, applied: u64) -> Journal {
         let path = path_beside(state);
-        Journal { path, file: None, end: 0, last: applied, buffer: Vec::new() }
+        let (buffer, record) = (Vec::new(), Vec::new());
+        Journal { path, file: None, end: 0, last: applied, buffer, record }
     }
 
-    /// Whether these bytes of records, `many` of them, fit behind what is there.
-    pub(super) fn fits(&self, bytes: usize, many: usize) -> bool {
-        // A service's name has few letters: sixteen are counted for it.
-        self.end + (bytes + many * (HEAD + 16)) as u64 <= FILE_BYTES
-    }
-
-    /// Appends records. After an error their numbers stay used: the caller settles before it goes on.
+    /// Appends the records of a group, if all of it can be kept here and there is room. After an error
+    /// their numbers stay used: the caller settles before it goes on.
     pub(super) fn append<'a>(
         &mut self,
-        records: impl Iterator<Item = &'a Record>,
-    ) -> io::Result<()> {
-        self.buffer.clear();
-        for record in records.filter(|r| !r.bytes.is_empty()) {
-            self.last += 1;
-            frame(&mut self.buffer, self.last, record);
-        }
+        group: impl Iterator<Item = &'a dyn Work>,
+    ) -> io::Result<bool> {
+        let Some(last) = self.frame(group) else { return Ok(false) };
+        self.last = last;
         if self.buffer.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let file = match &mut self.file {
             Some(file) => file,
@@ -102,7 +89,24 @@ impl Journal {
         };
         file.write_all_at(&self.buffer, self.end)?;
         self.end += self.buffer.len() as u64;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Frames the records of a group; the last one's number, unless something cannot be kept here.
+    fn frame<'a>(&mut self, group: impl Iterator<Item = &'a dyn Work>) -> Option<u64> {
+        self.buffer.clear();
+        let mut number = self.last;
+        for work in group.filter(|work| !work.is_idle()) {
+            self.record.clear();
+            let service = work.record(&mut self.record)?;
+            number += 1;
+            frame(&mut self.buffer, number, service, &self.record);
+            let is_long = self.record.len() > RECORD_MAX;
+            if is_long || self.end + self.buffer.len() as u64 > FILE_BYTES {
+                return None;
+            }
+        }
+        Some(number)
     }
 
     /// The number that the state file has to name once it holds all records.
@@ -136,15 +140,15 @@ fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn frame(to: &mut Vec<u8>, number: u64, record: &Record) {
+fn frame(to: &mut Vec<u8>, number: u64, service: &str, record: &[u8]) {
     let start = to.len();
-    let length = record.service.len() + record.bytes.len();
+    let length = service.len() + record.len();
     to.extend((length as u32).to_le_bytes());
     to.extend([0; 4]);
     to.extend(number.to_le_bytes());
-    to.push(record.service.len() as u8);
-    to.extend(record.service.as_bytes());
-    to.extend(&record.bytes);
+    to.push(service.len() as u8);
+    to.extend(service.as_bytes());
+    to.extend(record);
     let sum = sum(&to[start + COVERED..]);
     to[start + 4..start + COVERED].copy_from_slice(&sum.to_le_bytes());
 }
@@ -263,10 +267,28 @@ fn refused(path: &Path, number: u64, why: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use super::super::writer::Brief;
     use super::*;
 
-    fn record(text: &str) -> Record {
-        Record { service: "t", bytes: text.as_bytes().to_vec() }
+    /// Work that is kept as its text.
+    struct Text(String);
+
+    impl Work for Text {
+        fn run(&mut self, _: &Transaction<'_>, _: &Brief) -> rusqlite::Result<()> {
+            Ok(())
+        }
+        fn record(&self, into: &mut Vec<u8>) -> Option<&'static str> {
+            into.extend(self.0.as_bytes());
+            Some("t")
+        }
+        fn is_idle(&self) -> bool {
+            self.0.is_empty()
+        }
+    }
+
+    fn append(journal: &mut Journal, texts: &[&str]) -> bool {
+        let group: Vec<Text> = texts.iter().map(|text| Text((*text).to_owned())).collect();
+        journal.append(group.iter().map(|text| text as &dyn Work)).unwrap()
     }
 
     fn texts(applied: u64, bytes: &[u8]) -> Vec<&str> {
@@ -283,14 +305,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state.db");
         let mut journal = Journal::beside(&state, 7);
-        journal.append([record("a"), record(""), record("b")].iter()).unwrap();
-        journal.append([record("c")].iter()).unwrap();
+        assert!(append(&mut journal, &["a", "", "b"]));
+        assert!(append(&mut journal, &["c"]));
         assert_eq!(texts(7, &written(&state)), ["a", "b", "c"]);
         assert_eq!(texts(8, &written(&state)), ["b", "c"], "the first is settled");
         assert_eq!(texts(10, &written(&state)), [""; 0]);
         assert_eq!(journal.last(), 10);
         journal.rewind();
-        journal.append([record("d")].iter()).unwrap();
+        assert!(append(&mut journal, &["d"]));
         assert_eq!(texts(10, &written(&state)), ["d"], "b and c are of an earlier round");
         assert_eq!(texts(12, &written(&state)), [""; 0], "a gap: later ones are not replayed");
     }
@@ -298,7 +320,7 @@ mod tests {
     #[test]
     fn it_ends_where_a_record_is_torn_or_changed() {
         let mut bytes = Vec::new();
-        (1..=3).for_each(|n| frame(&mut bytes, n, &record(&format!("text {n}"))));
+        (1..=3).for_each(|n| frame(&mut bytes, n, "t", format!("text {n}").as_bytes()));
         let each = bytes.len() / 3;
         for cut in 0..bytes.len() {
             assert_eq!(records_behind(0, &bytes[..cut]).len(), cut / each, "cut at {cut}");
@@ -324,13 +346,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state.db");
         let mut journal = Journal::beside(&state, 0);
-        let large = [record(&"x".repeat(RECORD_MAX))];
+        let large = "x".repeat(RECORD_MAX);
         let mut many = 0;
-        while journal.fits(RECORD_MAX, 1) {
-            journal.append(large.iter()).unwrap();
+        while append(&mut journal, &[&large]) {
             many += 1;
         }
+        assert_eq!(many, FILE_BYTES as usize / (RECORD_MAX + HEAD + 1));
         assert_eq!(texts(0, &written(&state)).len(), many);
+        journal.rewind();
+        assert!(!append(&mut journal, &[&format!("{large}x")]), "it is too long");
+        assert!(append(&mut journal, &["x"]));
+        assert_eq!(journal.last(), many as u64 + 1, "what was not kept has no number");
         let file = std::fs::metadata(path_beside(&state)).unwrap();
         assert_eq!(file.permissions().mode() & 0o777, 0o600);
         assert!(file.len() <= FILE_BYTES);

@@ -25,18 +25,26 @@ fn open(path: &Path) -> Storage {
     Storage::open_with(path, &LAYOUT).unwrap()
 }
 
+/// Inserts a key, and is kept as its number, blanks behind it up to a length.
+struct Insert(i64, usize);
+
+impl Work for Insert {
+    fn run(&mut self, to: &Transaction<'_>, _: &Brief) -> rusqlite::Result<()> {
+        insert(self.0, to)
+    }
+
+    fn record(&self, into: &mut Vec<u8>) -> Option<&'static str> {
+        into.extend(self.0.to_string().into_bytes());
+        into.resize(into.len().max(self.1), b' ');
+        Some("t")
+    }
+}
+
 struct Sender(Arc<AtomicI64>);
 
 impl Sender {
     fn send(&self, storage: &Storage, key: i64) -> Ticket {
-        let record = Record { service: "t", bytes: key.to_string().into_bytes() };
-        let counted = Counted::enter(&self.0);
-        storage.submit_recorded(
-            storage.epoch(),
-            Some(record),
-            counted,
-            move |t: &Transaction<'_>| insert(key, t),
-        )
+        storage.submit_work(storage.epoch(), Counted::enter(&self.0), Insert(key, 0))
     }
 }
 
@@ -149,10 +157,8 @@ fn a_record_that_is_too_long_goes_to_the_tables_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state.db");
     let storage = open(&path);
-    let long = Record { service: "t", bytes: vec![b'1'; journal::RECORD_MAX + 1] };
-    let counted = Counted::enter(&Arc::default());
-    let ticket =
-        storage.submit_recorded(0, Some(long), counted, |t: &Transaction<'_>| insert(5, t));
+    let long = Insert(5, journal::RECORD_MAX + 1);
+    let ticket = storage.submit_work(0, Counted::enter(&Arc::default()), long);
     ticket.committed_blocking().unwrap();
     assert!(!path.with_extension("journal").exists());
     assert_eq!(keys(&storage), [5]);
@@ -234,6 +240,11 @@ impl Work for Row {
             brief.deleted("t", self.0 as u64);
         }
     }
+
+    fn record(&self, into: &mut Vec<u8>) -> Option<&'static str> {
+        into.push(b'0');
+        Some("t")
+    }
 }
 
 #[test]
@@ -243,10 +254,7 @@ fn a_row_that_lives_briefly_is_never_written_and_an_older_one_goes() {
     let refuse = "CREATE TRIGGER no BEFORE INSERT ON t WHEN NEW.k=7
                   BEGIN SELECT RAISE(ABORT, 'written'); END;";
     storage.submit(0, move |t| t.execute_batch(refuse)).committed_blocking().unwrap();
-    let submit = |row: Row| {
-        let record = Some(Record { service: "t", bytes: b"0".to_vec() });
-        storage.submit_recorded(0, record, Counted::enter(&Arc::default()), row)
-    };
+    let submit = |row: Row| storage.submit_work(0, Counted::enter(&Arc::default()), row);
     submit(Row(1, true)).committed_blocking().unwrap();
     assert_eq!(keys(&storage), [1]);
     storage.held_up(|| {

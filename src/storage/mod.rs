@@ -26,7 +26,7 @@ pub use blobs::{Blobs, Held, NewBlob, Recorded};
 pub use capture::{FilesKept, Moment};
 pub use draws::Draws;
 pub use error::StorageError;
-pub use journal::{Record, Replay, ReplayError};
+pub use journal::{Replay, ReplayError};
 pub use open::{Layout, Schema};
 pub use rusqlite;
 pub use sealing::Sealer;

@@ -5,7 +5,7 @@
 //! the next group gathers. A ticket first lets other requests have their turn, so that what they submit
 //! goes into the same transaction. The keeper's thread (`keeper.rs`) commits what nobody waits for.
 //!
-//! A job that brings a record of its changes needs no transaction to be durable (`journal.rs`).
+//! A job that can record its changes needs no transaction to be durable (`journal.rs`).
 //!
 //! Memory may run ahead of the disk: a service applies an operation first and submits its changes
 //! under the same lock. If a transaction fails, every job submitted under the same epoch fails with
@@ -15,7 +15,7 @@ use super::commit::Committer;
 use super::draws::Draws;
 use super::error::{StorageError, disk_full};
 use super::handover::{Done, Line, Queued, lock};
-use super::journal::{self, Journal, Record};
+use super::journal::{self, Journal};
 use super::keeper::Keeper;
 use super::open::{Layout, Schema, open_reader, open_writer};
 use super::reserve::Reserve;
@@ -41,6 +41,15 @@ pub trait Work: Send {
     fn run(&mut self, transaction: &Transaction<'_>, brief: &Brief) -> rusqlite::Result<()>;
     /// Names the rows that it makes and deletes.
     fn survey(&self, _brief: &mut Brief) {}
+    /// Appends the record by which the journal keeps it, and names the service that can replay that;
+    /// none if it goes to the tables at once.
+    fn record(&self, _into: &mut Vec<u8>) -> Option<&'static str> {
+        None
+    }
+    /// Whether there is nothing to do: it only waits its turn.
+    fn is_idle(&self) -> bool {
+        false
+    }
 }
 
 impl<F: FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send> Work for F {
@@ -79,8 +88,6 @@ impl Brief {
 pub(super) struct Job {
     pub(super) epoch: u64,
     work: Box<dyn Work>,
-    /// Its changes for the journal, if that can replay them.
-    pub(super) record: Option<Record>,
     told: Told,
 }
 
@@ -94,10 +101,13 @@ impl Job {
         self.work.run(transaction, &Brief::default())
     }
 
-    /// The work, if the journal holds anything of it, and whom to tell so.
+    pub(super) fn work(&self) -> &dyn Work {
+        &*self.work
+    }
+
+    /// The work, if there is any, and whom to tell that the journal holds it.
     pub(super) fn part(self) -> (Option<Box<dyn Work>>, Told) {
-        let is_kept = self.record.is_some_and(|r| !r.bytes.is_empty());
-        (is_kept.then_some(self.work), self.told)
+        ((!self.work.is_idle()).then_some(self.work), self.told)
     }
 }
 
@@ -325,20 +335,13 @@ impl Storage {
         epoch: u64,
         work: impl FnMut(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static,
     ) -> Ticket {
-        self.enqueue(epoch, None, None, Box::new(work))
+        self.enqueue(epoch, None, Box::new(work))
     }
 
-    /// The same for changes that a service of this state file can replay from `record`; `work` may run
-    /// again if it failed, and `counted` ends when the changes are durable. What is read from the state
-    /// file shows them only after `settle`.
-    pub fn submit_recorded(
-        &self,
-        epoch: u64,
-        record: Option<Record>,
-        counted: Counted,
-        work: impl Work + 'static,
-    ) -> Ticket {
-        self.enqueue(epoch, record, Some(counted), Box::new(work))
+    /// The same for work that the journal may keep; it may run again if it failed, and `counted` ends
+    /// when it is durable. What is read from the state file shows it only after `settle`.
+    pub fn submit_work(&self, epoch: u64, counted: Counted, work: impl Work + 'static) -> Ticket {
+        self.enqueue(epoch, Some(counted), Box::new(work))
     }
 
     /// Brings the state file up to all that is acknowledged. Blocks for a transaction at the most.
@@ -346,16 +349,10 @@ impl Storage {
         Ok(self.shared.settle()?)
     }
 
-    fn enqueue(
-        &self,
-        epoch: u64,
-        record: Option<Record>,
-        counted: Option<Counted>,
-        work: Box<dyn Work>,
-    ) -> Ticket {
+    fn enqueue(&self, epoch: u64, counted: Option<Counted>, work: Box<dyn Work>) -> Ticket {
         let done = Arc::new(Done::default());
         let told = Told { done: done.clone(), _counted: counted };
-        let job = Job { epoch, work, record, told };
+        let job = Job { epoch, work, told };
         if self.shared.line.push(job) > WAITING_MAX {
             self.shared.lead(self.shared.writer());
         }

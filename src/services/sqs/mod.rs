@@ -6,6 +6,7 @@
 //! alone, and rows are in `store` alone.
 
 pub mod asks;
+mod body;
 mod dedup;
 mod error;
 pub mod inspect;
@@ -23,6 +24,7 @@ mod state;
 mod store;
 mod wire;
 
+pub use body::Body;
 pub use error::Error;
 pub use message::{AttributeValue, Attributes, Message, Place};
 pub use moving::{MoveStatus, MoveTask};

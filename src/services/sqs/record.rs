@@ -62,20 +62,14 @@ struct KeptContent<'a> {
 /// A user attribute: name, type, text, and base64 of a binary one.
 type KeptAttribute<'a> = (Cow<'a, str>, Cow<'a, str>, Option<Cow<'a, str>>, Option<Cow<'a, str>>);
 
-/// The record of these changes, unless one of them is of the rare kind.
-pub(super) fn record(changes: &[Change]) -> Option<Vec<u8>> {
-    let kept: Option<Vec<Kept<'_>>> = changes.iter().map(keep).collect();
-    let mut bytes = Vec::with_capacity(changes.iter().map(room).sum());
-    bytes.push(FORM);
-    postcard::to_extend(&kept?, bytes).ok()
-}
-
-/// Bytes that a change without attributes takes at the most, about: guessed once, a record need not grow.
-fn room(change: &Change) -> usize {
-    match change {
-        Change::Sent { content, .. } => 96 + content.body.len() + content.sender.len(),
-        _ => 64,
-    }
+/// Appends the record of these changes; whether none of them is of the rare kind.
+pub(super) fn record(changes: &[Change], into: &mut Vec<u8>) -> bool {
+    let Some(kept) = changes.iter().map(keep).collect::<Option<Vec<Kept<'_>>>>() else {
+        return false;
+    };
+    into.push(FORM);
+    let written = postcard::to_extend(&kept, std::mem::take(into));
+    written.map(|bytes| *into = bytes).is_ok()
 }
 
 /// The changes of a record.
@@ -261,10 +255,15 @@ mod tests {
         ]
     }
 
+    fn recorded(all: &[Change]) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        record(all, &mut bytes).then_some(bytes)
+    }
+
     #[test]
     fn what_is_recorded_is_read_back_as_it_was() {
         let all = every_frequent_change();
-        assert_eq!(changes(&record(&all).unwrap()).unwrap(), all);
+        assert_eq!(changes(&recorded(&all).unwrap()).unwrap(), all);
     }
 
     proptest::proptest! {
@@ -279,12 +278,12 @@ mod tests {
     fn a_rare_change_goes_to_the_tables_with_all_beside_it() {
         let mut all = every_frequent_change();
         all.push(Change::Purged { queue: 1 });
-        assert!(record(&all).is_none());
+        assert!(recorded(&all).is_none());
     }
 
     #[test]
     fn a_record_of_something_else_is_refused() {
-        let mut other = record(&every_frequent_change()).unwrap();
+        let mut other = recorded(&every_frequent_change()).unwrap();
         other[0] += 1;
         assert!(changes(&other).unwrap_err().contains("form 1"));
         assert!(changes(&[FORM, 1, 99]).is_err());

@@ -56,8 +56,8 @@ impl Domain for State {
         Ok(state)
     }
 
-    fn record(changes: &[Change]) -> Option<Vec<u8>> {
-        super::record::record(changes)
+    fn record(changes: &[Change], into: &mut Vec<u8>) -> bool {
+        super::record::record(changes, into)
     }
 
     fn recorded(record: &[u8]) -> Result<Vec<Change>, String> {

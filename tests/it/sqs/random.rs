@@ -217,7 +217,7 @@ fn send(
     let sent = core
         .apply(SendMessage {
             queue_url: name.into(),
-            message_body: format!("{group}"),
+            message_body: format!("{group}").as_str().into(),
             message_group_id: model.fifo.then(|| format!("g{group}")),
             message_deduplication_id: model.fifo.then(|| format!("d{deduplication}")),
             delay_seconds: (!model.fifo).then_some(delay_s),

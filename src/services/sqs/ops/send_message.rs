@@ -1,5 +1,6 @@
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 
+use super::super::body::Body;
 use super::super::error::Error;
 use super::super::message::Attributes;
 use super::super::state::{Change, State};
@@ -14,7 +15,7 @@ use serde::Deserialize;
 #[allow(missing_docs, reason = "the members are AWS's")]
 pub struct SendMessage {
     pub queue_url: String,
-    pub message_body: String,
+    pub message_body: Body,
     pub delay_seconds: Option<i64>,
     #[serde(alias = "MessageAttribute")]
     pub message_attributes: Attributes,

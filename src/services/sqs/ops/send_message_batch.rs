@@ -1,5 +1,6 @@
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
 
+use super::super::body::Body;
 use super::super::error::Error;
 use super::super::limits;
 use super::super::message::Attributes;
@@ -26,7 +27,7 @@ pub struct SendMessageBatch {
 #[allow(missing_docs, reason = "the members are AWS's")]
 pub struct SendMessageBatchEntry {
     pub id: String,
-    pub message_body: String,
+    pub message_body: Body,
     pub delay_seconds: Option<i64>,
     #[serde(alias = "MessageAttribute")]
     pub message_attributes: Attributes,

@@ -1,11 +1,12 @@
 //! What a send and an entry of a batch share: the checks, then the message itself.
 
+use super::super::body::Body;
 use super::super::dedup::Remembered;
 use super::super::error::Error;
 use super::super::limits;
 use super::super::message::{
     AttributeValue, Attributes, Content, attributes_md5, attributes_size, check_attributes,
-    check_value, is_valid_text, md5_of, sequence_text, uuid_text,
+    check_value, sequence_text, uuid_text,
 };
 use super::super::queue::{Queue, row};
 use super::super::settings::Settings;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 /// A message that somebody wants to send.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
-    pub(super) body: String,
+    pub(super) body: Body,
     pub(super) delay_s: Option<i64>,
     pub(super) attributes: Attributes,
     pub(super) system: Attributes,
@@ -57,7 +58,7 @@ pub struct SentMessage {
 impl Draft {
     /// Bytes that count towards limits.
     pub(super) fn size(&self) -> usize {
-        self.body.len() + attributes_size(&self.attributes)
+        self.body.text.len() + attributes_size(&self.attributes)
     }
 
     /// What refuses a whole request, be it a batch or not.
@@ -95,10 +96,10 @@ impl Draft {
 
     /// All that may be wrong with one message.
     pub(super) fn check(self, settings: &Settings, batch: bool) -> Result<Checked, Error> {
-        if self.body.is_empty() {
+        if self.body.text.is_empty() {
             return Err(Error::MissingParameter { name: "MessageBody" });
         }
-        if !is_valid_text(&self.body) {
+        if !self.body.is_valid {
             return Err(Error::InvalidMessageContents);
         }
         check_attributes(&self.attributes)?;
@@ -108,7 +109,7 @@ impl Draft {
         if self.size() > settings.message_bytes_max as usize {
             return Err(Error::MessageTooLong { bytes_max: settings.message_bytes_max, batch });
         }
-        let by_content = || hex::encode(Sha256::digest(self.body.as_bytes()));
+        let by_content = || hex::encode(Sha256::digest(self.body.text.as_bytes()));
         let is_fifo = settings.fifo.is_some();
         let deduplication = is_fifo.then(|| self.deduplication.clone().unwrap_or_else(by_content));
         Ok(Checked { draft: self, delay_s, deduplication })
@@ -167,7 +168,7 @@ impl Checked {
     ) -> SentMessage {
         let Checked { draft, delay_s, deduplication } = self;
         let now = context.now;
-        let md5 = md5_of(&draft.body);
+        let Body { text: body, md5, .. } = draft.body;
         let trace = draft.system.get("AWSTraceHeader");
         let told = |message_id: u128, sequence: Option<u64>| SentMessage {
             md5_of_body: hex_text(&md5),
@@ -203,7 +204,7 @@ impl Checked {
             deduplication: deduplication.map(Into::into),
             sequence: position,
             source: None,
-            body: draft.body.into(),
+            body,
             attributes: draft.attributes,
         });
         insert(queue, position, content, now.plus_seconds(delay_s), now, changes);
