@@ -62,6 +62,18 @@ enum What {
         #[arg(long)]
         estimate: bool,
     },
+    /// How like its source an archive is: nulls, lengths, different values, skew
+    #[command(
+        after_help = "Example:\n  devenv data fidelity app.devseed --source postgres://readonly@db.internal/app"
+    )]
+    Fidelity {
+        /// The archive
+        #[arg(value_name = "FILE.devseed")]
+        archive: PathBuf,
+        /// `postgres://user:password@host:port/database`, a dump of pg_dump, or CSV files
+        #[arg(long, value_name = "URL|DUMP")]
+        source: String,
+    },
     /// Mask the files of a folder: objects, messages, mails, fixtures
     #[command(after_help = "Example:\n  devenv data mask raw/uploads --out seed/uploads")]
     Mask {
@@ -159,6 +171,11 @@ impl Data {
             What::Pull { source, out, rules, .. } => {
                 pull(&source, &rules, &out.unwrap_or_default(), printer)?;
             }
+            What::Fidelity { archive, source } => {
+                let shown = Shown::new(printer);
+                let from: (&str, data::Lend<'_>) = (&source, &server);
+                fidelity(&runtime()?.block_on(data::fidelity(from, &archive, &shown))?, printer);
+            }
             What::Mask { folder, out, rules } => {
                 let files = data::mask_folder(&rules, &key()?, &folder, &out)?;
                 match printer.json {
@@ -245,6 +262,27 @@ fn pull(source: &str, rules: &Path, out: &Path, printer: &Printer) -> Result<(),
         )),
     }
     Ok(())
+}
+
+fn fidelity(columns: &[data::Fidelity], printer: &Printer) {
+    if printer.json {
+        return printer.object(&json!({"schema": SCHEMA, "columns": columns}));
+    }
+    let said = |m: &data::Measures| {
+        format!(
+            "{} rows, {:.1} % null, {:.1} characters, {} different, the most usual {:.1} %",
+            m.rows,
+            m.nulls * 100.0,
+            m.length,
+            m.distinct,
+            m.most_usual * 100.0
+        )
+    };
+    for column in columns {
+        printer.out(&column.column);
+        printer.out(format!("  source:  {}", said(&column.source)));
+        printer.out(format!("  archive: {}", said(&column.archive)));
+    }
 }
 
 fn estimate(source: &str, rules: &Path, printer: &Printer) -> Result<(), Problem> {

@@ -23,7 +23,7 @@ const STEP_WAIT: Duration = Duration::from_secs(600);
     after_help = "Examples:\n  devenv seed                    # what [seed] of devenv.toml lists\n  devenv seed app.devseed users.json\n  devenv seed --fresh app.devseed"
 )]
 pub(super) struct Seed {
-    /// .devseed, .sql, .json or .csv; the profile's `[seed]` when none is named
+    /// .devseed, .sql, .json, .yaml or .csv; the profile's `[seed]` when none is named
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Make the default database anew before
@@ -88,11 +88,12 @@ fn step(file: &Path) -> Result<Value, Problem> {
     let key = match file.extension().and_then(|e| e.to_str()) {
         Some("devseed") => "archives",
         Some("sql") => "sql",
-        Some("json" | "csv") => "fixtures",
+        Some("json" | "yaml" | "yml" | "csv") => "fixtures",
         _ => {
             let message = format!("{} is no seed that is known", file.display());
-            return Err(Problem::new(Exit::Usage, "seed-file", message)
-                .hint("archives end with .devseed, SQL with .sql, fixtures with .json or .csv"));
+            return Err(Problem::new(Exit::Usage, "seed-file", message).hint(
+                "archives end with .devseed, SQL with .sql, fixtures with .json, .yaml or .csv",
+            ));
         }
     };
     Ok(json!({ key: file }))

@@ -18,6 +18,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 pub use super::explain::{Preview, Why};
+pub use super::fidelity::{Fidelity, Measures};
 pub use super::load::Loaded;
 pub use super::pull::Pulled;
 pub use super::synth::Synthesised;
@@ -120,6 +121,15 @@ pub async fn pull_into(
     let rules = read_rules(file)?;
     let source = Source::open(source, lend, progress).await?;
     pull::pull(&source, &rules, &key.0, out, progress).await
+}
+
+/// Compares an archive with its source, column by column.
+pub async fn fidelity(
+    (source, lend): (&str, Lend<'_>),
+    archive: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<Fidelity>, Problem> {
+    super::fidelity::fidelity(&Source::open(source, lend, progress).await?, archive).await
 }
 
 /// Masks the files of a folder into another; answers how many.

@@ -15,6 +15,7 @@ mod dice;
 mod engine;
 mod explain;
 mod facts;
+mod fidelity;
 mod folder;
 pub mod leftovers;
 mod load;
@@ -36,6 +37,7 @@ mod subset;
 mod synth;
 mod tools;
 mod verify;
+mod yaml;
 
 pub use commands::*;
 pub use facts::{Facts, Server};

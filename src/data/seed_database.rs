@@ -112,11 +112,14 @@ pub(crate) async fn fixtures(path: &Path, config: &Config) -> Result<usize, Prob
     let tables: BTreeMap<String, Vec<Value>> = match path.extension().and_then(|e| e.to_str()) {
         Some("json") => serde_json::from_str(&text)
             .map_err(|e| wrong(format!("is no object of tables with lists of rows: {e}")))?,
+        Some("yaml" | "yml") => super::yaml::parse(&text)
+            .and_then(|value| serde_json::from_value(value).map_err(|e| e.to_string()))
+            .map_err(|e| wrong(format!("is no mapping of tables with lists of rows: {e}")))?,
         Some("csv") => {
             let table = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             BTreeMap::from([(table, csv(&text).map_err(|why| wrong(why.to_owned()))?)])
         }
-        _ => return Err(wrong("fixtures are .json or .csv".to_owned())),
+        _ => return Err(wrong("fixtures are .json, .yaml or .csv".to_owned())),
     };
     let link = connect(config).await?;
     let there = catalog(&link.client).await?;

@@ -1,7 +1,9 @@
 //! `devenv data` and `devenv seed`, end to end against a real Postgres: one environment for many checks,
 //! with the source and the target as two databases of its server.
 
+mod broken;
 mod files;
+mod profile;
 mod subset;
 mod synth;
 
@@ -14,7 +16,7 @@ const PROFILE: &str = "
 port = 'auto'
 [postgres]
 databases = ['app']
-extensions = ['vector', 'citext']
+extensions = ['vector', 'citext', 'hstore']
 settings = { fsync = 'off' }
 ";
 
@@ -126,6 +128,8 @@ fn a_source_is_planned_pulled_and_loaded_without_a_trace_of_anybody() {
         "columns.mood = \"keep\"  # enum",
         "\"$.contact.email\" = \"email\"",
         "\"$.seen.{email}.count\"",
+        "columns.marks = { mask = \"hstore\"",
+        "columns.paper = \"xml\"",
     ] {
         assert!(rules.contains(expected), "{expected}\n{}", &rules[..rules.len().min(9000)]);
     }
@@ -142,10 +146,12 @@ fn a_source_is_planned_pulled_and_loaded_without_a_trace_of_anybody() {
     files::check(&bench);
     subset::check(&bench);
     explained(&bench);
+    faithful(&bench);
     fail_closed(&bench);
     proof(&bench);
     planted(&bench);
     broken_off(&bench);
+    broken::check(&bench);
 }
 
 /// What a rule rests on, and what it does; the source's values only on demand.
@@ -172,6 +178,27 @@ fn explained(bench: &Bench) {
         shown["before"].to_string().contains("secret-clinic")
             && shown["after"].as_array().unwrap().len() == 2
     );
+}
+
+/// Nulls, numbers of different values and what is used most are the source's own; nobody's value is shown.
+fn faithful(bench: &Bench) {
+    let arguments = ["data", "fidelity", "a.devseed", "--source", &bench.source, "--json"];
+    let told = bench.project.devenv(&arguments).success();
+    no_trace("a report", told.stdout.as_bytes());
+    let told = told.json();
+    let of = |column: &str| {
+        let all = told["columns"].as_array().unwrap();
+        all.iter().find(|c| c["column"] == column).unwrap_or_else(|| panic!("{column}: {told}"))
+    };
+    for column in
+        ["public.users.email", "public.users.boss", "public.order.select", "public.heads.paper"]
+    {
+        for measure in ["rows", "nulls", "distinct", "most_usual"] {
+            let side = |side: &str| &of(column)[side][measure];
+            assert_eq!(side("source"), side("archive"), "{measure} of {column}");
+        }
+    }
+    assert_eq!(of("public.users.email")["source"]["distinct"], 300);
 }
 
 /// A column and a path that are new since the rules were written.
@@ -324,6 +351,12 @@ fn shape(bench: &Bench) {
         "select count(*) from pg_constraint where connamespace = 'public'::regnamespace and contype in ('c', 'f', 'p', 'u')",
     );
     same("select count(*) from worried");
+    same(
+        "select string_agg(akeys(marks)::text, ';' order by array_length(akeys(marks), 1)) from heads",
+    );
+    same(
+        "select count(*) from heads where paper is document and xpath_exists('/visit/@of', paper)",
+    );
     let one_person =
         "select count(*) from users where preferences->'contact'->>'email' = email::text";
     assert_eq!(bench.one("app", one_person), "150", "one person has one mask everywhere");
@@ -338,63 +371,4 @@ fn shape(bench: &Bench) {
         "app",
         "insert into users (email, first_name, last_name, born) values ('x@y.test', 'a', 'b', now())",
     );
-}
-
-#[test]
-fn a_profile_seeds_everything_as_often_as_one_likes() {
-    let project = Project::with(
-        "
-port = 'auto'
-[postgres]
-databases = ['app']
-[s3.buckets.uploads]
-[sqs.queues.jobs]
-[seed]
-sql = ['seed/schema.sql']
-fixtures = ['seed/people.json', 'seed/pets.csv']
-objects = [{ bucket = 'uploads', path = 'seed/files', prefix = 'in/' }]
-messages = [{ queue = 'jobs', file = 'seed/jobs.txt' }, { queue = 'jobs', body = 'one more' }]
-",
-    );
-    project.write("seed/schema.sql", "create table people (id int generated always as identity primary key, name text);\ncreate table pets (id int primary key, owner int not null references people, name text);\ncreate table runs (at text);\nCOPY runs (at) FROM stdin;\nonce\n\\.\n");
-    project.write(
-        "seed/people.json",
-        r#"{"people": [{"id": 7, "name": "Ada"}, {"id": 8, "name": "Otto"}]}"#,
-    );
-    project.write("seed/pets.csv", "id,owner,name\n1,7,\"Rex, the dog\"\n2,8,\n");
-    project.write("seed/files/a.json", "{}");
-    project.write("seed/files/deep/ü b.txt", "hello");
-    project.write("seed/jobs.txt", "first\nsecond\nsecond\n");
-    project.devenv(&["seed"]).ends(3);
-    project.up();
-    let first = project.devenv(&["seed", "--json"]).success().json();
-    assert_eq!(first["seeded"][3]["how"], "2 put", "{first}");
-    assert_eq!(first["seeded"][4]["how"], "3 put", "{first}");
-    let again = project.devenv(&["seed", "--json"]).success().json();
-    let how: Vec<&str> =
-        again["seeded"].as_array().unwrap().iter().map(|s| s["how"].as_str().unwrap()).collect();
-    let there = "everything was there already";
-    assert_eq!(how, ["was run already", "2 rows", "2 rows", there, there, there]);
-    let url = project.environment().into_iter().find(|(n, _)| n == "DATABASE_URL").unwrap().1;
-    let one = |sql: &str| -> i64 {
-        Bench::runtime().block_on(async {
-            let (client, connection) =
-                tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
-            tokio::spawn(connection);
-            client.query_one(sql, &[]).await.unwrap().get(0)
-        })
-    };
-    assert_eq!(
-        one(
-            "select count(*) from pets p join people o on o.id = p.owner where p.name is null or p.name = 'Rex, the dog'"
-        ),
-        2
-    );
-    assert_eq!(one("select count(*) from runs"), 1);
-    project.devenv(&["seed", "--fresh"]).success();
-    assert_eq!(one("select count(*) from people"), 2);
-    project.write("wrong.json", r#"{"people": [{"nam": "x"}]}"#);
-    let run = project.devenv(&["seed", "wrong.json"]).ends(2);
-    assert!(run.stderr.contains("has no column `nam`"), "{}", run.stderr);
-    project.devenv(&["seed", "nothing.txt"]).ends(2);
 }

@@ -190,7 +190,12 @@ fn scalar(
         ("point" | "box" | "circle" | "polygon" | "path" | "lseg", _) => {
             plain(Kind::Geo, "by type")
         }
-        ("xml" | "tsvector" | "hstore" | "geometry" | "geography", _) => {
+        ("hstore", _) => {
+            let rest = Some(Box::new(Spec::of(Kind::Text)));
+            (Spec { rest, ..Spec::of(Kind::Hstore) }, "by type: every value is masked".to_owned())
+        }
+        ("xml", _) => plain(Kind::Xml, "by type: texts and attributes are masked"),
+        ("tsvector" | "geometry" | "geography", _) => {
             plain(Kind::Null, "this type has no mask of its own")
         }
         (_, 'R') => plain(Kind::Keep, "a range"),

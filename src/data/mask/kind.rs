@@ -82,6 +82,8 @@ kinds! {
     Vector "vector" NotGuaranteed "rotated by the key; distances stay"
     Pattern "pattern" NotGuaranteed "the parts that its `value` names in braces, each by its mask"
     Json "json" NotGuaranteed "each leaf by the rule of its path"
+    Hstore "hstore" NotGuaranteed "each value by the rule of its key"
+    Xml "xml" NotGuaranteed "texts and attributes by the rule in `of`, elements stay"
     Array "array" NotGuaranteed "each element by the rule in `of`"
 }
 

@@ -7,6 +7,7 @@
 mod key;
 mod kind;
 mod letters;
+mod marked;
 mod nested;
 mod net;
 mod numbers;

@@ -7,7 +7,7 @@ use super::pattern::Pattern;
 use super::people::{Email, MadeUp, Part, Prose, Url};
 use super::permute::Permutation;
 use super::words::Locale;
-use super::{Beside, Key, Mask, Reason, nested, net, numbers, when};
+use super::{Beside, Key, Mask, Reason, marked, nested, net, numbers, when};
 use std::collections::BTreeMap;
 
 /// How far dates move when a rule does not say.
@@ -191,6 +191,11 @@ impl Masks<'_> {
                 Box::new(nested::Array(self.make(of)?))
             }
             Kind::Json => Box::new(nested::Json(self.paths(spec)?)),
+            Kind::Hstore => Box::new(marked::Hstore(nested::Json(self.paths(spec)?))),
+            Kind::Xml => {
+                let of = spec.of.as_deref().cloned().unwrap_or_else(|| Spec::of(Kind::Text));
+                Box::new(marked::Xml(self.make(&of)?))
+            }
         })
     }
 

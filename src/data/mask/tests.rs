@@ -37,6 +37,39 @@ fn a_pattern_masks_its_parts_and_refuses_what_does_not_fit() {
     }
 }
 
+#[test]
+fn hstore_and_xml_keep_how_they_are_built() {
+    let name = by(Kind::Text, "Anna \"A\" <x>");
+    let rest = Some(Box::new(Spec::of(Kind::Text)));
+    let mut hstore = Spec { rest, ..Spec::of(Kind::Hstore) };
+    hstore.paths.insert("$.mail".to_owned(), Spec::of(Kind::Email));
+    let written = r#""mail"=>"a.b@c.de", "who"=>"Anna \"A\" <x>", "none"=>NULL"#;
+    let masked = mask(&hstore, written);
+    let expected = format!(
+        "\"mail\"=>\"{}\", \"who\"=>\"{}\", \"none\"=>NULL",
+        by(Kind::Email, "a.b@c.de"),
+        name.replace('"', "\\\"")
+    );
+    assert_eq!(masked, expected);
+    let xml = mask(
+        &Spec::of(Kind::Xml),
+        "<?xml version=\"1.0\"?><p who='Anna &quot;A&quot; &lt;x&gt;'> <b>Anna &quot;A&quot; &lt;x&gt;</b><c/></p>",
+    );
+    let escaped = quick_xml::escape::escape(name.as_str());
+    assert_eq!(xml, format!("<?xml version=\"1.0\"?><p who='{escaped}'> <b>{escaped}</b><c/></p>"));
+    let key = Key::from_text("a key for tests only").expect("key");
+    let masks = Masks { key: &key, locale: Locale::De };
+    for (spec, wrong) in [
+        (&hstore, "anna"),
+        (&hstore, "\"a\"=>1"),
+        (&Spec::of(Kind::Xml), "<a><!-- Anna --></a>"),
+        (&Spec::of(Kind::Xml), "<a b='1"),
+    ] {
+        let made = masks.make(spec).expect("mask");
+        assert!(made.mask(wrong, &Beside::default(), &mut String::new()).is_err(), "{wrong}");
+    }
+}
+
 /// Fixed for ever: what was pulled by one version must meet what is pulled by the next.
 #[test]
 fn the_masks_do_not_change_between_versions() {

@@ -80,7 +80,7 @@ fn against_key(table: &Table, column: &Column, rule: &ColumnRule, say: &mut impl
     if kind == Kind::Null && (column.not_null || table.primary.contains(name)) {
         say(format!("{label}.{name} is not null, which the rule `null` would break"));
     }
-    if matches!(kind, Kind::Json | Kind::Array) {
+    if matches!(kind, Kind::Json | Kind::Hstore | Kind::Xml | Kind::Array) {
         let fits = match kind {
             Kind::Array => column.kind.array,
             _ => !column.kind.array,

@@ -2,6 +2,7 @@
 -- partitions, generated and identity columns, domains, enums, addresses inside documents, arrays and prose.
 create extension if not exists vector;
 create extension if not exists citext;
+create extension if not exists hstore;
 create type mood as enum ('calm', 'worried');
 create domain email_address as citext check (value ~ '^[^@ ]+@[^@ ]+\.[^@ ]+$');
 create domain percentage as numeric(5, 2) check (value between 0 and 100);
@@ -44,7 +45,7 @@ create table "order" (
 create index on "order" (user_id, placed);
 
 -- A ring.
-create table heads (id int primary key, hand_id int not null, name text);
+create table heads (id int primary key, hand_id int not null, name text, marks hstore, paper xml);
 create table hands (id int primary key, head_id int not null references heads, owner_name text);
 alter table heads add foreign key (hand_id) references hands deferrable initially deferred;
 
@@ -69,7 +70,9 @@ select 1 + i % 300, 'Please call person' || (1 + i % 300) || '@secret-clinic.de 
        timestamp '2024-03-01 10:00' + i * interval '1 hour', array[i % 7, i % 3, 1, 0.5]::real[]::vector, E'tab\there \\ and\nline'
   from generate_series(1, 900) i;
 begin;
-insert into heads values (1, 1, 'Rosalinde Hohenfels'), (2, 2, 'Xaver Hohenfels');
+insert into heads values
+    (1, 1, 'Rosalinde Hohenfels', 'mail => person1@secret-clinic.de, none => NULL', '<visit of="Rosalinde Hohenfels"><said>no &amp; <b>Hohenfels</b></said></visit>'),
+    (2, 2, 'Xaver Hohenfels', '"full name" => "Xaver \"Hohenfels\""', null);
 insert into hands values (1, 2, 'Rosalinde Hohenfels'), (2, 1, 'Xaver Hohenfels');
 commit;
 insert into visits select i, date '2023-06-01' + i, 'Kunigunde Musterfrau' || i, 'chronic condition of person number ' || i from generate_series(1, 400) i;

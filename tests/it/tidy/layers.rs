@@ -83,7 +83,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("aws_smithy_http_server", &["protocol", "edge"]),
     ("rusqlite", &["storage"]),
     ("bollard", &["runtime"]),
-    ("saphyr_parser", &["compose"]),
+    ("saphyr_parser", &["compose", "data"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("comfy_table", &["cli"]),

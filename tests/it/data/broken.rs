@@ -1,0 +1,70 @@
+//! Pulls that cannot end: the network is cut, the disk is full. Each fails cleanly and leaves nothing.
+
+use super::Bench;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes that the server may send before the network is cut: more than a schema, less than all rows.
+const CUT_BYTES: u64 = 4_000_000;
+/// Blocks of a file at the most, as the shell counts them: far fewer than the archive needs.
+const DISK_BLOCKS: u32 = 100;
+
+pub(super) fn check(bench: &Bench) {
+    let cut = bench
+        .project
+        .command(env!("CARGO_BIN_EXE_devenv"))
+        .args(["data", "pull", "--out", "n.devseed", "--source"])
+        .arg(through_a_wire(&bench.source))
+        .output();
+    failed(bench, "the network is cut", &cut.unwrap(), "n.devseed", "reading the source broke off");
+    let script = format!("trap '' XFSZ; ulimit -f {DISK_BLOCKS}; exec \"$@\"");
+    let mut full: Command = bench.project.command("sh");
+    full.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_devenv")]);
+    full.args(["data", "pull", "--source", &bench.source, "--out", "f.devseed"]);
+    failed(bench, "the disk is full", &full.output().unwrap(), "f.devseed", "cannot write");
+}
+
+fn failed(bench: &Bench, what: &str, output: &Output, archive: &str, why: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains(why), "{what}: {said}");
+    for name in [archive.to_owned(), format!("{archive}.part")] {
+        assert!(!bench.project.path().join(name).exists(), "{what}");
+    }
+    super::no_trace(what, &output.stderr);
+    super::no_trace(what, &super::everything_in(bench.project.path()));
+}
+
+/// The source's address behind a wire that breaks.
+fn through_a_wire(source: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    let (head, tail) = source.split_once('@').unwrap();
+    let (address, database) = tail.split_once('/').unwrap();
+    let address = address.replace("localhost", "127.0.0.1");
+    let sent = Arc::new(AtomicU64::new(0));
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(&address)) else { return };
+            let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || carry(from, to, None));
+            let sent = sent.clone();
+            std::thread::spawn(move || carry(server, client, Some(&sent)));
+        }
+    });
+    format!("{head}@127.0.0.1:{own}/{database}")
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, count: Option<&AtomicU64>) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(got @ 1..) = from.read(&mut buffer) {
+        let sent = count.map_or(0, |c| c.fetch_add(got as u64, Ordering::SeqCst));
+        if sent > CUT_BYTES || to.write_all(&buffer[..got]).is_err() {
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
