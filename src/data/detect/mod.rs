@@ -8,7 +8,7 @@ mod values;
 pub(crate) use documents::Documents;
 
 use super::catalog::{Catalog, Column, Table};
-use super::mask::{Certainty, Kind, Spec};
+use super::mask::{Certainty, Kind, Spec, hstore_document};
 use super::rules::Written;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -190,11 +190,8 @@ fn scalar(
         ("point" | "box" | "circle" | "polygon" | "path" | "lseg", _) => {
             plain(Kind::Geo, "by type")
         }
-        ("hstore", _) => {
-            let rest = Some(Box::new(Spec::of(Kind::Text)));
-            (Spec { rest, ..Spec::of(Kind::Hstore) }, "by type: every value is masked".to_owned())
-        }
-        ("xml", _) => plain(Kind::Xml, "by type: texts and attributes are masked"),
+        ("hstore", _) => hstore(sample),
+        ("xml", _) => xml(sample),
         ("tsvector" | "geometry" | "geography", _) => {
             plain(Kind::Null, "this type has no mask of its own")
         }
@@ -202,6 +199,22 @@ fn scalar(
         (_, 'S') | ("citext" | "name", _) => text(table, column, sample, partition),
         _ => plain(Kind::Null, "this type has no mask of its own"),
     }
+}
+
+/// Each key by what its values look like; keys that the sample does not show are masked too.
+fn hstore(sample: &Sample) -> (Spec, String) {
+    let mut documents = Documents::default();
+    sample.values.iter().filter_map(|v| hstore_document(v)).for_each(|d| documents.add(&d));
+    let rest = Some(Box::new(Spec::of(Kind::Text)));
+    let spec = Spec { kind: Kind::Hstore, rest, ..documents.rule() };
+    (spec, documents.evidence())
+}
+
+/// Texts and attributes; where addresses stand in them, words instead, that nobody takes for an address.
+fn xml(sample: &Sample) -> (Spec, String) {
+    let addresses = sample.values.iter().any(|value| value.contains('@'));
+    let of = addresses.then(|| Box::new(Spec::of(Kind::Prose)));
+    (Spec { of, ..Spec::of(Kind::Xml) }, "texts and attributes are masked".to_owned())
 }
 
 fn integer(column: &Column, sample: &Sample, key: bool) -> (Spec, String) {

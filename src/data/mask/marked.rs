@@ -22,7 +22,7 @@ impl Mask for Hstore {
         beside: &Beside<'_>,
         out: &mut String,
     ) -> Result<(), Refused> {
-        let document = Value::Object(pairs(value).ok_or(Reason("is no hstore"))?).to_string();
+        let document = hstore_document(value).ok_or(Reason("is no hstore"))?;
         let mut masked = String::new();
         self.0.mask_or_say(&document, beside, &mut masked)?;
         let masked: Map<String, Value> =
@@ -45,6 +45,11 @@ fn quote(text: &str, out: &mut String) {
     out.push('"');
     out.push_str(&text.replace('\\', "\\\\").replace('"', "\\\""));
     out.push('"');
+}
+
+/// A value of `hstore` as the document that it stands for.
+pub(crate) fn hstore_document(text: &str) -> Option<String> {
+    pairs(text).map(|pairs| Value::Object(pairs).to_string())
 }
 
 /// The pairs, as Postgres writes them: keys and values always quoted, but NULL.

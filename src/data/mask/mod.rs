@@ -23,6 +23,7 @@ mod words;
 
 pub(crate) use key::Key;
 pub(crate) use kind::{Certainty, Kind};
+pub(crate) use marked::hstore_document;
 pub(crate) use numbers::{iban_right, luhn_right};
 pub(crate) use paths::written as written_path;
 pub(crate) use permute::Permutation;

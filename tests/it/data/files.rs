@@ -30,6 +30,8 @@ pub(super) fn check(bench: &Bench) {
         (&["--format=plain"][..], "plain.sql"),
         (&["--format=custom"][..], "packed.dump"),
         (&["--format=directory"][..], "directory"),
+        (&["--format=plain", "--compress=6"][..], "plain.sql.gz"),
+        (&["--format=tar"][..], "packed.tar"),
     ] {
         dump(bench, arguments, &at(name));
         let source = at(name).to_string_lossy().into_owned();

@@ -40,9 +40,39 @@ pub(super) fn check(bench: &Bench) {
     let plan = ["data", "plan", "--source", &bench.source, "--out", "subset.toml"];
     bench.project.devenv(&plan).success();
     assert!(bench.project.read("subset.toml").contains(SUBSET.trim()));
+    shares(bench, head, tables);
     bench.project.write("wrong.toml", "version = 1\n[subset]\nroots = [{ tabel = \"x\" }]\n");
     let wrong = ["data", "pull", "--estimate", "--source", &bench.source, "--rules", "wrong.toml"];
     let run = bench.project.devenv(&wrong).ends(2);
     assert!(run.stderr.contains("wrong.toml:3: `tabel` does not fit"), "{}", run.stderr);
     bench.project.devenv(&["seed", "--fresh", "a.devseed"]).success();
+}
+
+/// A share of the roots, and so many of them: the same rows each time, and what they need.
+fn shares(bench: &Bench, head: &str, tables: &str) {
+    let told = |root: &str| {
+        let subset =
+            format!("\n[subset]\nroots = [{{ table = \"public.users\", {root} }}]\nchildren = 1\n");
+        bench.project.write("share.toml", &format!("{head}{subset}{tables}"));
+        let pull = ["data", "pull", "--out", "share.devseed", "--rules", "share.toml", "--json"];
+        let pull = [&pull[..], &["--source", &bench.source]].concat();
+        let pulled = bench.project.devenv(&pull).success().json();
+        assert_eq!(bench.project.devenv(&pull).success().json(), pulled, "{root}");
+        let estimate = [&pull[..], &["--estimate"]].concat();
+        let estimate = bench.project.devenv(&estimate).success().json();
+        assert_eq!(estimate["rows"], pulled["rows"], "{root}");
+        let of = |table: &str| {
+            let all = estimate["tables"].as_array().unwrap();
+            all.iter().find(|t| t["table"] == table).unwrap()["rows"].as_u64().unwrap()
+        };
+        (of("public.users"), of("public.order"))
+    };
+    // Three more at the most: those to whom they answer. Each root has one of its orders.
+    let (users, orders) = told("where = \"id > 3\", rows = 7");
+    assert!((8..=10).contains(&users) && orders == 7, "{users} {orders}");
+    let (fifth, _) = told("where = \"id > 3\", percent = 20");
+    assert!((25..=110).contains(&fifth), "{fifth}");
+    let (few, orders) = told("percent = 20, rows = 5, where = \"id > 3\"");
+    assert!((6..=8).contains(&few) && orders == 5, "{few} {orders}");
+    assert_eq!(told("percent = 100").0, 300);
 }
