@@ -180,19 +180,20 @@ fn differences(
     printer: &Printer,
 ) -> Result<Outcome, Problem> {
     let dirs = Dirs::create(&home.project)?;
-    let has_postgres = first.manifest.postgres.is_some() || second.manifest.postgres.is_some();
-    // Which Postgres there is, the project's profile says.
-    let profile = match has_postgres {
-        true => choose::profile(None, printer)?.profile.postgres,
+    let has_servers = |kept: &Kept| kept.manifest.postgres.is_some() || kept.manifest.redis;
+    // Which servers there are, the project's profile says.
+    let profile = match has_servers(first) || has_servers(second) {
+        true => Some(choose::profile(None, printer)?.profile),
         false => None,
     };
-    let found = diff(first, second, profile.as_ref().map(|settings| (settings, &dirs)))?;
+    let found = diff(first, second, profile.as_ref().map(|profile| (profile, &dirs)))?;
     if printer.json {
         let all: Vec<Value> = found
             .iter()
             .map(|d| {
                 json!({"place": d.place, "table": d.table, "before": d.rows[0], "after": d.rows[1],
-                    "only_before": d.only.map(|o| o[0]), "only_after": d.only.map(|o| o[1])})
+                    "only_before": d.only.map(|o| o[0]), "only_after": d.only.map(|o| o[1]),
+                    "changed": d.changed})
             })
             .collect();
         printer.object(&json!({"schema": SCHEMA, "differences": all}));

@@ -5,6 +5,8 @@
 //!
 //! A namespace is entered by running this very program again with a hidden first argument, before
 //! it has a second thread, and replacing it by the service: no code runs between fork and exec.
+//! By the same way a short-lived server is bound to the life of who started it (prctl(2),
+//! `PR_SET_PDEATHSIG`: of the thread that did).
 //! Source: user_namespaces(7); `setgroups` must be denied before `gid_map` may be written.
 
 use crate::base::Problem;
@@ -20,6 +22,8 @@ use std::sync::OnceLock;
 
 /// The hidden first argument.
 const MARK: &str = "__devenv-in-namespace";
+/// In the place of a user: no namespace, but an end with the process that asks.
+const BOUND: &str = "bound";
 /// Exit code of the helper when the namespace could not be entered.
 const REFUSED: u8 = 125;
 
@@ -99,6 +103,9 @@ pub fn reexec_main(args: &[OsString]) -> Option<ExitCode> {
     if args.get(1).map(OsString::as_os_str) != Some(OsStr::new(MARK)) {
         return None;
     }
+    if args.get(2).map(OsString::as_os_str) == Some(OsStr::new(BOUND)) {
+        return Some(become_bound(&args[3..]));
+    }
     let number = |index: usize| args.get(index)?.to_str()?.parse::<u32>().ok();
     let (Some(uid), Some(gid)) = (number(2), number(3)) else {
         return Some(refuse("its arguments are not a uid and a gid"));
@@ -111,6 +118,32 @@ pub fn reexec_main(args: &[OsString]) -> Option<ExitCode> {
     };
     let error = Command::new(program).args(&args[5..]).exec();
     Some(refuse(&format!("{}: {error}", program.display())))
+}
+
+/// A command that runs `program` until this process ends, killed too: by the same way as a namespace, as
+/// nothing may run between fork and exec. On Linux; elsewhere it runs until it is ended.
+pub(crate) fn bound(program: &Path) -> Command {
+    let mut command = Command::new(helper());
+    command.args([MARK, BOUND]).arg(std::process::id().to_string()).arg(program);
+    command
+}
+
+fn become_bound(args: &[OsString]) -> ExitCode {
+    let [parent, program, rest @ ..] = args else { return refuse("it is told no program") };
+    #[cfg(target_os = "linux")]
+    if let Err(error) =
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+    {
+        return refuse(&error.to_string());
+    }
+    // It may have ended before it could be heard of.
+    let is_there = rustix::process::getppid()
+        .is_some_and(|now| parent.to_str() == Some(&now.as_raw_nonzero().to_string()));
+    if !is_there {
+        return refuse("its parent has ended");
+    }
+    let error = Command::new(program).args(rest).exec();
+    refuse(&format!("{}: {error}", program.display()))
 }
 
 fn refuse(why: &str) -> ExitCode {

@@ -122,11 +122,25 @@ fn snapshots_are_listed_shown_replaced_and_removed() {
 fn two_are_compared_and_one_is_given_to_somebody_else() {
     let project = running();
     mark(&project, "first");
+    let redis = |words: &[&str]| {
+        project.devenv(&[&["redis-cli"], words].concat()).success();
+    };
+    redis(&["MSET", "gone", "1", "stays", "1", "ends", "1"]);
+    redis(&["SADD", "set", "a", "b", "c"]);
+    redis(&["SADD", "other", "a", "b", "c"]);
+    redis(&["XADD", "stream", "1-1", "a", "b"]);
+    redis(&["-n", "5", "SET", "alone", "1"]);
     project.devenv(&["snapshot", "save", "one"]).success();
     mark(&project, "second");
     project
         .devenv(&["psql", "-qc", "insert into marks values ('more'); create table fresh (x int)"])
         .success();
+    redis(&["DEL", "gone"]);
+    redis(&["MSET", "new", "1", "newer", "1"]);
+    redis(&["SREM", "set", "b"]);
+    redis(&["EXPIRE", "ends", "100000"]);
+    redis(&["XGROUP", "CREATE", "stream", "readers", "0"]);
+    redis(&["-n", "7", "SET", "alone", "1"]);
     project.devenv(&["snapshot", "save", "two"]).success();
     let differences = |first: &str, second: &str| {
         let run = project.devenv(&["snapshot", "diff", first, second, "--json"]).success();
@@ -147,6 +161,14 @@ fn two_are_compared_and_one_is_given_to_somebody_else() {
         (&Value::Null, &Value::from(0))
     );
     assert!(!found.iter().any(|d| d["table"] == "public.counted"), "{found:?}");
+    // The mark, the set, the end and the stream's group; `other` and `stays` are as they were.
+    let keys = |number: &str| {
+        let keys = of("redis", number);
+        ["before", "after", "only_before", "only_after", "changed"].map(|key| keys[key].clone())
+    };
+    assert_eq!(keys("db0"), [7, 8, 5, 6, 4].map(Value::from));
+    assert!(!found.iter().any(|d| d["table"] == "db5"), "{found:?}");
+    assert_eq!(keys("db7"), [0, 1, 0, 1, 0].map(Value::from));
     project.devenv(&["snapshot", "export", "one", "given.devsnap"]).success();
     let other = running();
     let file = project.path().join("given.devsnap");

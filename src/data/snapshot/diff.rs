@@ -1,38 +1,45 @@
-//! What changed from one snapshot to another: rows of the services' tables, and of Postgres' tables.
+//! What changed from one snapshot to another: rows of the services' tables and of Postgres' tables, and keys
+//! of Redis.
 //!
-//! Both are looked at in copies, so that the snapshots stay as they are. Rows are compared as a whole: one
+//! All are looked at in copies, so that the snapshots stay as they are. Rows are compared as a whole: one
 //! that was changed counts once on each side.
 
-use super::save::{POSTGRES, STATE, STATE_FILE, STATE_REST};
+use super::save::{POSTGRES, REDIS, REDIS_DUMP, REDIS_FILES, STATE, STATE_FILE, STATE_REST};
 use super::store::Kept;
 use crate::base::Problem;
 use crate::profile;
 use crate::runtime::dirs::unwritable;
 use crate::runtime::tree::{self, How, Keep};
-use crate::runtime::{Dirs, postgres};
+use crate::runtime::{Dirs, postgres, redis};
 use crate::storage::rusqlite::{self, Connection, OpenFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// How a table differs.
+/// How a table, or a database of Redis, differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// `services` or a database's name.
+    /// `services`, a database's name, or `redis`.
     pub place: String,
-    /// The table.
+    /// The table, or Redis' database as `db0`.
     pub table: String,
-    /// Rows in the first snapshot, and in the second; `None` where the table is not.
+    /// Rows or keys in the first snapshot, and in the second; `None` where the table is not.
     pub rows: [Option<u64>; 2],
-    /// Rows that only the first has, and only the second; not counted for Postgres.
+    /// Rows or keys that only the first has, and only the second; not counted for Postgres. What was changed
+    /// counts on both sides.
     pub only: Option<[u64; 2]>,
+    /// Those of Redis' keys that both have, and that were changed.
+    pub changed: Option<u64>,
 }
 
-/// The tables that differ. `postgres` says how to read Postgres' part; without it that is left out.
+/// What differs. `servers` says how to read the parts of servers; without it they are left out, as are those
+/// that the profile does not have.
 pub fn diff(
     first: &Kept,
     second: &Kept,
-    postgres: Option<(&profile::Postgres, &Dirs)>,
+    servers: Option<(&profile::Profile, &Dirs)>,
 ) -> Result<Vec<Difference>, Problem> {
+    let postgres = servers.and_then(|(profile, dirs)| Some((profile.postgres.as_ref()?, dirs)));
+    let redis = servers.and_then(|(profile, dirs)| Some((profile.redis.as_ref()?, dirs)));
     let work = match postgres {
         // Beside the data of servers, where their identity may enter.
         Some((_, dirs)) => {
@@ -42,6 +49,9 @@ pub fn diff(
     };
     let work = work.map_err(|error| unwritable(&first.dir, &error))?;
     let mut all = services(first, second, work.path())?;
+    if let Some((settings, dirs)) = redis {
+        all.extend(of_redis(first, second, settings, dirs, work.path())?);
+    }
     if let Some((settings, dirs)) = postgres {
         let tables = |kept: &Kept, name: &str| -> Result<Tables, Problem> {
             match kept.manifest.postgres {
@@ -53,6 +63,39 @@ pub fn diff(
         all.extend(compared(&tables(first, "first")?, &tables(second, "second")?));
     }
     Ok(all)
+}
+
+fn of_redis(
+    first: &Kept,
+    second: &Kept,
+    settings: &profile::Redis,
+    dirs: &Dirs,
+    work: &Path,
+) -> Result<Vec<Difference>, Problem> {
+    let copies =
+        [copy_redis(first, &work.join("redis-a"))?, copy_redis(second, &work.join("redis-b"))?];
+    let found = redis::compare(settings, dirs, [copies[0].as_deref(), copies[1].as_deref()])?;
+    let told = |(number, keys): (u32, redis::Keys)| Difference {
+        place: REDIS.to_owned(),
+        table: format!("db{number}"),
+        rows: keys.all.map(Some),
+        only: Some(keys.only.map(|only| only + keys.changed)),
+        changed: Some(keys.changed),
+    };
+    Ok(found.into_iter().map(told).collect())
+}
+
+/// A data directory that a server may use; none if the snapshot has no keys.
+fn copy_redis(kept: &Kept, to: &Path) -> Result<Option<PathBuf>, Problem> {
+    let (dump, files) =
+        (kept.dir.join(REDIS).join(REDIS_DUMP), kept.dir.join(REDIS).join(REDIS_FILES));
+    let copied = match (dump.exists(), files.exists()) {
+        (true, _) => redis::lay_out(&dump, to),
+        (false, true) => tree::bring(&files, to, How::Copy, &|_| Keep::All).map(drop),
+        (false, false) => return Ok(None),
+    };
+    copied.map_err(|error| unwritable(to, &error))?;
+    Ok(Some(to.to_owned()))
 }
 
 /// Rows and a sum of their texts, by database and table.
@@ -67,6 +110,7 @@ fn compared(first: &Tables, second: &Tables) -> Vec<Difference> {
             table: key.1.clone(),
             rows: [first, second].map(|tables| tables.get(key).map(|(rows, _)| *rows)),
             only: None,
+            changed: None,
         })
         .collect()
 }
@@ -117,6 +161,7 @@ fn services(first: &Kept, second: &Kept, work: &Path) -> Result<Vec<Difference>,
                 table: table.clone(),
                 rows: [one, two],
                 only: Some(only),
+                changed: None,
             });
         }
     }

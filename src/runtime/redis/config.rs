@@ -40,6 +40,34 @@ pub(super) fn write(
     Ok((path, hash))
 }
 
+/// The configuration of a server that loads `data` as the environment's would, and is asked about them on
+/// `socket` alone: nothing is written, evicted or kept from who asks.
+pub(super) fn for_a_look(
+    settings: &profile::Redis,
+    binary: &Binary,
+    data: &Path,
+    socket: &Path,
+) -> Result<String, Problem> {
+    let mut text = text(&settings.settings, 0, data)?;
+    let socket = quoted(&socket.to_string_lossy());
+    // What is said later holds.
+    let _ = writeln!(
+        text,
+        "unixsocket {socket}\nunixsocketperm 700\nrequirepass \"\"\nsave \"\"\nmaxmemory 0\nauto-aof-rewrite-percentage 0"
+    );
+    // A directive, and needed, from Redis 7 on; every Valkey is newer.
+    let is_old = binary.version.strip_prefix("redis ").is_some_and(|v| {
+        v.split('.')
+            .next()
+            .and_then(|major| major.parse::<u32>().ok())
+            .is_some_and(|major| major < 7)
+    });
+    if !is_old {
+        text.push_str("enable-debug-command local\n");
+    }
+    Ok(text)
+}
+
 fn put(path: &Path, text: &str) -> Result<(), Problem> {
     let write = || -> std::io::Result<()> {
         let mut options = fs::OpenOptions::new();

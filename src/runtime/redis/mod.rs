@@ -3,7 +3,9 @@
 
 mod binary;
 mod clock;
+mod compare;
 mod config;
+mod resp;
 mod save;
 
 use crate::base::Problem;
@@ -14,6 +16,7 @@ use crate::runtime::progress::Progress;
 use crate::runtime::runas::RunAs;
 pub(crate) use binary::origin;
 pub use clock::sweep;
+pub use compare::{Keys, compare};
 pub use save::{Paused, Saving, Talk, lay_out};
 use std::time::Duration;
 

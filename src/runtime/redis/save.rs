@@ -6,10 +6,11 @@
 //! A pause ends by itself after [`PAUSE_MILLIS`], whatever becomes of whoever asked for it.
 
 use super::HOST;
+use super::resp::{self, Reply};
 use crate::base::Problem;
 use crate::runtime::tree::{How, bring_file};
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -74,20 +75,11 @@ impl Talk {
     }
 
     fn answer(&mut self) -> io::Result<Result<String, String>> {
-        let mut line = String::new();
-        self.stream.by_ref().take(ANSWER_BYTES_MAX).read_line(&mut line)?;
-        let line = line.trim_end();
-        let (kind, rest) = line.split_at_checked(1).unwrap_or_default();
-        match kind {
-            "+" | ":" => Ok(Ok(rest.to_owned())),
-            "-" => Ok(Err(rest.to_owned())),
-            "$" => {
-                let bytes: u64 = rest.parse().unwrap_or(0);
-                let mut text = vec![0; bytes.min(ANSWER_BYTES_MAX) as usize + 2];
-                self.stream.read_exact(&mut text)?;
-                Ok(Ok(String::from_utf8_lossy(&text).trim_end().to_owned()))
-            }
-            _ => Err(io::Error::other(format!("it said {line:?}"))),
+        match resp::read(&mut self.stream, ANSWER_BYTES_MAX)? {
+            Reply::Text(text) => Ok(Ok(String::from_utf8_lossy(&text).into_owned())),
+            Reply::Number(number) => Ok(Ok(number.to_string())),
+            Reply::Refused(why) => Ok(Err(why)),
+            Reply::Many(_) => Err(io::Error::other("it gave several answers")),
         }
     }
 
