@@ -349,7 +349,10 @@ impl Daemon {
                 let parts = self.plan.specs.iter().map(|s| s.name.clone()).collect();
                 self.apply(Event::Want { parts });
             }
-            (When::AfterReady, Ok(())) => self.stage = Stage::Up,
+            (When::AfterReady, Ok(())) => {
+                self.stage = Stage::Up;
+                self.plan.leases.clone().sweep();
+            }
         }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! A lease ends when it is given back, when its time is up, when the process that holds it ends, and
 //! with the environment. Invariant: what a lease has is written down before it is made, and struck
-//! out when it is gone; what a killed daemon left is removed before the next lease is given.
+//! out when it is gone; what a former daemon left is removed when the environment is ready again, and at
+//! the latest before the next lease is given.
 
 use super::boot::{POSTGRES, REDIS};
 use crate::base::{Exit, Problem};
@@ -88,7 +89,7 @@ pub(super) struct Leases {
     services: Mutex<Option<Services>>,
     state: Mutex<State>,
     sessions: postgres::Sessions,
-    /// Left-overs are removed once, before the first lease.
+    /// Left-overs are removed once.
     swept: tokio::sync::OnceCell<()>,
 }
 
@@ -144,6 +145,19 @@ impl Leases {
             state.leases.entry(slice.id.clone()).and_modify(|lease| lease.is_made = true);
         }
         Ok(slices.iter().filter_map(|slice| self.shown(&state, &slice.id)).collect())
+    }
+
+    /// Removes in the background what a former daemon's leases had; all parts answer.
+    pub(super) fn sweep(self: Arc<Self>) {
+        tokio::spawn(async move {
+            let swept = self.swept.get_or_try_init(|| self.remove_left_overs()).await;
+            if let Err(problem) = swept {
+                tracing::warn!(
+                    "former leases are removed before the next one: {}",
+                    problem.message
+                );
+            }
+        });
     }
 
     /// All leases.

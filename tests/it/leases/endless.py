@@ -76,6 +76,30 @@ def side_by_side(turns):
         sys.exit(1)
 
 
+def of_postgres():
+    """What the server holds; nothing without one."""
+    if "DATABASE_URL" not in os.environ:
+        return {}
+    with psycopg.connect(os.environ["DATABASE_URL"], dbname="postgres", autocommit=True) as server:
+        number = lambda sql: server.execute(sql).fetchone()[0]
+        data = number("show data_directory")
+        return {
+            "databases": number("select count(*) from pg_database where datname like 'lease%'"),
+            # Its own session is no one's of a lease.
+            "connections": number(
+                "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+            ),
+            "directories": len(os.listdir(f"{data}/base")),
+            "data_files": sum(len(names) for _, _, names in os.walk(data)),
+            "server_kib": resident(open(f"{data}/postmaster.pid").readline().strip()),
+        }
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
 def there():
     with open(f"/proc/{PID}/status") as file:
         status = dict(line.split(":", 1) for line in file)
@@ -83,10 +107,11 @@ def there():
     return {
         "descriptors": len(os.listdir(f"/proc/{PID}/fd")),
         "threads": int(status["Threads"]),
-        "resident_kib": int(status["VmRSS"].split()[0]),
+        "resident_kib": resident(PID),
         "leases": len(call("GET", "/_devenv/leases")["leases"]),
         "blobs": files,
         "state_bytes": os.path.getsize(".devenv/state.db"),
+        **of_postgres(),
     }
 
 
