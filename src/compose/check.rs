@@ -1,7 +1,7 @@
 //! What names what: services that are waited for, networks, volumes; nothing waits for itself.
 
-use super::model::{Attachment, Stack};
-use super::node::{Findings, Node};
+use super::model::{Attachment, Condition, Restart, Service, Stack};
+use super::node::{Findings, Node, Spot};
 use super::top::names;
 use std::collections::BTreeSet;
 
@@ -29,6 +29,10 @@ pub(super) fn check(
                 );
             }
         }
+        if service.schedule.is_some() {
+            let at = node.get("x-devenv").map_or(node.at, |node| node.at);
+            scheduled(name, service, stack, at, findings);
+        }
         if service.container_name.is_some() && service.replicas > 1 {
             findings.mistake(
                 node.at,
@@ -42,6 +46,44 @@ pub(super) fn check(
     if let Some(ring) = ring(stack) {
         let at = nodes.get(ring[0].as_str()).map_or(document.at, |node| node.at);
         findings.mistake(at, format!("services wait for each other: {}", ring.join(" → ")));
+    }
+}
+
+/// A service that runs at times is one, and its end is nobody's beginning.
+fn scheduled(name: &str, service: &Service, stack: &Stack, at: Spot, findings: &mut Findings) {
+    if service.replicas != 1 {
+        findings.mistake(
+            at,
+            format!(
+                "the service `{name}` has a schedule and cannot run {} times",
+                service.replicas
+            ),
+        );
+    }
+    if service.restart != Restart::No {
+        findings.mistake(
+            at,
+            format!(
+                "the service `{name}` has a schedule and `restart`: it runs at its times alone"
+            ),
+        );
+    }
+    if service.schedule.as_ref().is_some_and(|schedule| schedule.overlap)
+        && (service.container_name.is_some()
+            || service.ports.iter().any(|port| port.published.is_some()))
+    {
+        findings.mistake(at, format!("the service `{name}` may overlap, and has a `container_name` or published ports, which only one can have"));
+    }
+    let waits = stack.services.iter().filter(|(_, other)| {
+        other.depends_on.get(name).is_some_and(|dependency| {
+            dependency.condition == Condition::ServiceCompletedSuccessfully
+        })
+    });
+    for (other, _) in waits {
+        findings.mistake(
+            at,
+            format!("the service `{other}` waits for the end of `{name}`, which has a schedule"),
+        );
     }
 }
 

@@ -16,6 +16,7 @@ mod model;
 mod mounts;
 mod node;
 mod ports;
+mod schedule;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ mod yaml;
 
 pub use model::*;
 pub use node::Mistake;
+pub use schedule::Schedule;
 
 use crate::base::{Exit, Problem};
 use std::collections::{BTreeMap, BTreeSet};

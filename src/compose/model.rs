@@ -1,5 +1,6 @@
 //! What Compose files say, with every short form written out and every path absolute.
 
+use super::schedule::Schedule;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,6 +62,9 @@ pub struct Service {
     pub profiles: Vec<String>,
     /// What is done when files change.
     pub watch: Vec<Watch>,
+    /// The times at which it runs, where it does not run all the time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     /// All else that the engine is told.
     #[serde(flatten)]
     pub host: Host,

@@ -9,6 +9,7 @@ use super::model::{
 use super::mounts;
 use super::node::{Findings, Node};
 use super::ports;
+use super::schedule;
 use crate::compose::limits::nearest;
 use std::collections::BTreeMap;
 
@@ -171,6 +172,7 @@ impl Reader<'_> {
             "container_name" => service.container_name = f.text(node, key),
             "profiles" => service.profiles = f.texts(node, key),
             "develop" => service.watch = self.watch(node),
+            "x-devenv" => service.schedule = schedule::schedule(node, f),
             // Read at the end, in their order; carried out before.
             "environment" | "env_file" | "extends" => {}
             _ => return false,

@@ -48,6 +48,30 @@ fn every_mistake_is_told_with_its_line() {
 }
 
 #[test]
+fn a_schedule_is_read_and_its_mistakes_are_told() {
+    let stack =
+        one("services:\n  a: { image: i, x-devenv: { schedule: '*/5 * * * *' } }\n").unwrap();
+    let expected = Schedule { times: "*/5 * * * *".to_owned(), overlap: false };
+    assert_eq!(stack.services["a"].schedule, Some(expected));
+    let told = one("services:\n  a:\n    image: i\n    restart: always\n    scale: 2\n    x-devenv: { schedule: '0 4 * * *', every: x }\n  b:\n    image: i\n    x-devenv:\n      schedule: 61 * * * *\n  c:\n    image: i\n    depends_on: { a: { condition: service_completed_successfully } }\n").unwrap_err();
+    let all = [
+        "c.yaml:6: `x-devenv.every` is neither `schedule` nor `overlap`",
+        "c.yaml:6: the service `a` has a schedule and `restart`: it runs at its times alone",
+        "c.yaml:6: the service `a` has a schedule and cannot run 2 times",
+        "c.yaml:6: the service `c` waits for the end of `a`, which has a schedule",
+    ];
+    for line in all {
+        assert!(told.contains(&line.to_owned()), "{line}: {told:?}");
+    }
+    let wrong = "c.yaml:10: `61 * * * *` is no schedule (MINUTE HOUR DAY MONTH WEEKDAY [ZONE]): ";
+    assert!(
+        told.iter().any(|line| line.starts_with(wrong) && line.len() > wrong.len()),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 5, "{told:?}");
+}
+
+#[test]
 fn keys_that_are_not_served_are_named_and_nothing_else_suffers() {
     let stack = one("services:\n  a:\n    image: i\n    logging: { driver: none }\n").unwrap();
     let notes: Vec<_> = stack.notes.iter().map(ToString::to_string).collect();

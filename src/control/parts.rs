@@ -62,7 +62,7 @@ pub(super) fn start(run: Run, services: &ServicesCell) -> mpsc::UnboundedSender<
         return sender;
     }
     if run.plan.is_container(&run.part) {
-        tokio::spawn(containers::container(run, orders));
+        tokio::spawn(containers::container(run, services.clone(), orders));
         return sender;
     }
     match (run.part.as_str(), profile.postgres.clone(), profile.redis.clone()) {

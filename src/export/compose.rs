@@ -123,6 +123,20 @@ impl Writer<'_> {
         self.life(name, service, &mut out);
         self.host(name, &service.host, &mut out);
         put(&mut out, "labels", json!(service.labels));
+        if let Some(schedule) = &service.schedule {
+            // Nobody there runs it at its times; begun with the others it would run at once.
+            out.insert(
+                "x-devenv".to_owned(),
+                json!({ "schedule": schedule.times, "overlap": schedule.overlap }),
+            );
+            match swarm {
+                true => out.entry("deploy").or_insert_with(|| json!({}))["replicas"] = json!(0),
+                false => put(&mut out, "profiles", json!(["scheduled"])),
+            }
+            self.notes.push(format!(
+                "{name}: it runs at no times there, and is not started with the others"
+            ));
+        }
         Value::Object(out)
     }
 

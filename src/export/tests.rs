@@ -58,6 +58,27 @@ fn comes_back(text: &str) {
     assert_eq!(read(&to_yaml(&file.document)), stack);
 }
 
+#[test]
+fn what_runs_at_times_is_a_cron_job_or_is_not_started() {
+    let stack = read(
+        "services:\n  a: { image: i, x-devenv: { schedule: '0 4 * * * Europe/Berlin' } }\n  b: { image: i, x-devenv: { schedule: '*/5 * * * *', overlap: true } }\n",
+    );
+    let (objects, _) = kubernetes(&stack, "p", None);
+    assert_eq!(kinds(&objects), ["CronJob/a", "CronJob/b"]);
+    let of = |i: usize| {
+        let spec = &objects[i]["spec"];
+        ["schedule", "timeZone", "concurrencyPolicy"].map(|key| spec[key].as_str().unwrap())
+    };
+    assert_eq!(of(0), ["0 4 * * *", "Europe/Berlin", "Forbid"]);
+    assert_eq!(of(1), ["*/5 * * * *", "Etc/UTC", "Allow"]);
+    let pod = &objects[0]["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    assert_eq!(pod["restartPolicy"], "Never");
+    let file = compose(&stack, Dialect::Compose, Path::new("/p"));
+    assert_eq!(file.document["services"]["a"]["profiles"], json!(["scheduled"]));
+    let file = compose(&stack, Dialect::Swarm, Path::new("/p"));
+    assert_eq!(file.document["services"]["a"]["deploy"]["replicas"], json!(0));
+}
+
 fn kinds(objects: &[Value]) -> Vec<String> {
     let name = |object: &Value| {
         format!(

@@ -3,11 +3,13 @@
 use crate::support::{Project, Run};
 
 mod corpus;
+mod cron;
 mod devcontainer;
 mod engine;
 mod export;
 mod image;
 mod life;
+mod outage;
 mod registry;
 mod replan;
 mod watch;

@@ -2,10 +2,11 @@
 //!
 //! [`plan`] (what the profile's Compose files, catalogue and servers by Docker come to) → [`ground`]
 //! (networks, volumes, relays: the part `network`, which every container needs) → [`run`] (one task a
-//! running container) and [`relay`] (the ways from containers to devenv's own servers), [`watch`] (what changes goes into them); [`trace`]
+//! running container), [`cron`] (parts that run at times) and [`relay`] (the ways from containers to devenv's own servers), [`watch`] (what changes goes into them); [`trace`]
 //! remembers at which engine there may be something, for those who come after a `kill -9`.
 
 mod catalog;
+mod cron;
 mod ground;
 mod plan;
 mod relay;

@@ -94,6 +94,8 @@ impl Units {
         let unit = |unit: &Unit| {
             let restart = match (unit.service.restart, &unit.server) {
                 (_, Some(_)) | (Restart::Always, _) => supervisor::Restart::Always,
+                // What waits for its times is there until it is stopped.
+                _ if unit.service.schedule.is_some() => supervisor::Restart::Always,
                 (Restart::OnFailure(_), _) => supervisor::Restart::OnFailure,
                 (Restart::No, _) => supervisor::Restart::Never,
             };
@@ -390,6 +392,9 @@ fn scaled(name: &str, count: u32, stack: &mut compose::Stack) -> Result<(), Prob
         let hint = format!("services with containers: {}", known.join(", "));
         return Err(usage(format!("no container is made of a service `{name}`")).hint(hint));
     };
+    if service.schedule.is_some() {
+        return Err(usage(format!("the service `{name}` runs at times, once each")));
+    }
     if service.container_name.is_some() && count > 1 {
         return Err(usage(format!("the service `{name}` has one `container_name`"))
             .hint("leave it out to have several"));

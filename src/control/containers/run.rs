@@ -2,6 +2,8 @@
 
 use super::super::drive::{Info, Order, Pulse, Run};
 use super::super::environment::{self, USUAL};
+use super::super::parts::ServicesCell;
+use super::cron::scheduled;
 use super::ground::Ground;
 use super::plan::{Server, Unit, Units};
 use crate::base::Problem;
@@ -23,16 +25,26 @@ const WATCH_PACE: Duration = Duration::from_secs(2);
 /// Between looks for an engine that is gone.
 const ENGINE_PACE: Duration = Duration::from_millis(500);
 /// How long the last lines of a log may take after the end.
-const LOG_WAIT: Duration = Duration::from_secs(2);
+pub(super) const LOG_WAIT: Duration = Duration::from_secs(2);
 /// The name that every container knows devenv by.
 const NAME: &str = "devenv";
 
 /// A run of a container.
-pub(in crate::control) async fn container(run: Run, mut orders: mpsc::UnboundedReceiver<Order>) {
+pub(in crate::control) async fn container(
+    run: Run,
+    services: ServicesCell,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) {
     let plan = run.plan.clone();
     let found = plan.units.as_ref().and_then(|units| Some((units, units.by_part.get(&run.part)?)));
     let Some((units, unit)) = found else { return run.stopped_early().await };
     let Some(ground) = units.ground.get() else { return run.stopped_early().await };
+    if let Some(schedule) = unit.service.schedule.clone() {
+        // Containers stand on the gateway, so it is there; but it may be about to go.
+        let Some(services) = services.get() else { return run.stopped_early().await };
+        let clock = services.clock.clone();
+        return scheduled(run.clone(), schedule, clock, ground, orders).await;
+    }
     let engine = ground.engine.clone();
     let started = tokio::select! {
         started = start(&run, units, unit, &ground) => started,
@@ -112,7 +124,12 @@ async fn engine_back(run: &Run, engine: &Engine, orders: &mut mpsc::UnboundedRec
     }
 }
 
-async fn start(run: &Run, units: &Units, unit: &Unit, ground: &Ground) -> Result<Made, Problem> {
+pub(super) async fn start(
+    run: &Run,
+    units: &Units,
+    unit: &Unit,
+    ground: &Ground,
+) -> Result<Made, Problem> {
     let engine = &ground.engine;
     let image = engine.image(&unit.part, &unit.tag, &unit.service, &run.hub).await?;
     let wanted = wanted(run, units, unit, ground, image)?;
@@ -236,7 +253,7 @@ fn files(unit: &Unit, dirs: &Dirs) -> Result<Vec<(String, String)>, Problem> {
 }
 
 /// Writes what the container says into its log.
-fn follow(engine: &Engine, made: &Made, run: &Run) -> JoinHandle<()> {
+pub(super) fn follow(engine: &Engine, made: &Made, run: &Run) -> JoinHandle<()> {
     let (engine, id, dirs, part) =
         (engine.clone(), made.id.clone(), run.plan.dirs.clone(), run.part.clone());
     // What an adopted one wrote before is in the log already, but for what it wrote meanwhile.

@@ -1,7 +1,7 @@
 //! A stack as Kubernetes objects.
 //!
 //! A service is a Deployment; a StatefulSet where volumes are its own; a Job where others wait for its
-//! end. Its variables are a ConfigMap and, those that look secret, a Secret; its files likewise; its ports
+//! end; a CronJob where it has a schedule. Its variables are a ConfigMap and, those that look secret, a Secret; its files likewise; its ports
 //! a Service, which its further names lead to too. Volumes that several share are claims of their own.
 //! Source: Kubernetes' API reference, v1.31 and newer.
 
@@ -31,11 +31,13 @@ pub fn kubernetes(
     project: &str,
     namespace: Option<&str>,
 ) -> (Vec<Value>, Vec<String>) {
+    let scheduled = stack.services.iter().filter(|(_, service)| service.schedule.is_some());
+    let scheduled = scheduled.map(|(name, _)| name.clone());
     let mut writer = Writer {
         project: name_of(project),
         namespace,
         stack,
-        jobs: waited_for(stack).into_iter().collect(),
+        jobs: waited_for(stack).into_iter().chain(scheduled).collect(),
         objects: Vec::new(),
         notes: Vec::new(),
     };
@@ -149,7 +151,19 @@ impl Writer<'_> {
                 self.note(key, "a job's own volumes are empty at each run");
             }
             let spec = json!({ "backoffLimit": JOB_TRIES, "template": template });
-            return self.put("batch/v1", "Job", metadata, json!({ "spec": spec }));
+            return match &service.schedule {
+                Some(schedule) => {
+                    let (times, zone) = schedule.zoned();
+                    let spec = json!({
+                        "schedule": times,
+                        "timeZone": zone,
+                        "concurrencyPolicy": if schedule.overlap { "Allow" } else { "Forbid" },
+                        "jobTemplate": { "spec": spec },
+                    });
+                    self.put("batch/v1", "CronJob", metadata, json!({ "spec": spec }))
+                }
+                None => self.put("batch/v1", "Job", metadata, json!({ "spec": spec })),
+            };
         }
         if mounts.own.is_empty() {
             let spec =
