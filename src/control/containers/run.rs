@@ -80,9 +80,20 @@ pub(in crate::control) async fn container(
     run.report(Report::Started { adopted: made.adopted }).await;
     let end = watch(&run, unit, &engine, &made, &mut orders).await;
     let _ = tokio::time::timeout(LOG_WAIT, log).await;
+    conclude(&run, &engine, &made.id, end, &mut orders).await;
+}
+
+/// Reports the end, and takes away what is not wanted any more.
+async fn conclude(
+    run: &Run,
+    engine: &Engine,
+    id: &str,
+    end: End,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+) {
     match end {
         End::Ordered => {
-            let _ = engine.remove(&made.id).await;
+            let _ = engine.remove(id).await;
             run.report(Report::Exited { reason: "stopped".to_owned() }).await;
         }
         End::Code(0) => run.report(Report::Completed).await,
@@ -92,11 +103,11 @@ pub(in crate::control) async fn container(
         }
         End::Unknown(reason) => {
             // Nothing can be started without the engine, so its absence is no failure of this part.
-            engine_back(&run, &engine, &mut orders).await;
+            engine_back(run, engine, orders).await;
             run.report(Report::Exited { reason }).await;
         }
         End::Refused(problem) => {
-            let _ = engine.remove(&made.id).await;
+            let _ = engine.remove(id).await;
             run.give_up(problem).await;
         }
     }
