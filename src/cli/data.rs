@@ -145,11 +145,14 @@ enum What {
         #[arg(long)]
         unsafe_show: bool,
     },
-    /// Look for the source's values in an archive and, with --loaded, in the environment's database
-    #[command(after_help = "Example:\n  devenv data verify app.devseed --loaded")]
+    /// Look for the source's values in an archive and, with --loaded, in the environment's database; or in a
+    /// folder that `data mask` made
+    #[command(
+        after_help = "Examples:\n  devenv data verify app.devseed --loaded\n  devenv data verify seed/files"
+    )]
     Verify {
-        /// The archive
-        #[arg(value_name = "FILE.devseed")]
+        /// The archive, or the folder
+        #[arg(value_name = "FILE.devseed|FOLDER")]
         archive: PathBuf,
         /// Also the running environment's default database, with statistics and data files
         #[arg(long)]
@@ -177,13 +180,7 @@ impl Data {
                 fidelity(&runtime()?.block_on(data::fidelity(from, &archive, &shown))?, printer);
             }
             What::Mask { folder, out, rules } => {
-                let files = data::mask_folder(&rules, &key()?, &folder, &out)?;
-                match printer.json {
-                    true => {
-                        printer.object(&json!({"schema": SCHEMA, "folder": out, "files": files}))
-                    }
-                    false => printer.out(format!("{}: {files} files, masked", out.display())),
-                }
+                masked(&data::mask_folder(&rules, &key()?, &folder, &out)?, &out, printer);
             }
             What::Synth { source, out, rules, rows, seed } => {
                 let server = server()?;
@@ -282,6 +279,19 @@ fn fidelity(columns: &[data::Fidelity], printer: &Printer) {
         printer.out(&column.column);
         printer.out(format!("  source:  {}", said(&column.source)));
         printer.out(format!("  archive: {}", said(&column.archive)));
+    }
+}
+
+fn masked(made: &data::MaskedFolder, out: &Path, printer: &Printer) {
+    match printer.json {
+        true => printer.object(&json!({
+            "schema": SCHEMA, "folder": out, "files": made.files, "fingerprints": made.fingerprints,
+        })),
+        false => printer.out(format!(
+            "{}: {} files, masked; `devenv data verify {0}` proves it",
+            out.display(),
+            made.files
+        )),
     }
 }
 

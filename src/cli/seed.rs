@@ -17,13 +17,13 @@ const THREADS: usize = 2;
 /// Longest wait for a step of the emulated services.
 const STEP_WAIT: Duration = Duration::from_secs(600);
 
-/// Fill the running environment: archives, SQL, fixtures, objects and messages
+/// Fill the running environment: archives, SQL, fixtures, objects, messages, mails and Redis keys
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  devenv seed                    # what [seed] of devenv.toml lists\n  devenv seed app.devseed users.json\n  devenv seed --fresh app.devseed"
 )]
 pub(super) struct Seed {
-    /// .devseed, .sql, .json, .yaml or .csv; the profile's `[seed]` when none is named
+    /// .devseed, .sql, .json, .yaml, .csv or .eml; the profile's `[seed]` when none is named
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Make the default database anew before
@@ -67,7 +67,7 @@ fn listed(printer: &Printer) -> Result<Vec<Value>, Problem> {
     let absolute = |path: &str| root.join(path).to_string_lossy().into_owned();
     let mut steps = choice.profile.seed.clone();
     for step in &mut steps {
-        for key in ["archives", "sql", "fixtures"] {
+        for key in ["archives", "sql", "fixtures", "mails", "redis"] {
             if let Some(path) = step[key].as_str().map(absolute) {
                 step[key] = path.into();
             }
@@ -89,10 +89,15 @@ fn step(file: &Path) -> Result<Value, Problem> {
         Some("devseed") => "archives",
         Some("sql") => "sql",
         Some("json" | "yaml" | "yml" | "csv") => "fixtures",
+        // The environment reads it, which runs elsewhere.
+        Some("eml") => {
+            let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+            return Ok(json!({ "mails": absolute }));
+        }
         _ => {
             let message = format!("{} is no seed that is known", file.display());
             return Err(Problem::new(Exit::Usage, "seed-file", message).hint(
-                "archives end with .devseed, SQL with .sql, fixtures with .json, .yaml or .csv",
+                "archives end with .devseed, SQL with .sql, fixtures with .json, .yaml or .csv, mails with .eml",
             ));
         }
     };
@@ -118,16 +123,28 @@ async fn carry_out(
         let rows = data::seed_fixtures(&path, &super::data::server()?).await?;
         return Ok((path.display().to_string(), format!("{rows} rows")));
     }
+    if let Some(path) = named("redis") {
+        let keys = data::seed_redis(&path, redis_port(home)?)?;
+        return Ok((path.display().to_string(), format!("{keys} keys")));
+    }
     let what = match (&step["objects"], &step["messages"]) {
         (Value::Object(o), _) => format!("bucket {}", o["bucket"].as_str().unwrap_or_default()),
         (_, Value::Object(m)) => format!("queue {}", m["queue"].as_str().unwrap_or_default()),
-        _ => "step".to_owned(),
+        _ => named("mails").map_or("step".to_owned(), |path| path.display().to_string()),
     };
     match client::ask_once(home, Ask::Seed { step: step.clone() }, STEP_WAIT)? {
         Update::Seeded(0) => Ok((what, "everything was there already".to_owned())),
         Update::Seeded(put) => Ok((what, format!("{put} put"))),
         _ => Err(client::daemon_left("it answered something else")),
     }
+}
+
+/// Where the running environment's Redis listens.
+fn redis_port(home: &Home) -> Result<u16, Problem> {
+    let all = super::env::variables(home)?;
+    let url = all.get("REDIS_URL").ok_or_else(|| super::exec::without("redis"))?;
+    let port = url.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    port.ok_or_else(|| Problem::failed("redis-url", "REDIS_URL has no port"))
 }
 
 async fn archive(

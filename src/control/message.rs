@@ -96,7 +96,7 @@ pub enum Ask {
         /// Which kinds of things.
         checks: Vec<Check>,
     },
-    /// Put files into a bucket or messages into a queue: a step of the profile's `[seed]`.
+    /// Put files into a bucket, messages into a queue or mails into the inbox: a step of the profile's `[seed]`.
     Seed {
         /// `{"objects": {…}}` or `{"messages": {…}}`.
         step: serde_json::Value,

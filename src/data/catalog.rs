@@ -29,6 +29,8 @@ pub(crate) struct Column {
     pub(crate) generated: bool,
     /// A `CHECK` of its table or domain names it.
     pub(crate) checked: bool,
+    /// The expression that the source evaluates instead of handing out the column.
+    pub(crate) by_sql: Option<String>,
 }
 
 /// A table with rows of its own: partitions belong to their root.
@@ -84,9 +86,14 @@ impl Table {
         self.columns.iter().filter(|c| !c.generated)
     }
 
-    /// The list of [`Self::pulled`] in a statement.
+    /// What is read of [`Self::pulled`] in a statement.
     pub(crate) fn column_list(&self) -> String {
-        self.pulled().map(|c| ident(&c.name)).collect::<Vec<_>>().join(", ")
+        let read = |c: &Column| match &c.by_sql {
+            // On lines of its own: a comment at its end takes nothing with it.
+            Some(expression) => format!("(\n{expression}\n)::{}", c.written),
+            None => ident(&c.name),
+        };
+        self.pulled().map(read).collect::<Vec<_>>().join(", ")
     }
 
     /// The statement that reads all rows.

@@ -19,6 +19,7 @@ use std::path::Path;
 
 pub use super::explain::{Preview, Why};
 pub use super::fidelity::{Fidelity, Measures};
+pub use super::folder::MaskedFolder;
 pub use super::load::Loaded;
 pub use super::pull::Pulled;
 pub use super::synth::Synthesised;
@@ -132,8 +133,13 @@ pub async fn fidelity(
     super::fidelity::fidelity(&Source::open(source, lend, progress).await?, archive).await
 }
 
-/// Masks the files of a folder into another; answers how many.
-pub fn mask_folder(file: &Path, key: &DataKey, from: &Path, to: &Path) -> Result<usize, Problem> {
+/// Masks the files of a folder into another.
+pub fn mask_folder(
+    file: &Path,
+    key: &DataKey,
+    from: &Path,
+    to: &Path,
+) -> Result<MaskedFolder, Problem> {
     super::folder::mask(&read_rules(file)?, &key.0, from, to)
 }
 
@@ -263,14 +269,18 @@ pub struct Verified {
     pub certificate: serde_json::Value,
 }
 
-/// Looks for the source's values in an archive and, if one is given, in a server's default database.
+/// Looks for the source's values in an archive and, if one is given, in a server's default database; or in
+/// a folder that was masked, by the fingerprints beside it.
 pub async fn verify(
     path: &Path,
     key: &DataKey,
     server: Option<&Server>,
 ) -> Result<Verified, Problem> {
     let config = server.map(server_config);
-    let certificate = super::verify::verify(path, &key.0, config.as_ref()).await?;
+    let certificate = match path.is_dir() {
+        true => super::verify::verify_folder(path, &key.0)?,
+        false => super::verify::verify(path, &key.0, config.as_ref()).await?,
+    };
     let places = certificate.report.hits.iter().map(|(place, count)| (place.clone(), *count));
     Ok(Verified {
         hits: certificate.hits(),
@@ -287,6 +297,11 @@ pub async fn seed_sql(path: &Path, server: &Server) -> Result<bool, Problem> {
 /// Puts fixtures into a server's default database; answers the number of rows.
 pub async fn seed_fixtures(path: &Path, server: &Server) -> Result<usize, Problem> {
     seed_database::fixtures(path, &server_config(server)).await
+}
+
+/// Puts the keys of a file into the Redis on `port`; answers how many.
+pub fn seed_redis(path: &Path, port: u16) -> Result<usize, Problem> {
+    super::seed_redis::keys(path, port)
 }
 
 /// Makes a server's default database anew, empty.

@@ -1,16 +1,18 @@
 //! Rows in, masked rows out: the rules of a table compiled, applied to batches of COPY text. Pure, so
 //! that as many threads run it as there are cores.
 
-use super::catalog::Table;
+use super::catalog::{self, Table};
 use super::copy;
 use super::mask::{Beside, Kind, Mask, Masks, Refused};
 use super::prints::{Prints, Recorder};
-use super::rules::TableRules;
+use super::rules::{ColumnRule, TableRules};
 
 enum Action {
     Keep,
     Null,
     Mask(Box<dyn Mask>),
+    /// What the mask makes of the masked value of another column.
+    Of(usize, Box<dyn Mask>),
 }
 
 struct Column {
@@ -24,6 +26,24 @@ pub(crate) struct Engine {
     pub(crate) label: String,
     columns: Vec<Column>,
     subject: Option<usize>,
+}
+
+/// The number of the column that a rule's `from` names, which must have a mask of its own.
+fn other(
+    table: &Table,
+    rules: &TableRules,
+    column: &catalog::Column,
+    rule: &ColumnRule,
+) -> Result<usize, String> {
+    let from = rule.spec.from.as_deref().unwrap_or_default();
+    let number = table.pulled().position(|c| c.name == from && c.name != column.name);
+    let spec = rules.columns.get(from).map(|rule| &rule.spec);
+    let masked = spec.is_some_and(|s| {
+        s.from.is_none() && !matches!(s.kind, Kind::Keep | Kind::Null | Kind::Sql)
+    });
+    number
+        .filter(|_| masked)
+        .ok_or_else(|| format!("is made of `{from}`, which is no other column that is masked"))
 }
 
 /// Why no row goes on. Holds no value.
@@ -70,6 +90,13 @@ impl Engine {
             let action = match rule.spec.kind {
                 Kind::Keep => Action::Keep,
                 Kind::Null => Action::Null,
+                // The source hands out what its expression gives.
+                Kind::Sql if column.by_sql.is_some() => Action::Keep,
+                _ if rule.spec.from.is_some() => {
+                    let mask = masks.make(&rule.spec).map_err(|why| stop(rule.line, why))?;
+                    let from = other(table, rules, column, rule);
+                    Action::Of(from.map_err(|why| stop(rule.line, why))?, mask)
+                }
                 _ => Action::Mask(masks.make(&rule.spec).map_err(|why| stop(rule.line, why))?),
             };
             columns.push(Column { name: column.name.clone(), line: rule.line, action });
@@ -105,14 +132,16 @@ impl Engine {
                     (None, _) | (_, Action::Null) => bytes.extend_from_slice(b"\\N"),
                     (Some(field), Action::Keep) => bytes.extend_from_slice(field),
                     (Some(field), Action::Mask(mask)) => {
-                        let text = copy::text(field).map_err(|_| {
-                            self.stop(Some(column), "holds a value that is not UTF-8")
-                        })?;
-                        buffer.clear();
-                        mask.mask_or_say(&text, &beside, &mut buffer)
-                            .map_err(|refused| self.refused(column, refused))?;
+                        self.one(column, mask.as_ref(), field, &beside, &mut buffer)?;
                         copy::put(&buffer, &mut bytes);
                     }
+                    (Some(_), Action::Of(from, mask)) => match fields[*from] {
+                        None => bytes.extend_from_slice(b"\\N"),
+                        Some(field) => {
+                            self.made(column, *from, mask.as_ref(), field, &beside, &mut buffer)?;
+                            copy::put(&buffer, &mut bytes);
+                        }
+                    },
                 }
             }
             bytes.push(b'\n');
@@ -120,6 +149,42 @@ impl Engine {
         }
         let (source, masked) = recorder.finish();
         Ok(Masked { bytes, rows, source, masked })
+    }
+
+    /// Masks one value into `out`.
+    fn one(
+        &self,
+        column: &Column,
+        mask: &dyn Mask,
+        field: &[u8],
+        beside: &Beside<'_>,
+        out: &mut String,
+    ) -> Result<(), Stop> {
+        let not = |_| self.stop(Some(column), "holds a value that is not UTF-8");
+        let text = copy::text(field).map_err(not)?;
+        out.clear();
+        mask.mask_or_say(&text, beside, out).map_err(|refused| self.refused(column, refused))
+    }
+
+    /// What `mask` makes of the masked value of the column with the number `from`.
+    fn made(
+        &self,
+        column: &Column,
+        from: usize,
+        mask: &dyn Mask,
+        field: &[u8],
+        beside: &Beside<'_>,
+        out: &mut String,
+    ) -> Result<(), Stop> {
+        let other = &self.columns[from];
+        let Action::Mask(first) = &other.action else {
+            return Err(self.stop(Some(column), "is made of a column that is not masked"));
+        };
+        let mut masked = String::new();
+        self.one(other, first.as_ref(), field, beside, &mut masked)?;
+        out.clear();
+        let beside = Beside { witness: None, ..*beside };
+        mask.mask(&masked, &beside, out).map_err(|reason| self.refused(column, reason.into()))
     }
 
     /// A batch that failed for another reason than its values.

@@ -4,8 +4,9 @@ use super::catalog::Catalog;
 use super::copy;
 use super::engine::Engine;
 use super::mask::Masks;
-use super::plan::{Looked, checked, look};
+use super::plan::{Looked, by_sql, checked, look};
 use super::prints::Prints;
+use super::pull::silent;
 use super::rules::{Rules, written_spec};
 use super::source::Source;
 use crate::base::{Exit, Problem};
@@ -142,8 +143,9 @@ pub(crate) async fn preview(
     (table, rows): (&str, u64),
     show_source: bool,
 ) -> Result<Preview, Problem> {
-    let looked: Looked = look(source).await?;
+    let mut looked: Looked = look(source).await?;
     checked(&looked, rules)?;
+    by_sql(source, rules, &mut looked.catalog).await?;
     let label = if table.contains('.') { table.to_owned() } else { format!("public.{table}") };
     let found = looked.catalog.table(&label).zip(rules.tables.get(&label));
     let (table, of_table) = found.ok_or_else(|| {
@@ -156,7 +158,11 @@ pub(crate) async fn preview(
     };
     let masks = Masks { key, locale: rules.locale };
     let engine = Engine::new(table, of_table, &masks).map_err(stopped)?;
-    let sample = source.sample(table, rows.min(ROWS_MAX)).await?;
+    let sample = source.sample(table, rows.min(ROWS_MAX)).await;
+    let sample = match table.columns.iter().any(|c| c.by_sql.is_some()) {
+        true => sample.map_err(|problem| silent(&label, problem))?,
+        false => sample?,
+    };
     let masked = engine.rows(&sample, &Prints::new(key)).map_err(stopped)?;
     let read = |bytes: &[u8]| -> Vec<Vec<Option<String>>> {
         let mut fields = Vec::new();

@@ -2,50 +2,122 @@
 //! rows, so that one person is the same fake in objects, their keys, messages, mails and fixtures.
 //!
 //! Invariants: a file that no rule names stops it; the folder that is made has its name only when it is
-//! whole; what is not understood of a mail is left out.
+//! whole; what is not understood of a mail is left out. Fingerprints of the sensitive values that passed go
+//! beside the folder (`NAME.prints`, an archive without tables), for `devenv data verify` to look for.
 
+use super::archive::{FORMAT, FrameKind, Manifest, Writer};
 use super::csv::{Record, Records};
 use super::mask::{Beside, Kind, Mask, Masks, Refused, Spec};
+use super::prints::{Prints, Recorder};
 use super::rules::{Content, FileRules, Rules};
 use super::seed_database::file;
 use super::seed_services::files;
 use crate::base::{Exit, Problem};
 use crate::data::mask::Key;
 use mail_parser::MessageParser;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is wrong with a file; holds nothing of it.
 type Wrong = String;
 
-/// Masks the folder `from` into `to`; answers how many files it has.
-pub(crate) fn mask(rules: &Rules, key: &Key, from: &Path, to: &Path) -> Result<usize, Problem> {
+/// Fingerprints in a frame.
+const PRINTS_OF_A_FRAME: usize = 1 << 20;
+
+/// What was masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaskedFolder {
+    /// Files.
+    pub files: usize,
+    /// Fingerprints of sensitive values.
+    pub fingerprints: u64,
+}
+
+/// A name with something behind it.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// Where the fingerprints of a masked folder lie.
+pub(crate) fn prints_of(folder: &Path) -> PathBuf {
+    beside(folder, ".prints")
+}
+
+/// Masks the folder `from` into `to`.
+pub(crate) fn mask(
+    rules: &Rules,
+    key: &Key,
+    from: &Path,
+    to: &Path,
+) -> Result<MaskedFolder, Problem> {
     if to.exists() {
         let message = format!("{} is there already", to.display());
         return Err(Problem::new(Exit::Usage, "data-mask", message));
     }
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = to.with_file_name(name);
+    let part = beside(to, ".part");
     // Of a run that was killed: masked files only.
     let _ = std::fs::remove_dir_all(&part);
-    let done = folder(rules, key, from, &part);
     let unwritable = |e: std::io::Error| {
         Problem::failed("data-mask", format!("cannot write {}: {e}", to.display()))
     };
-    match done {
-        Ok(count) => std::fs::rename(&part, to).map_err(unwritable).map(|()| count),
-        Err(problem) => {
-            let _ = std::fs::remove_dir_all(&part);
-            Err(problem)
-        }
+    let done = folder(rules, key, from, &part).and_then(|(files, passed)| {
+        // First: a masked folder is never without its fingerprints.
+        let fingerprints = keep_prints(rules, key, &prints_of(to), passed)?;
+        std::fs::rename(&part, to).map_err(unwritable)?;
+        Ok(MaskedFolder { files, fingerprints })
+    });
+    if done.is_err() {
+        let _ = std::fs::remove_dir_all(&part);
     }
+    done
 }
 
-fn folder(rules: &Rules, key: &Key, from: &Path, part: &Path) -> Result<usize, Problem> {
+/// Fingerprints: of the source's values, and of masked ones that may be somebody's by chance.
+#[derive(Default)]
+struct Passed {
+    source: Vec<u64>,
+    masked: Vec<u64>,
+}
+
+/// Writes fingerprints as an archive that has nothing else; answers how many there are of the source.
+fn keep_prints(rules: &Rules, key: &Key, at: &Path, passed: Passed) -> Result<u64, Problem> {
+    let mut writer = Writer::create(at)?;
+    let mut count = 0;
+    for (kind, mut all) in [(FrameKind::Source, passed.source), (FrameKind::Masked, passed.masked)]
+    {
+        all.sort_unstable();
+        all.dedup();
+        if kind == FrameKind::Source {
+            count = all.len() as u64;
+        }
+        for some in all.chunks(PRINTS_OF_A_FRAME) {
+            let bytes: Vec<u8> = some.iter().flat_map(|print| print.to_le_bytes()).collect();
+            writer.bytes(kind, &bytes)?;
+        }
+    }
+    let mut manifest = Manifest {
+        format: FORMAT,
+        devenv: env!("CARGO_PKG_VERSION").to_owned(),
+        key_id: key.id(),
+        rules_hash: hex::encode(Sha256::digest(rules.text.as_bytes())),
+        schema_hash: hex::encode(Sha256::digest("")),
+        server: String::new(),
+        tables: Vec::new(),
+        fingerprints: count,
+        content_hash: String::new(),
+    };
+    writer.finish(&mut manifest).map(|()| count)
+}
+
+fn folder(rules: &Rules, key: &Key, from: &Path, part: &Path) -> Result<(usize, Passed), Problem> {
     let masks = Masks { key, locale: rules.locale };
+    let prints = Prints::new(key);
+    let mut passed = Passed::default();
     let unwritable =
         |e: std::io::Error| Problem::failed("data-mask", format!("cannot write a file: {e}"));
     let mut dirs = std::fs::DirBuilder::new();
@@ -64,20 +136,25 @@ fn folder(rules: &Rules, key: &Key, from: &Path, part: &Path) -> Result<usize, P
             let message = format!("{}:{}: {name} {why}", rules.file, found.line);
             Problem::new(Exit::Usage, "data-rules", message)
         };
-        let masked = renamed(found, &masks, &name).map_err(wrong)?;
+        let recorder = Recorder::new(&prints);
+        let shop = Shop { masks: &masks, recorder: &recorder };
+        let masked = shop.renamed(found, &name).map_err(wrong)?;
         let climbs = masked.split('/').any(|step| matches!(step, "" | "." | ".."));
         if climbs || !made.insert(masked.clone()) {
             return Err(wrong("would get a name that another file has, or none".into()));
         }
         let text = file(&path)?;
-        let content = content(&found.content, &masks, &text).map_err(wrong)?;
+        let content = shop.content(&found.content, &text).map_err(wrong)?;
         let to = part.join(&masked);
         dirs.create(to.parent().unwrap_or(part)).map_err(unwritable)?;
         let mut options = std::fs::OpenOptions::new();
         let opened = options.write(true).create_new(true).mode(0o600).open(&to);
         opened.and_then(|mut f| f.write_all(content.as_bytes())).map_err(unwritable)?;
+        let (source, masked) = recorder.finish();
+        passed.source.extend(source);
+        passed.masked.extend(masked);
     }
-    Ok(made.len())
+    Ok((made.len(), passed))
 }
 
 /// Whether a name fits a glob.
@@ -98,86 +175,109 @@ fn fits(glob: &str, name: &str) -> bool {
     }
 }
 
-fn renamed(rules: &FileRules, masks: &Masks<'_>, name: &str) -> Result<String, Wrong> {
-    match &rules.name {
-        None => Ok(name.to_owned()),
-        Some(template) => {
-            let spec = Spec { value: Some(template.clone()), ..Spec::of(Kind::Pattern) };
-            one(masks.make(&spec)?.as_ref(), name)
+/// Where one file is masked, and what sees its values pass.
+#[derive(Clone, Copy)]
+struct Shop<'a> {
+    masks: &'a Masks<'a>,
+    recorder: &'a Recorder<'a>,
+}
+
+impl Shop<'_> {
+    fn renamed(&self, rules: &FileRules, name: &str) -> Result<String, Wrong> {
+        match &rules.name {
+            None => Ok(name.to_owned()),
+            Some(template) => {
+                let spec = Spec { value: Some(template.clone()), ..Spec::of(Kind::Pattern) };
+                self.one(self.masks.make(&spec)?.as_ref(), name)
+            }
         }
+    }
+
+    /// One value through a mask.
+    fn one(&self, mask: &dyn Mask, value: &str) -> Result<String, Wrong> {
+        let mut out = String::new();
+        let beside = Beside { subject: None, witness: Some(self.recorder) };
+        mask.mask_or_say(value, &beside, &mut out).map_err(|refused| match refused {
+            Refused::Value(reason) => format!("holds a value that {}", reason.0),
+            Refused::Path(path) => format!("holds a document with {path}, which has no rule"),
+        })?;
+        Ok(out)
+    }
+
+    fn ready(&self, spec: &Spec) -> Result<Ready<'_>, Wrong> {
+        let action = match spec.kind {
+            Kind::Keep => Action::Keep,
+            Kind::Null => Action::Empty,
+            _ => Action::Mask(self.masks.make(spec)?),
+        };
+        Ok(Ready { shop: *self, action })
     }
 }
 
-/// One value through a mask.
-fn one(mask: &dyn Mask, value: &str) -> Result<String, Wrong> {
-    let mut out = String::new();
-    mask.mask_or_say(value, &Beside::default(), &mut out).map_err(|refused| match refused {
-        Refused::Value(reason) => format!("holds a value that {}", reason.0),
-        Refused::Path(path) => format!("holds a document with {path}, which has no rule"),
-    })?;
-    Ok(out)
+/// A rule ready to run on whole values.
+struct Ready<'a> {
+    shop: Shop<'a>,
+    action: Action,
 }
 
-/// A rule ready to run on whole values.
-enum Ready {
+enum Action {
     Keep,
     Empty,
     Mask(Box<dyn Mask>),
 }
 
-impl Ready {
-    fn of(spec: &Spec, masks: &Masks<'_>) -> Result<Ready, Wrong> {
-        Ok(match spec.kind {
-            Kind::Keep => Ready::Keep,
-            Kind::Null => Ready::Empty,
-            _ => Ready::Mask(masks.make(spec)?),
-        })
-    }
-
+impl Ready<'_> {
     fn run(&self, value: &str) -> Result<String, Wrong> {
-        match self {
-            Ready::Keep => Ok(value.to_owned()),
-            Ready::Empty => Ok(String::new()),
-            Ready::Mask(mask) => one(mask.as_ref(), value),
+        match &self.action {
+            Action::Keep => Ok(value.to_owned()),
+            Action::Empty => Ok(String::new()),
+            Action::Mask(mask) => self.shop.one(mask.as_ref(), value),
         }
     }
 }
 
-fn content(content: &Content, masks: &Masks<'_>, text: &str) -> Result<String, Wrong> {
-    match content {
-        Content::Body(spec) => Ready::of(spec, masks)?.run(text),
-        Content::Lines(spec) => {
-            let mask = Ready::of(spec, masks)?;
-            let masked = text.lines().map(|line| match line.is_empty() {
-                true => Ok("\n".to_owned()),
-                false => Ok(mask.run(line)? + "\n"),
-            });
-            masked.collect()
-        }
-        Content::Csv(columns) => {
-            let mut records = Records::new(text.as_bytes());
-            let heading = records.next()?.ok_or("has no heading")?;
-            let mut ready = Vec::new();
-            for name in heading.iter().map(|name| name.clone().unwrap_or_default()) {
-                let spec = columns.get(&name);
-                let spec = spec.ok_or_else(|| format!("has the column {name}, without a rule"))?;
-                ready.push(Ready::of(spec, masks)?);
-            }
-            let mut out = String::new();
-            put(&heading, &mut out);
-            while let Some(record) = records.next()? {
-                if record.len() != ready.len() {
-                    return Err("has a row with another number of fields than the heading".into());
-                }
-                let masked = record.iter().zip(&ready).map(|(field, mask)| match (field, mask) {
-                    (None, _) | (_, Ready::Empty) => Ok(None),
-                    (Some(value), mask) => mask.run(value).map(Some),
+impl Shop<'_> {
+    fn content(&self, content: &Content, text: &str) -> Result<String, Wrong> {
+        match content {
+            Content::Body(spec) => self.ready(spec)?.run(text),
+            Content::Lines(spec) => {
+                let mask = self.ready(spec)?;
+                let masked = text.lines().map(|line| match line.is_empty() {
+                    true => Ok("\n".to_owned()),
+                    false => Ok(mask.run(line)? + "\n"),
                 });
-                put(&masked.collect::<Result<Record, Wrong>>()?, &mut out);
+                masked.collect()
             }
-            Ok(out)
+            Content::Csv(columns) => {
+                let mut records = Records::new(text.as_bytes());
+                let heading = records.next()?.ok_or("has no heading")?;
+                let mut ready = Vec::new();
+                for name in heading.iter().map(|name| name.clone().unwrap_or_default()) {
+                    let spec = columns.get(&name);
+                    let spec =
+                        spec.ok_or_else(|| format!("has the column {name}, without a rule"))?;
+                    ready.push(self.ready(spec)?);
+                }
+                let mut out = String::new();
+                put(&heading, &mut out);
+                while let Some(record) = records.next()? {
+                    if record.len() != ready.len() {
+                        return Err(
+                            "has a row with another number of fields than the heading".into()
+                        );
+                    }
+                    let masked = record.iter().zip(&ready).map(|(field, mask)| {
+                        match (field, &mask.action) {
+                            (None, _) | (_, Action::Empty) => Ok(None),
+                            (Some(value), _) => mask.run(value).map(Some),
+                        }
+                    });
+                    put(&masked.collect::<Result<Record, Wrong>>()?, &mut out);
+                }
+                Ok(out)
+            }
+            Content::Mail => self.mail(text),
         }
-        Content::Mail => mail(masks, text),
     }
 }
 
@@ -198,42 +298,44 @@ fn put(record: &Record, out: &mut String) {
     out.push('\n');
 }
 
-/// A mail made anew: addresses and names masked, words instead of subject and text, nothing else.
-fn mail(masks: &Masks<'_>, text: &str) -> Result<String, Wrong> {
-    let parsed = MessageParser::default().parse(text.as_bytes()).ok_or("is no mail")?;
-    let ready = |kind| Ready::of(&Spec::of(kind), masks);
-    let (email, name, prose) = (ready(Kind::Email)?, ready(Kind::Name)?, ready(Kind::Prose)?);
-    let mut out = String::new();
-    let lists = [("From", parsed.from()), ("To", parsed.to()), ("Cc", parsed.cc())];
-    for (header, list) in lists {
-        let mut all = Vec::new();
-        for address in list.iter().flat_map(|list| list.iter()) {
-            let masked = email.run(address.address().unwrap_or_default().trim())?;
-            all.push(match address.name().filter(|n| !n.trim().is_empty()) {
-                Some(who) => format!("\"{}\" <{masked}>", name.run(who)?.replace('"', "")),
-                None => masked,
-            });
+impl Shop<'_> {
+    /// A mail made anew: addresses and names masked, words instead of subject and text, nothing else.
+    fn mail(&self, text: &str) -> Result<String, Wrong> {
+        let parsed = MessageParser::default().parse(text.as_bytes()).ok_or("is no mail")?;
+        let ready = |kind| self.ready(&Spec::of(kind));
+        let (email, name, prose) = (ready(Kind::Email)?, ready(Kind::Name)?, ready(Kind::Prose)?);
+        let mut out = String::new();
+        let lists = [("From", parsed.from()), ("To", parsed.to()), ("Cc", parsed.cc())];
+        for (header, list) in lists {
+            let mut all = Vec::new();
+            for address in list.iter().flat_map(|list| list.iter()) {
+                let masked = email.run(address.address().unwrap_or_default().trim())?;
+                all.push(match address.name().filter(|n| !n.trim().is_empty()) {
+                    Some(who) => format!("\"{}\" <{masked}>", name.run(who)?.replace('"', "")),
+                    None => masked,
+                });
+            }
+            if !all.is_empty() {
+                out.push_str(&format!("{header}: {}\r\n", all.join(", ")));
+            }
         }
-        if !all.is_empty() {
-            out.push_str(&format!("{header}: {}\r\n", all.join(", ")));
+        if let Some(subject) = parsed.subject() {
+            out.push_str(&format!("Subject: {}\r\n", prose.run(subject)?));
         }
+        if let Some(date) = parsed.date() {
+            out.push_str(&format!("Date: {}\r\n", date.to_rfc822()));
+        }
+        if let Some(id) = parsed.message_id() {
+            out.push_str(&format!("Message-ID: <{}>\r\n", ready(Kind::Text)?.run(id)?));
+        }
+        out.push_str("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+        let body = parsed.body_text(0).unwrap_or_default();
+        for line in body.lines() {
+            out.push_str(&if line.trim().is_empty() { String::new() } else { prose.run(line)? });
+            out.push_str("\r\n");
+        }
+        Ok(out)
     }
-    if let Some(subject) = parsed.subject() {
-        out.push_str(&format!("Subject: {}\r\n", prose.run(subject)?));
-    }
-    if let Some(date) = parsed.date() {
-        out.push_str(&format!("Date: {}\r\n", date.to_rfc822()));
-    }
-    if let Some(id) = parsed.message_id() {
-        out.push_str(&format!("Message-ID: <{}>\r\n", ready(Kind::Text)?.run(id)?));
-    }
-    out.push_str("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
-    let body = parsed.body_text(0).unwrap_or_default();
-    for line in body.lines() {
-        out.push_str(&if line.trim().is_empty() { String::new() } else { prose.run(line)? });
-        out.push_str("\r\n");
-    }
-    Ok(out)
 }
 
 #[cfg(test)]
@@ -266,6 +368,7 @@ mail = true
         let key = Key::from_text("a key for tests only").expect("key");
         let done = mask(&read("r.toml", RULES).expect("rules"), &key, &from, &to);
         assert!(!dir.path().join("masked.part").exists());
+        assert_eq!(prints_of(&to).exists(), done.is_ok());
         done?;
         let all = super::files(&to).expect("files").into_iter();
         Ok(all.map(|(path, name)| (name, std::fs::read_to_string(path).expect("text"))).collect())

@@ -44,6 +44,7 @@ impl Masker {
             not_null: false,
             generated: false,
             checked: false,
+            by_sql: None,
         };
         let described = Table {
             schema: schema.to_owned(),

@@ -30,6 +30,7 @@ mod rotation;
 mod rules;
 mod scratch;
 mod seed_database;
+mod seed_redis;
 mod seed_services;
 pub mod snapshot;
 mod source;

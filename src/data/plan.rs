@@ -4,10 +4,11 @@ use super::catalog::{Catalog, Table};
 use super::copy;
 use super::detect::{Documents, Proposal, Sample, propose};
 use super::dice::Dice;
-use super::postgres::Snapshot;
+use super::mask::Kind;
+use super::postgres::{Snapshot, failed};
 use super::rules::{self, Rules, Written};
 use super::source::{Files, Piece, Source};
-use crate::base::Problem;
+use crate::base::{Exit, Problem};
 use std::collections::BTreeMap;
 
 /// Rows of a table that are looked at.
@@ -213,9 +214,45 @@ pub(crate) fn checked(looked: &Looked, rules: &Rules) -> Result<(), Problem> {
 
 /// The source's tables, if every column has a rule that fits; the source is looked at only for a patch.
 pub(crate) async fn ruled(source: &Source, rules: &Rules) -> Result<Catalog, Problem> {
-    let catalog = source.catalog().await?;
+    let mut catalog = source.catalog().await?;
     if !rules::check(rules, &catalog).is_empty() {
         checked(&look(source).await?, rules)?;
     }
+    by_sql(source, rules, &mut catalog).await?;
     Ok(catalog)
+}
+
+/// Lets the source itself evaluate what rules say in SQL, after it has said that it can.
+pub(crate) async fn by_sql(
+    source: &Source,
+    rules: &Rules,
+    catalog: &mut Catalog,
+) -> Result<(), Problem> {
+    for table in &mut catalog.tables {
+        let (label, sql) = (table.label(), table.sql());
+        let Some(of_table) = rules.tables.get(&label).filter(|t| !t.skip) else { continue };
+        for column in &mut table.columns {
+            let rule = of_table.columns.get(&column.name);
+            let Some(rule) = rule.filter(|rule| rule.spec.kind == Kind::Sql) else { continue };
+            let wrong = |why: String| {
+                let message =
+                    format!("{}:{}: {label}.{} {why}", rules.file, rule.line, column.name);
+                Problem::new(Exit::Usage, "data-rules", message)
+            };
+            let Source::Live(live) = source else {
+                return Err(wrong(
+                    "is masked by SQL, for which the source must be a database".into(),
+                ));
+            };
+            let expression = rule.spec.value.clone().unwrap_or_default();
+            // No row is read: what Postgres says of it holds nobody's value.
+            let tried = format!("SELECT (\n{expression}\n)::{} FROM {sql} LIMIT 0", column.written);
+            let tried = live.snapshot.client().prepare(&tried).await;
+            tried.map_err(|e| {
+                wrong(failed("has an expression that the source refuses", &e).message)
+            })?;
+            column.by_sql = Some(expression);
+        }
+    }
+    Ok(())
 }

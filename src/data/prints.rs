@@ -76,6 +76,7 @@ fn tells(kind: Kind, source: &str) -> bool {
     match kind {
         Kind::Name => source.trim().contains(' '),
         Kind::Prose => source.len() >= PROSE_BYTES_MIN,
+        Kind::Command => source.len() >= PROSE_BYTES_MIN || source.contains('@'),
         Kind::Ip => !source.starts_with("127.") && !source.starts_with("0.0.0.0"),
         _ => true,
     }

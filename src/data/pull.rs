@@ -227,6 +227,9 @@ async fn read(
                 pipe.send(Batch { table: nth, bytes }).await
             };
             done = snapshot.copy_out(&select, BATCH_BYTES, sink).await;
+            if table.columns.iter().any(|c| c.by_sql.is_some()) {
+                done = done.map_err(|problem| silent(&label, problem));
+            }
             if done.is_err() {
                 break;
             }
@@ -235,6 +238,14 @@ async fn read(
         done?;
     }
     sequences(snapshot).await
+}
+
+/// What Postgres says of an expression that failed at a row may hold the row's value.
+pub(crate) fn silent(label: &str, problem: Problem) -> Problem {
+    let message = format!(
+        "reading {label} broke off; what the source said is not shown, because expressions of its rules may have met a value that they cannot take"
+    );
+    Problem { message, ..problem }
 }
 
 /// Reads all rows of files into the pipe, in the order in which they come.

@@ -1,5 +1,6 @@
-//! Files into buckets and messages into queues, through the services' own operations. What is there
-//! already is not put again: objects by their content, messages by their body and number.
+//! Files into buckets, messages into queues and mails into the inbox, through the services' own operations.
+//! What is there already is not put again: objects and mails by their content, messages by their body and
+//! number.
 
 use super::seed_database::file;
 use crate::base::{Caller, Problem};
@@ -17,13 +18,16 @@ use std::sync::Arc;
 
 /// Bytes of a seeded object at the most: it is read whole.
 const OBJECT_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Bytes of a seeded mail at the most: what SES takes (<https://docs.aws.amazon.com/ses/latest/dg/quotas.html>).
+const MAIL_BYTES_MAX: u64 = 40 * 1024 * 1024;
 /// Messages of a queue that are compared.
 const MESSAGES_MAX: usize = 120_000;
 /// What stays as it is in a key's path.
 const KEY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
-/// Carries out one step: `{"objects": {"bucket", "path", "prefix"?}}` or `{"messages": {"queue", "body" | "file"}}`.
+/// Carries out one step: `{"objects": {"bucket", "path", "prefix"?}}` `{"messages": {"queue", "body" | "file"}}`
+/// or `{"mails": "a file or a folder"}`.
 /// Answers how many were put.
 pub async fn seed_services(
     step: &Value,
@@ -53,7 +57,27 @@ pub async fn seed_services(
         };
         return send(services, caller, &text(step, "queue"), bodies).await;
     }
+    if let Some(path) = step["mails"].as_str() {
+        let mut put = 0;
+        for (path, _) in files(&project.join(path))? {
+            put += u64::from(mail(services, caller, &path).await?);
+        }
+        return Ok(put);
+    }
     Err(Problem::failed("seed-step", "this step is for no service"))
+}
+
+/// Puts a mail into the inbox, unless one with this content was put before. Answers whether it did.
+async fn mail(services: &Services, caller: &Caller, path: &Path) -> Result<bool, Problem> {
+    let wrong = |why: String| Problem::failed("seed-mail", format!("{}: {why}", path.display()));
+    let size = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
+    if size > MAIL_BYTES_MAX {
+        return Err(wrong(format!("it has more than {MAIL_BYTES_MAX} bytes")));
+    }
+    let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
+    let hash = hex::encode(Sha256::digest(&bytes));
+    let put = services.ses.accept_once(caller, Bytes::from(bytes), hash).await;
+    put.map_err(|failure| wrong(failure.message))
 }
 
 /// A file, or all files below a directory, with their names from there; in the order of names.

@@ -2,7 +2,9 @@
 //! with the source and the target as two databases of its server.
 
 mod broken;
+mod everywhere;
 mod files;
+mod own;
 mod profile;
 mod subset;
 mod synth;
@@ -34,7 +36,8 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let (project, elsewhere) = (Project::with(PROFILE), Project::with(PROFILE));
+        let seeded = format!("{PROFILE}{}", everywhere::SEED);
+        let (project, elsewhere) = (Project::with(&seeded), Project::with(PROFILE));
         project.up();
         elsewhere.up();
         let variables = project.environment();
@@ -144,7 +147,9 @@ fn a_source_is_planned_pulled_and_loaded_without_a_trace_of_anybody() {
     no_trace("the database", bench.dump("app").as_bytes());
     shape(&bench);
     files::check(&bench);
+    everywhere::check(&bench);
     subset::check(&bench);
+    own::check(&bench);
     explained(&bench);
     faithful(&bench);
     fail_closed(&bench);

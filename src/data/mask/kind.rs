@@ -84,6 +84,8 @@ kinds! {
     Json "json" NotGuaranteed "each leaf by the rule of its path"
     Hstore "hstore" NotGuaranteed "each value by the rule of its key"
     Xml "xml" NotGuaranteed "texts and attributes by the rule in `of`, elements stay"
+    Sql "sql" Lossy "what the SQL expression in `value` gives, evaluated by the source"
+    Command "command" Lossy "what the program in `run` answers"
     Array "array" NotGuaranteed "each element by the rule in `of`"
 }
 
@@ -108,11 +110,12 @@ impl Kind {
                 | Kind::Street
                 | Kind::Address
                 | Kind::Prose
+                | Kind::Command
         )
     }
 
     /// Whether what it makes may by chance be somebody else's value.
     pub(crate) fn may_coincide(self) -> bool {
-        self.sensitive() && !matches!(self, Kind::Email | Kind::Prose)
+        self.sensitive() && !matches!(self, Kind::Email | Kind::Prose | Kind::Command)
     }
 }

@@ -1,9 +1,10 @@
 //! Masks: what makes one value of another, by a key, the same for the same value always and everywhere.
 //!
-//! Pure: no file, no clock, no randomness but the key. Invariants: a mask never puts its input into an
+//! Pure but for `command`: no file, no clock, no randomness but the key. Invariants: a mask never puts its input into an
 //! error; each kind says whether different values stay different ([`Certainty`]), and those that say
 //! `preserved` are bijections, which property tests hold them to.
 
+mod command;
 mod key;
 mod kind;
 mod letters;

@@ -1,5 +1,6 @@
 //! A rule's mask as it is written down, and the masks made of it.
 
+use super::command::Program;
 use super::kind::{Certainty, Kind};
 use super::letters::Letters;
 use super::paths::{Action, Paths};
@@ -9,6 +10,7 @@ use super::permute::Permutation;
 use super::words::Locale;
 use super::{Beside, Key, Mask, Reason, marked, nested, net, numbers, when};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How far dates move when a rule does not say.
 const DAYS: u32 = 180;
@@ -16,6 +18,9 @@ const DAYS: u32 = 180;
 const PERCENT: f64 = 10.0;
 /// How far places move when a rule does not say: about five kilometres.
 const DEGREES: f64 = 0.05;
+
+/// How long a program may take for a value when a rule does not say.
+const COMMAND_SECONDS: u32 = 30;
 
 /// What a rule says: `email`, or a table with more.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +44,11 @@ pub(crate) struct Spec {
     pub(crate) rest: Option<Box<Spec>>,
     /// For `array`.
     pub(crate) of: Option<Box<Spec>>,
+    /// For `command`: the program and its arguments, and how many seconds an answer may take.
+    pub(crate) run: Vec<String>,
+    pub(crate) seconds: Option<u32>,
+    /// For `command`: the column of the same row whose masked value it gets instead of the own one.
+    pub(crate) from: Option<String>,
 }
 
 impl Spec {
@@ -57,6 +67,9 @@ impl Spec {
             paths: BTreeMap::new(),
             rest: None,
             of: None,
+            run: Vec::new(),
+            seconds: None,
+            from: None,
         }
     }
 
@@ -130,7 +143,8 @@ impl Masks<'_> {
     /// The mask of a rule; `null` has none, because nulls are the column's matter.
     pub(crate) fn make(&self, spec: &Spec) -> Result<Box<dyn Mask>, String> {
         let inner = self.bare(spec)?;
-        Ok(match spec.kind.sensitive() {
+        // What is made of a masked value is nobody's.
+        Ok(match spec.kind.sensitive() && spec.from.is_none() {
             true => Box::new(Watched { kind: spec.kind, inner }),
             false => inner,
         })
@@ -189,6 +203,12 @@ impl Masks<'_> {
                 let of =
                     spec.of.as_deref().ok_or("`array` needs `of`, the rule of its elements")?;
                 Box::new(nested::Array(self.make(of)?))
+            }
+            Kind::Sql => return Err("`sql` is for columns of a database that is the source".into()),
+            Kind::Command => {
+                let seconds = spec.seconds.unwrap_or(COMMAND_SECONDS);
+                let wait = Duration::from_secs(u64::from(seconds));
+                Box::new(Program::new(&spec.run, wait))
             }
             Kind::Json => Box::new(nested::Json(self.paths(spec)?)),
             Kind::Hstore => Box::new(marked::Hstore(nested::Json(self.paths(spec)?))),

@@ -131,6 +131,7 @@ async fn columns(
             not_null: row.get(5),
             generated: row.get(6),
             checked: row.get::<_, bool>(7) || by_domain,
+            by_sql: None,
         };
         if let Some(table) = tables.get_mut(&row.get::<_, u32>(0)) {
             table.columns.push(column);

@@ -155,8 +155,9 @@ impl Reader<'_> {
             self.member(&mut spec, key.get_ref(), value);
         }
         let missing = match spec.kind {
-            Kind::Constant | Kind::Pattern if spec.value.is_none() => Some("value"),
+            Kind::Constant | Kind::Pattern | Kind::Sql if spec.value.is_none() => Some("value"),
             Kind::Array if spec.of.is_none() => Some("of"),
+            Kind::Command if spec.run.is_empty() => Some("run"),
             _ => None,
         };
         if let Some(missing) = missing {
@@ -184,6 +185,17 @@ impl Reader<'_> {
             ("locale", DeValue::String(name)) if Locale::named(name).is_some() => {
                 spec.locale = Locale::named(name);
             }
+            ("run", DeValue::Array(words)) if spec.kind == Kind::Command => {
+                spec.run =
+                    words.iter().filter_map(|w| w.get_ref().as_str()).map(str::to_owned).collect();
+                if spec.run.len() != words.len() {
+                    self.mistake(at, "`run` is a program and its arguments, all of them texts");
+                }
+            }
+            ("seconds", _) if whole.is_some() => spec.seconds = whole.map(|n| n as u32),
+            ("from", DeValue::String(column)) if spec.kind == Kind::Command => {
+                spec.from = Some(column.to_string());
+            }
             ("max", _) if whole.is_some() => spec.max = whole.map(|n| n as usize),
             ("days", _) if whole.is_some() => spec.days = whole.map(|n| n as u32),
             ("percent", _) if number.is_some() => spec.percent = number,
@@ -202,7 +214,7 @@ impl Reader<'_> {
             _ => {
                 let known = [
                     "mask", "value", "domain", "locale", "max", "days", "percent", "degrees",
-                    "least", "most", "rest", "of", "paths",
+                    "least", "most", "rest", "of", "paths", "run", "seconds", "from",
                 ];
                 let message = format!("`{key}` does not fit into a rule{}", hint(key, &known));
                 self.mistake(at, message);

@@ -39,6 +39,10 @@ pub(crate) fn written_spec(spec: &Spec) -> String {
     member("degrees", spec.degrees.map(|n| n.to_string()));
     member("least", spec.bounds.0.map(|n| n.to_string()));
     member("most", spec.bounds.1.map(|n| n.to_string()));
+    let words: Vec<String> = spec.run.iter().map(|word| quoted(word)).collect();
+    member("run", (!words.is_empty()).then(|| format!("[{}]", words.join(", "))));
+    member("seconds", spec.seconds.map(|n| n.to_string()));
+    member("from", spec.from.as_deref().map(quoted));
     member("of", spec.of.as_deref().map(written_spec));
     if !spec.paths.is_empty() {
         let paths =

@@ -110,6 +110,7 @@ fn described(path: &Path) -> Result<Table, String> {
             not_null: false,
             generated: false,
             checked: false,
+            by_sql: None,
         }
     };
     let columns: Vec<Column> = heading.into_iter().zip(fits).map(column).collect();

@@ -1,5 +1,5 @@
 //! `devenv data verify`: looks for the source's sensitive values in an archive and in the database that it
-//! was loaded into, and writes down what was looked at, signed.
+//! was loaded into, or in a folder that was masked, and writes down what was looked at, signed.
 //!
 //! Looked through: every value of every column, inside documents, arrays and prose; the SQL of the schema;
 //! and in a database also statistics, comments, sequences and the data files themselves, where dead rows lie.
@@ -14,8 +14,10 @@ pub(crate) use looker::{Looker, Report};
 
 use super::archive::{FrameKind, Reader, SYNTHETIC};
 use super::copy;
+use super::folder::prints_of;
 use super::mask::Key;
 use super::prints::Prints;
+use super::seed_services::files;
 use crate::base::Problem;
 use std::path::Path;
 use tokio_postgres::Config;
@@ -29,27 +31,12 @@ pub(crate) async fn verify(
     key: &Key,
     database: Option<&Config>,
 ) -> Result<Certificate, Problem> {
-    let mut reader = Reader::open(path)?;
+    let mut reader = opened(path, key)?;
     let manifest = reader.manifest.clone();
-    if manifest.key_id != key.id() && manifest.key_id != SYNTHETIC {
-        let message = format!("{} was masked with another key", path.display());
-        return Err(Problem::failed("data-key", message).hint(
-            "its fingerprints can be looked for only with the key of the pull (DEVENV_DATA_KEY)",
-        ));
-    }
     let passes = manifest.fingerprints.div_ceil(PRINTS_AT_A_TIME).max(1);
     let mut report = Report::default();
     for pass in 0..passes {
-        let mut looker = Looker::new(Prints::new(key), pass, passes);
-        while let Some((frame, bytes)) = reader.next_bytes()? {
-            match frame.kind {
-                FrameKind::Source => looker.source(&bytes),
-                FrameKind::Masked => looker.masked(&bytes),
-                _ => {}
-            }
-        }
-        looker.ready();
-        reader.rewind()?;
+        let mut looker = known(&mut reader, key, (pass, passes))?;
         archive(&mut reader, &mut looker)?;
         reader.rewind()?;
         if let Some(config) = database {
@@ -57,7 +44,75 @@ pub(crate) async fn verify(
         }
         report.add(looker.finish());
     }
-    Ok(Certificate::new(&manifest, key, database.is_some(), report))
+    let scanned = match database {
+        Some(_) => LOADED,
+        None => ARCHIVE,
+    };
+    Ok(Certificate::new(&manifest, key, scanned, report))
+}
+
+/// What is looked through of an archive, and of a database that it was loaded into.
+const ARCHIVE: &[&str] = &["archive", "schema"];
+const LOADED: &[&str] = &[
+    "archive",
+    "schema",
+    "columns",
+    "pg_statistic",
+    "comments",
+    "sequences",
+    "definitions",
+    "data files",
+];
+
+/// Scans a folder that was masked: the names of its files, and what they hold.
+pub(crate) fn verify_folder(folder: &Path, key: &Key) -> Result<Certificate, Problem> {
+    let mut reader = opened(&prints_of(folder), key)?;
+    let manifest = reader.manifest.clone();
+    let passes = manifest.fingerprints.div_ceil(PRINTS_AT_A_TIME).max(1);
+    let mut report = Report::default();
+    for pass in 0..passes {
+        let mut looker = known(&mut reader, key, (pass, passes))?;
+        for (path, name) in files(folder)? {
+            // A name is looked through by its steps too: they are what `uploads/anna@x.de/1.json` is made of.
+            let place = format!("folder: the name of {name}");
+            looker.look(&place, &name);
+            name.split('/').for_each(|step| looker.look(&place, step));
+            let bytes = std::fs::read(&path).map_err(|e| {
+                let message = format!("{} cannot be read: {e}", path.display());
+                Problem::failed("data-verify", message)
+            })?;
+            looker.look(&format!("folder: {name}"), &String::from_utf8_lossy(&bytes));
+        }
+        report.add(looker.finish());
+    }
+    Ok(Certificate::new(&manifest, key, &["names", "contents"], report))
+}
+
+/// An archive, if it was made with this key.
+fn opened(path: &Path, key: &Key) -> Result<Reader, Problem> {
+    let reader = Reader::open(path)?;
+    if reader.manifest.key_id != key.id() && reader.manifest.key_id != SYNTHETIC {
+        let message = format!("{} was masked with another key", path.display());
+        return Err(Problem::failed("data-key", message).hint(
+            "its fingerprints can be looked for only with the key of the pull (DEVENV_DATA_KEY)",
+        ));
+    }
+    Ok(reader)
+}
+
+/// Reads the fingerprints of an archive, of one pass.
+fn known(reader: &mut Reader, key: &Key, (pass, passes): (u64, u64)) -> Result<Looker, Problem> {
+    let mut looker = Looker::new(Prints::new(key), pass, passes);
+    while let Some((frame, bytes)) = reader.next_bytes()? {
+        match frame.kind {
+            FrameKind::Source => looker.source(&bytes),
+            FrameKind::Masked => looker.masked(&bytes),
+            _ => {}
+        }
+    }
+    looker.ready();
+    reader.rewind()?;
+    Ok(looker)
 }
 
 /// Looks through every frame.

@@ -69,7 +69,7 @@ pub(crate) struct RawProfile {
     pub(crate) kms: Option<Kms>,
     /// The project's own containers.
     pub(crate) containers: Option<Containers>,
-    /// What `devenv seed` loads: archives, then sql, fixtures, objects, messages.
+    /// What `devenv seed` loads: archives, then sql, fixtures, objects, messages, mails, redis.
     pub(crate) seed: Option<Seed>,
     /// What goes wrong on purpose.
     pub(crate) faults: Option<Faults>,
@@ -476,6 +476,10 @@ pub(crate) struct Seed {
     pub(crate) objects: Option<Vec<SeedObjects>>,
     /// Messages sent to queues.
     pub(crate) messages: Option<Vec<SeedMessage>>,
+    /// Mails (RFC 5322), or directories of them, put into the inbox.
+    pub(crate) mails: Option<OneOrMany<String>>,
+    /// Files of keys for Redis.
+    pub(crate) redis: Option<OneOrMany<String>>,
 }
 
 /// Files for a bucket.

@@ -93,6 +93,17 @@ pub(super) fn seed(raw: &RawProfile, checks: &mut Checks<'_>) -> Vec<Value> {
                 .map(|n| json!({ "messages": n.to_json() })),
         );
     }
+    for (key, paths) in [("mails", &seed.mails), ("redis", &seed.redis)] {
+        let paths = paths.as_ref().map(OneOrMany::list).unwrap_or_default();
+        not_blank(&["seed", key], &paths, "path", checks);
+        steps.extend(paths.into_iter().map(|path| json!({ key: path })));
+    }
+    if seed.redis.is_some() && !checks.declared.redis {
+        checks.key(
+            &["seed", "redis"],
+            "`seed.redis` needs `[redis]`, which this profile does not have",
+        );
+    }
     steps
 }
 

@@ -61,6 +61,22 @@ impl Talk {
         })
     }
 
+    /// One command whose arguments may be anything.
+    pub fn run(&mut self, words: &[&str]) -> Result<Result<String, String>, Problem> {
+        let mut bytes = format!("*{}\r\n", words.len());
+        for word in words {
+            bytes.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        let mut exchange = || -> io::Result<Result<String, String>> {
+            self.stream.get_mut().write_all(bytes.as_bytes())?;
+            self.answer()
+        };
+        exchange().map_err(|error| {
+            let message = format!("Redis did not answer: {error}");
+            Problem::failed("redis-silent", message).retryable()
+        })
+    }
+
     /// The same, where a refusal is a failure.
     pub(super) fn must(&mut self, command: &str) -> Result<String, Problem> {
         self.ask(command)?.map_err(|why| {

@@ -12,11 +12,14 @@ port = 'auto'
 databases = ['app']
 [s3.buckets.uploads]
 [sqs.queues.jobs]
+[redis]
 [seed]
 sql = ['seed/schema.sql']
 fixtures = ['seed/people.json', 'seed/pets.csv', 'seed/more.yaml']
 objects = [{ bucket = 'uploads', path = 'seed/files', prefix = 'in/' }]
 messages = [{ queue = 'jobs', file = 'seed/jobs.txt' }, { queue = 'jobs', body = 'one more' }]
+mails = ['seed/mails']
+redis = 'seed/keys.yaml'
 ",
     );
     project.write("seed/schema.sql", "create table people (id int generated always as identity primary key, name text);\ncreate table pets (id int primary key, owner int not null references people, name text);\ncreate table runs (at text);\nCOPY runs (at) FROM stdin;\nonce\n\\.\n");
@@ -31,17 +34,27 @@ messages = [{ queue = 'jobs', file = 'seed/jobs.txt' }, { queue = 'jobs', body =
     );
     project.write("seed/files/a.json", "{}");
     project.write("seed/files/deep/ü b.txt", "hello");
+    project.write(
+        "seed/mails/a.eml",
+        "From: ada@x.test\nTo: otto@x.test, eva@x.test\nSubject: Hello\n\nthere\n",
+    );
+    project.write("seed/mails/b.eml", "From: ada@x.test\r\nTo: otto@x.test\r\n\r\nagain\r\n");
+    project.write("seed/keys.yaml", "greeting: hello\nuser:7: { hash: { name: Ada } }\n");
     project.write("seed/jobs.txt", "first\nsecond\nsecond\n");
     project.devenv(&["seed"]).ends(3);
     project.up();
     let first = project.devenv(&["seed", "--json"]).success().json();
     assert_eq!(first["seeded"][4]["how"], "2 put", "{first}");
     assert_eq!(first["seeded"][5]["how"], "3 put", "{first}");
+    assert_eq!(first["seeded"][7]["how"], "2 put", "{first}");
     let again = project.devenv(&["seed", "--json"]).success().json();
     let how: Vec<&str> =
         again["seeded"].as_array().unwrap().iter().map(|s| s["how"].as_str().unwrap()).collect();
     let there = "everything was there already";
-    assert_eq!(how, ["was run already", "2 rows", "2 rows", "2 rows", there, there, there]);
+    assert_eq!(
+        how,
+        ["was run already", "2 rows", "2 rows", "2 rows", there, there, there, there, "2 keys"]
+    );
     let url = project.environment().into_iter().find(|(n, _)| n == "DATABASE_URL").unwrap().1;
     let one = |sql: &str| -> i64 {
         Bench::runtime().block_on(async {
@@ -64,4 +77,7 @@ messages = [{ queue = 'jobs', file = 'seed/jobs.txt' }, { queue = 'jobs', body =
     let run = project.devenv(&["seed", "wrong.json"]).ends(2);
     assert!(run.stderr.contains("has no column `nam`"), "{}", run.stderr);
     project.devenv(&["seed", "nothing.txt"]).ends(2);
+    project.write("c.eml", "From: ada@x.test\n\nto nobody\n");
+    let run = project.devenv(&["seed", "c.eml"]).ends(1);
+    assert!(run.stderr.contains("c.eml: the mail has no sender or no recipient"), "{}", run.stderr);
 }

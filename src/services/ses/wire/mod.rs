@@ -11,6 +11,7 @@ mod inbox;
 mod pages;
 mod pruning;
 mod quick;
+mod seeded;
 mod sending;
 mod waiting;
 

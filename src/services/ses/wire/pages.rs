@@ -183,7 +183,7 @@ impl Inbox {
         .await
     }
 
-    async fn catch_up(&self, filter: &Filter) -> Result<(), Failure> {
+    pub(super) async fn catch_up(&self, filter: &Filter) -> Result<(), Failure> {
         store::catch_up(self.host.storage(), filter).await.map_err(|e| unavailable(&e))
     }
 
