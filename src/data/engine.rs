@@ -93,7 +93,7 @@ impl Engine {
                 // The source hands out what its expression gives.
                 Kind::Sql if column.by_sql.is_some() => Action::Keep,
                 _ if rule.spec.from.is_some() => {
-                    let mask = masks.make(&rule.spec).map_err(|why| stop(rule.line, why))?;
+                    let mask = masks.bare(&rule.spec).map_err(|why| stop(rule.line, why))?;
                     let from = other(table, rules, column, rule);
                     Action::Of(from.map_err(|why| stop(rule.line, why))?, mask)
                 }

@@ -142,15 +142,18 @@ impl Mask for Watched {
 impl Masks<'_> {
     /// The mask of a rule; `null` has none, because nulls are the column's matter.
     pub(crate) fn make(&self, spec: &Spec) -> Result<Box<dyn Mask>, String> {
+        if spec.from.is_some() {
+            return Err("`from` is for the rule of a column".into());
+        }
         let inner = self.bare(spec)?;
-        // What is made of a masked value is nobody's.
-        Ok(match spec.kind.sensitive() && spec.from.is_none() {
+        Ok(match spec.kind.sensitive() {
             true => Box::new(Watched { kind: spec.kind, inner }),
             false => inner,
         })
     }
 
-    fn bare(&self, spec: &Spec) -> Result<Box<dyn Mask>, String> {
+    /// The mask of a rule whose values are masked already: nobody watches them.
+    pub(crate) fn bare(&self, spec: &Spec) -> Result<Box<dyn Mask>, String> {
         let purpose = spec.domain.as_deref().unwrap_or(spec.kind.name());
         let p = Permutation::new(self.key, &format!("mask {} {purpose}", spec.kind.name()));
         let made = |part| MadeUp {

@@ -39,13 +39,8 @@ pub(super) fn seed(raw: &RawProfile, checks: &mut Checks<'_>) -> Vec<Value> {
         return Vec::new();
     };
     let mut steps = Vec::new();
-    for (key, paths) in
-        [("archives", &seed.archives), ("sql", &seed.sql), ("fixtures", &seed.fixtures)]
-    {
-        let paths = paths.as_ref().map(OneOrMany::list).unwrap_or_default();
-        not_blank(&["seed", key], &paths, "path", checks);
-        steps.extend(paths.into_iter().map(|path| json!({ key: path })));
-    }
+    let files = [("archives", &seed.archives), ("sql", &seed.sql), ("fixtures", &seed.fixtures)];
+    seed_files(&files, &mut steps, checks);
     if seed.sql.is_some() && !checks.declared.postgres {
         checks.key(
             &["seed", "sql"],
@@ -93,11 +88,7 @@ pub(super) fn seed(raw: &RawProfile, checks: &mut Checks<'_>) -> Vec<Value> {
                 .map(|n| json!({ "messages": n.to_json() })),
         );
     }
-    for (key, paths) in [("mails", &seed.mails), ("redis", &seed.redis)] {
-        let paths = paths.as_ref().map(OneOrMany::list).unwrap_or_default();
-        not_blank(&["seed", key], &paths, "path", checks);
-        steps.extend(paths.into_iter().map(|path| json!({ key: path })));
-    }
+    seed_files(&[("mails", &seed.mails), ("redis", &seed.redis)], &mut steps, checks);
     if seed.redis.is_some() && !checks.declared.redis {
         checks.key(
             &["seed", "redis"],
@@ -105,6 +96,19 @@ pub(super) fn seed(raw: &RawProfile, checks: &mut Checks<'_>) -> Vec<Value> {
         );
     }
     steps
+}
+
+/// A step for each file of these lists.
+fn seed_files(
+    lists: &[(&str, &Option<OneOrMany<String>>)],
+    steps: &mut Vec<Value>,
+    checks: &mut Checks<'_>,
+) {
+    for (key, paths) in lists {
+        let paths = paths.as_ref().map(OneOrMany::list).unwrap_or_default();
+        not_blank(&["seed", key], &paths, "path", checks);
+        steps.extend(paths.into_iter().map(|path| json!({ *key: path })));
+    }
 }
 
 /// Commands around the environment's life.

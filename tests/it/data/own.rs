@@ -2,6 +2,7 @@
 //! is made anew of the masked text beside it.
 
 use super::{Bench, everything_in, no_trace};
+use crate::support::Run;
 
 /// Answers each line with the length of the JSON that it holds, as a vector.
 const EMBED: &str = r#"{ mask = "command", run = ["sh", "-c", 'while read -r line; do echo "\"[${#line},0,0,1]\""; done'], from = "note" }"#;
@@ -45,6 +46,18 @@ pub(super) fn check(bench: &Bench) {
     ] {
         assert_eq!(bench.one("app", sql), expected, "{sql}");
     }
+    refused(&pull, &bench.source);
+    // A program that hands values on is found out.
+    pull(&bench.source, &[("note", r#"{ mask = "command", run = ["cat"] }"#)]).success();
+    let run = bench.project.devenv(&["data", "verify", "own.devseed"]).ends(1);
+    assert!(run.stderr.contains("archive: public.order.note"), "{}", run.stderr);
+    std::fs::remove_file(bench.project.path().join("own.devseed")).unwrap();
+    no_trace("the project", &everything_in(bench.project.path()));
+    bench.project.devenv(&["seed", "--fresh", "a.devseed"]).success();
+}
+
+/// Rules that do not fit, programs and expressions that fail: told, without a value.
+fn refused(pull: &dyn Fn(&str, &[(&str, &str)]) -> Run, source: &str) {
     for (column, rule, code, why) in [
         (
             "diagnosis",
@@ -82,17 +95,16 @@ pub(super) fn check(bench: &Bench) {
             2,
             "no other column that is masked",
         ),
+        (
+            "preferences",
+            r#"{ mask = "json", rest = { mask = "command", run = ["cat"], from = "id" } }"#,
+            2,
+            "is for the rule of a column",
+        ),
         ("patient_name", r#"{ mask = "command" }"#, 2, "`command` needs `run`"),
     ] {
-        let run = pull(&bench.source, &[(column, rule)]).ends(code);
+        let run = pull(source, &[(column, rule)]).ends(code);
         assert!(run.stderr.contains(why), "{rule}: {}", run.stderr);
         no_trace("an error", run.stderr.as_bytes());
     }
-    // A program that hands values on is found out.
-    pull(&bench.source, &[("note", r#"{ mask = "command", run = ["cat"] }"#)]).success();
-    let run = bench.project.devenv(&["data", "verify", "own.devseed"]).ends(1);
-    assert!(run.stderr.contains("archive: public.order.note"), "{}", run.stderr);
-    std::fs::remove_file(bench.project.path().join("own.devseed")).unwrap();
-    no_trace("the project", &everything_in(bench.project.path()));
-    bench.project.devenv(&["seed", "--fresh", "a.devseed"]).success();
 }

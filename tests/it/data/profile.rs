@@ -22,25 +22,7 @@ mails = ['seed/mails']
 redis = 'seed/keys.yaml'
 ",
     );
-    project.write("seed/schema.sql", "create table people (id int generated always as identity primary key, name text);\ncreate table pets (id int primary key, owner int not null references people, name text);\ncreate table runs (at text);\nCOPY runs (at) FROM stdin;\nonce\n\\.\n");
-    project.write(
-        "seed/people.json",
-        r#"{"people": [{"id": 7, "name": "Ada"}, {"id": 8, "name": "Otto"}]}"#,
-    );
-    project.write("seed/pets.csv", "id,owner,name\n1,7,\"Rex, the dog\"\n2,8,\n");
-    project.write(
-        "seed/more.yaml",
-        "people:\n  - { id: 7, name: Ada L. }\n  - id: 9\n    name: '007'\n",
-    );
-    project.write("seed/files/a.json", "{}");
-    project.write("seed/files/deep/ü b.txt", "hello");
-    project.write(
-        "seed/mails/a.eml",
-        "From: ada@x.test\nTo: otto@x.test, eva@x.test\nSubject: Hello\n\nthere\n",
-    );
-    project.write("seed/mails/b.eml", "From: ada@x.test\r\nTo: otto@x.test\r\n\r\nagain\r\n");
-    project.write("seed/keys.yaml", "greeting: hello\nuser:7: { hash: { name: Ada } }\n");
-    project.write("seed/jobs.txt", "first\nsecond\nsecond\n");
+    lay_out(&project);
     project.devenv(&["seed"]).ends(3);
     project.up();
     let first = project.devenv(&["seed", "--json"]).success().json();
@@ -73,6 +55,11 @@ redis = 'seed/keys.yaml'
     assert_eq!(one("select count(*) from runs"), 1);
     project.devenv(&["seed", "--fresh"]).success();
     assert_eq!(one("select count(*) from people"), 3);
+    refused(&project);
+}
+
+/// What does not fit is told, with its file.
+fn refused(project: &Project) {
     project.write("wrong.json", r#"{"people": [{"nam": "x"}]}"#);
     let run = project.devenv(&["seed", "wrong.json"]).ends(2);
     assert!(run.stderr.contains("has no column `nam`"), "{}", run.stderr);
@@ -80,4 +67,27 @@ redis = 'seed/keys.yaml'
     project.write("c.eml", "From: ada@x.test\n\nto nobody\n");
     let run = project.devenv(&["seed", "c.eml"]).ends(1);
     assert!(run.stderr.contains("c.eml: the mail has no sender or no recipient"), "{}", run.stderr);
+}
+
+/// The files that the profile names.
+fn lay_out(project: &Project) {
+    project.write("seed/schema.sql", "create table people (id int generated always as identity primary key, name text);\ncreate table pets (id int primary key, owner int not null references people, name text);\ncreate table runs (at text);\nCOPY runs (at) FROM stdin;\nonce\n\\.\n");
+    project.write(
+        "seed/people.json",
+        r#"{"people": [{"id": 7, "name": "Ada"}, {"id": 8, "name": "Otto"}]}"#,
+    );
+    project.write("seed/pets.csv", "id,owner,name\n1,7,\"Rex, the dog\"\n2,8,\n");
+    project.write(
+        "seed/more.yaml",
+        "people:\n  - { id: 7, name: Ada L. }\n  - id: 9\n    name: '007'\n",
+    );
+    project.write("seed/files/a.json", "{}");
+    project.write("seed/files/deep/ü b.txt", "hello");
+    project.write(
+        "seed/mails/a.eml",
+        "From: ada@x.test\nTo: otto@x.test, eva@x.test\nSubject: Hello\n\nthere\n",
+    );
+    project.write("seed/mails/b.eml", "From: ada@x.test\r\nTo: otto@x.test\r\n\r\nagain\r\n");
+    project.write("seed/keys.yaml", "greeting: hello\nuser:7: { hash: { name: Ada } }\n");
+    project.write("seed/jobs.txt", "first\nsecond\nsecond\n");
 }
