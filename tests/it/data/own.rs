@@ -8,6 +8,9 @@ use crate::support::Run;
 const EMBED: &str = r#"{ mask = "command", run = ["sh", "-c", 'while read -r line; do echo "\"[${#line},0,0,1]\""; done'], from = "note" }"#;
 const SOMEBODY: &str = r#"{ mask = "command", run = ["sh", "-c", 'while read -r line; do echo "\"somebody\""; done'] }"#;
 
+/// Pulls a source by rules of which some columns have others.
+type Pull<'a> = dyn Fn(&str, &[(&str, &str)]) -> Run + 'a;
+
 /// The rules with other ones for some columns.
 fn with(rules: &str, changed: &[(&str, &str)]) -> String {
     let line = |line: &str| {
@@ -57,7 +60,7 @@ pub(super) fn check(bench: &Bench) {
 }
 
 /// Rules that do not fit, programs and expressions that fail: told, without a value.
-fn refused(pull: &dyn Fn(&str, &[(&str, &str)]) -> Run, source: &str) {
+fn refused(pull: &Pull<'_>, source: &str) {
     for (column, rule, code, why) in [
         (
             "diagnosis",
