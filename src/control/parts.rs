@@ -209,12 +209,17 @@ async fn open(run: &Run) -> Result<(Gateway, Vec<ServiceNote>), Problem> {
 
 /// Declares the profile's resources; what is there already stays. Hands back what no service
 /// carries out yet.
-pub(super) async fn seed(plan: &Plan, services: &Services) -> Result<Vec<ServiceNote>, Problem> {
+pub(super) async fn seed(
+    plan: &Arc<Plan>,
+    services: &Services,
+) -> Result<Vec<ServiceNote>, Problem> {
+    let asked = plan.clone();
     let facts = environment::facts(&plan.profile, &plan.ports);
     let surroundings = data::Surroundings {
         project: plan.project.clone(),
         variables: plan.variables.clone(),
         postgres: facts.postgres.clone(),
+        grounds: data::Grounds::new(move || containers::stand(&asked)),
     };
     data::install_rotators(&plan.profile, surroundings, services).await?;
     let notes = data::provision(&plan.profile, &facts, services).await?.notes;

@@ -44,6 +44,6 @@ pub use commands::*;
 pub use facts::{Facts, Server};
 pub use masker::Masker;
 pub use provision::{Note, Provisioned, provision};
-pub use rotation::{Surroundings, install as install_rotators};
+pub use rotation::{Ground, Grounds, Surroundings, install as install_rotators};
 pub use seed_services::seed_services;
 pub use source::Lend;

@@ -287,7 +287,7 @@ pub enum RotatorKind {
     Command(Vec<String>),
     /// An address.
     Url(String),
-    /// A container image: refused when it is called.
+    /// A container image.
     Container(String),
     /// A built-in function.
     #[serde(rename = "rotate")]

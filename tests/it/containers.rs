@@ -12,6 +12,7 @@ mod life;
 mod outage;
 mod registry;
 mod replan;
+mod rotator;
 mod watch;
 
 /// A project whose commands find the engine of the tests.

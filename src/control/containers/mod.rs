@@ -18,6 +18,6 @@ pub use catalog::{CatalogEntry, catalog};
 pub(super) use ground::{ground, wipe};
 pub use plan::stack;
 pub(super) use plan::{GROUND, Units, plan};
-pub(super) use run::container;
+pub(super) use run::{container, stand};
 pub use trace::place;
 pub(super) use watch::unwatched;

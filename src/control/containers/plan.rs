@@ -7,7 +7,7 @@ use super::ground::GroundCell;
 use super::watch::Synced;
 use crate::base::{Exit, Problem};
 use crate::compose::{self, Condition, Network, Restart, Service, Volume};
-use crate::profile::{self, Port, Profile, Provider, nearest};
+use crate::profile::{self, Port, Profile, Provider, Rotator, RotatorKind, nearest};
 use crate::runtime::Dirs;
 use crate::runtime::engine::Engine;
 use crate::supervisor::{self, Need, PartSpec, Policy, Until};
@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// The part that every container needs: networks, volumes, and the ways to devenv's own servers.
 pub(in crate::control) const GROUND: &str = "network";
+/// The network of those that name none.
+pub(super) const DEFAULT_NETWORK: &str = "default";
 /// How long a container may take to stop where its file does not say.
 const STOP_GRACE_MS: u64 = 10_000;
 /// Containers of one service at the most.
@@ -42,6 +44,8 @@ pub(in crate::control) struct Units {
     /// What is not served in the files.
     pub(in crate::control) notes: Vec<String>,
     pub(super) ports_may_move: bool,
+    /// Rotation functions that are containers, for people.
+    rotators: Vec<String>,
     pub(super) ground: GroundCell,
     pub(super) synced: Synced,
 }
@@ -80,7 +84,8 @@ impl Units {
     /// Containers that are no servers of the profile: what can be left out.
     pub(in crate::control) fn without_engine(&self) -> Vec<&str> {
         let own = self.by_part.values().filter(|unit| unit.server.is_none());
-        own.map(|unit| unit.part.as_str()).collect()
+        let rotators = self.rotators.iter().map(String::as_str);
+        own.map(|unit| unit.part.as_str()).chain(rotators).collect()
     }
 
     /// Whether a server of the profile runs in a container.
@@ -117,6 +122,14 @@ fn needs_engine(profile: &Profile) -> bool {
         || !containers.catalog.is_empty()
         || profile.postgres.as_ref().is_some_and(|p| p.provider == Provider::Docker)
         || profile.redis.as_ref().is_some_and(|r| r.provider == Provider::Docker)
+        || rotators(profile).next().is_some()
+}
+
+/// Rotation functions that are containers: no parts, but they stand where those stand.
+fn rotators(profile: &Profile) -> impl Iterator<Item = String> {
+    let is_boxed = |rotator: &Rotator| matches!(rotator.kind, RotatorKind::Container(_));
+    let boxed = profile.rotators.iter().filter(move |(_, rotator)| is_boxed(rotator));
+    boxed.map(|(name, _)| format!("the rotation function {name}"))
 }
 
 /// The containers of `profile`, whose own servers are the parts `natives`.
@@ -158,6 +171,7 @@ pub(in crate::control) fn plan(
         notes: stack.notes.iter().map(ToString::to_string).collect(),
         ports_may_move: matches!(profile.ports.gateway, Port::Auto(_)),
         by_part: BTreeMap::new(),
+        rotators: rotators(profile).collect(),
         ground: GroundCell::default(),
         synced: Synced::default(),
         project,
@@ -172,6 +186,9 @@ pub(in crate::control) fn plan(
         units.add(name, service, &stack, natives, &single)?;
     }
     units.servers(profile);
+    if !units.rotators.is_empty() {
+        units.with_default_network();
+    }
     Ok(Some(units))
 }
 
@@ -263,12 +280,16 @@ impl Units {
         }
     }
 
+    fn with_default_network(&mut self) {
+        self.networks
+            .entry(DEFAULT_NETWORK.to_owned())
+            .or_insert_with(|| (format!("{}-default", self.project), Network::default()));
+    }
+
     fn server(&mut self, part: &str, tag: String, service: Service, server: Server) {
         let volume = format!("{}-{part}", self.project);
         self.volumes.insert(served_volume(part), (volume, Volume::default()));
-        self.networks
-            .entry("default".to_owned())
-            .or_insert_with(|| (format!("{}-default", self.project), Network::default()));
+        self.with_default_network();
         let unit = Unit {
             name: format!("{}-{part}", self.project),
             part: part.to_owned(),
@@ -363,7 +384,7 @@ fn served(part: &str, port: u16, data: &str) -> Service {
         replicas: 1,
         mounts: vec![mount],
         ports: vec![published],
-        networks: BTreeMap::from([("default".to_owned(), compose::Attachment::default())]),
+        networks: BTreeMap::from([(DEFAULT_NETWORK.to_owned(), compose::Attachment::default())]),
         ..Service::default()
     }
 }

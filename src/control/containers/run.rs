@@ -1,13 +1,15 @@
 //! One task a running container: image, making or adoption, start, health, log, end.
 
+use super::super::boot::Plan;
 use super::super::drive::{Info, Order, Pulse, Run};
 use super::super::environment::{self, USUAL};
 use super::super::parts::ServicesCell;
 use super::cron::scheduled;
 use super::ground::Ground;
-use super::plan::{Server, Unit, Units};
+use super::plan::{DEFAULT_NETWORK, Server, Unit, Units};
 use crate::base::Problem;
 use crate::compose::Attachment;
+use crate::data;
 use crate::runtime::engine::Engine;
 use crate::runtime::engine::container::{Made, State, Wanted};
 use crate::runtime::{self, Dirs, Probe, logs};
@@ -187,15 +189,15 @@ fn wanted(
     let host = service.network_mode.as_deref() == Some("host");
     let address = if host { Some("127.0.0.1".to_owned()) } else { first.cloned() };
     let given = |name: &str| service.host.extra_hosts.iter().any(|(own, _)| own == name);
-    let names = units.names.iter().map(String::as_str).chain([NAME, "host.docker.internal"]);
     let hosts = match &address {
         Some(address) => {
-            names.filter(|name| !given(name)).map(|name| format!("{name}:{address}")).collect()
+            let names = known_names(units).filter(|name| !given(name));
+            names.map(|name| format!("{name}:{address}")).collect()
         }
         None => vec![],
     };
     let mut environment = match (&unit.server, &address) {
-        (None, Some(_)) => injected(run, host),
+        (None, Some(_)) => injected(&run.plan, host),
         _ => BTreeMap::new(),
     };
     environment.extend(service.environment.clone());
@@ -215,9 +217,27 @@ fn wanted(
     })
 }
 
+/// What a container that is no part stands on, while the ground is there.
+pub(in crate::control) fn stand(plan: &Plan) -> Option<data::Ground> {
+    let units = plan.units.as_ref()?;
+    let Ground { engine, addresses } = units.ground.get()?;
+    let address = addresses.get(DEFAULT_NETWORK)?;
+    Some(data::Ground {
+        engine,
+        project: units.project.clone(),
+        network: units.networks.get(DEFAULT_NETWORK)?.0.clone(),
+        hosts: known_names(units).map(|name| format!("{name}:{address}")).collect(),
+        variables: injected(plan, false),
+    })
+}
+
+/// The names by which containers reach devenv's servers.
+fn known_names(units: &Units) -> impl Iterator<Item = &str> {
+    units.names.iter().map(String::as_str).chain([NAME, "host.docker.internal"])
+}
+
 /// What `devenv env` says, with addresses that work from inside.
-fn injected(run: &Run, host: bool) -> BTreeMap<String, String> {
-    let plan = &run.plan;
+fn injected(plan: &Plan, host: bool) -> BTreeMap<String, String> {
     let mut all = match host {
         true => plan.variables.clone(),
         false => {

@@ -98,7 +98,7 @@ pub(super) async fn call(
 
 /// The region and the account of the secret, which need not be the profile's: in them the program finds
 /// it by the name that it is called with.
-fn where_the_secret_is(caller: &Caller) -> Vec<(&'static str, &str)> {
+pub(super) fn where_the_secret_is(caller: &Caller) -> Vec<(&'static str, &str)> {
     // A key of twelve digits is the account; any other means the default one.
     let key = if caller.account == DEFAULT_ACCOUNT { "test" } else { &caller.account };
     vec![
@@ -122,19 +122,35 @@ impl Drop for Group {
 }
 
 async fn last_words(mut stream: impl AsyncRead + Unpin) -> String {
-    let (mut kept, mut buffer) = (Vec::new(), [0; 4096]);
+    let (mut words, mut buffer) = (Words::default(), [0; 4096]);
     while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-        kept.extend_from_slice(&buffer[..read]);
-        let surplus = kept.len().saturating_sub(OUTPUT_BYTES_MAX);
-        kept.drain(..surplus);
+        words.add(&buffer[..read]);
     }
-    let text = String::from_utf8_lossy(&kept);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(LINES_TOLD)..].join(" | ")
+    words.told()
+}
+
+/// The end of what a function printed.
+#[derive(Default)]
+pub(super) struct Words(Vec<u8>);
+
+impl Words {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+        let surplus = self.0.len().saturating_sub(OUTPUT_BYTES_MAX);
+        self.0.drain(..surplus);
+    }
+
+    /// The last lines.
+    pub(super) fn told(&self) -> String {
+        let text = String::from_utf8_lossy(&self.0);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(LINES_TOLD)..].join(" | ")
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::container::Grounds;
     use super::*;
 
     async fn run(script: &str, timeout_s: u64) -> Result<(), (String, String)> {
@@ -143,6 +159,7 @@ mod tests {
             project: std::env::temp_dir(),
             variables: [("GREETING".to_owned(), "hello".to_owned())].into(),
             postgres: None,
+            grounds: Grounds::new(|| None),
         };
         let program = Program {
             argv: &argv,

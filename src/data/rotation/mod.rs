@@ -5,6 +5,7 @@
 //! and what a function prints is passed on only with the secret's values taken out.
 
 mod command;
+mod container;
 mod password;
 mod postgres;
 mod redacted;
@@ -15,6 +16,7 @@ use crate::base::{Caller, Problem};
 use crate::profile::{Profile, Rotator, RotatorKind};
 use crate::services::secretsmanager::{Called, Event, RotationFunctions, SecretsManager};
 use crate::services::{Pending, Services};
+pub use container::{Ground, Grounds};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +57,8 @@ pub struct Surroundings {
     pub variables: BTreeMap<String, String>,
     /// The environment's own database server, if there is one.
     pub postgres: Option<Server>,
+    /// What functions in containers stand on.
+    pub grounds: Grounds,
 }
 
 /// The functions of a running environment.
@@ -83,30 +87,52 @@ impl Functions {
         found.map(|(_, _, built_in)| *built_in)
     }
 
-    async fn call_declared(&self, rotator: &Rotator, event: &Event, caller: &Caller) -> Called {
+    async fn call_declared(
+        &self,
+        name: &str,
+        rotator: &Rotator,
+        event: &Event,
+        caller: &Caller,
+    ) -> Called {
+        let timeout = rotator.timeout;
         match &rotator.kind {
             RotatorKind::Command(argv) => {
-                let surroundings = &self.surroundings;
-                let program = command::Program { argv, timeout: rotator.timeout, surroundings };
-                let Err(failed) = command::call(program, event, caller).await else {
-                    return Ok(());
-                };
-                if failed.words.is_empty() {
-                    return Err(failed.how);
-                }
-                // What it has put meanwhile counts too.
-                let values = redacted::values(&self.secrets, event, caller).await;
-                Err(format!("{}: {}", failed.how, redacted::hide(&failed.words, &values)))
+                let program = command::Program { argv, timeout, surroundings: &self.surroundings };
+                let done = command::call(program, event, caller).await;
+                self.redacted(done, event, caller).await
             }
-            RotatorKind::Url(address) => url::call(address, rotator.timeout, event).await,
-            RotatorKind::Container(image) => Err(format!(
-                "rotation functions in containers (`{image}`) are not served yet: declare a command or a URL"
-            )),
+            RotatorKind::Url(address) => url::call(address, timeout, event).await,
+            RotatorKind::Container(image) => {
+                let Some(ground) = self.surroundings.grounds.now() else {
+                    return Err(format!(
+                        "`{image}` needs a container engine, and the environment has none: see `devenv doctor`"
+                    ));
+                };
+                let boxed = container::Boxed { name, image, timeout };
+                let done = container::call(boxed, &ground, event, caller).await;
+                self.redacted(done, event, caller).await
+            }
             RotatorKind::BuiltIn(name) => match Self::built_in(name) {
                 Some(built_in) => self.call_built_in(built_in, event, caller).await,
                 None => Err(format!("there is no built-in function `{name}`")),
             },
         }
+    }
+
+    /// How a function failed, without the secret's values in what it printed.
+    async fn redacted(
+        &self,
+        done: Result<(), command::Failed>,
+        event: &Event,
+        caller: &Caller,
+    ) -> Called {
+        let Err(failed) = done else { return Ok(()) };
+        if failed.words.is_empty() {
+            return Err(failed.how);
+        }
+        // What it has put meanwhile counts too.
+        let values = redacted::values(&self.secrets, event, caller).await;
+        Err(format!("{}: {}", failed.how, redacted::hide(&failed.words, &values)))
     }
 
     async fn call_built_in(&self, built_in: BuiltIn, event: &Event, caller: &Caller) -> Called {
@@ -139,7 +165,7 @@ impl RotationFunctions for Functions {
     ) -> Pending<'a, Called> {
         Box::pin(async move {
             match (self.declared.get(name), Self::built_in(name)) {
-                (Some(rotator), _) => self.call_declared(rotator, event, caller).await,
+                (Some(rotator), _) => self.call_declared(name, rotator, event, caller).await,
                 (None, Some(built_in)) => self.call_built_in(built_in, event, caller).await,
                 (None, None) => Err(format!("this environment has no rotation function `{name}`")),
             }

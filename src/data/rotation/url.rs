@@ -8,14 +8,34 @@ use std::time::Duration;
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: u64 = 256 * 1024;
 
-/// Calls it.
-pub(super) async fn call(address: &str, timeout: Duration, event: &Event) -> Called {
-    let (address, event) = (address.to_owned(), event.clone());
-    let done = tokio::task::spawn_blocking(move || post(&address, timeout, &event)).await;
-    done.unwrap_or_else(|e| Err(e.to_string()))
+/// Why an event was not taken.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Nobody is there, or whoever is there hung up.
+    Unanswered(String),
+    /// The function says so, or takes too long.
+    Answered(String),
 }
 
-fn post(address: &str, timeout: Duration, event: &Event) -> Called {
+/// Calls it.
+pub(super) async fn call(address: &str, timeout: Duration, event: &Event) -> Called {
+    post_to(address, timeout, event).await.map_err(|refusal| match refusal {
+        Refusal::Unanswered(why) | Refusal::Answered(why) => why,
+    })
+}
+
+/// The same, telling whether somebody answered.
+pub(super) async fn post_to(
+    address: &str,
+    timeout: Duration,
+    event: &Event,
+) -> Result<(), Refusal> {
+    let (address, event) = (address.to_owned(), event.clone());
+    let done = tokio::task::spawn_blocking(move || post(&address, timeout, &event)).await;
+    done.unwrap_or_else(|e| Err(Refusal::Answered(e.to_string())))
+}
+
+fn post(address: &str, timeout: Duration, event: &Event) -> Result<(), Refusal> {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
@@ -24,18 +44,21 @@ fn post(address: &str, timeout: Duration, event: &Event) -> Called {
         .build();
     let agent = ureq::Agent::new_with_config(config);
     let shown = shown(address);
-    let sent = agent.post(address).send_json(event);
+    // As Lambda writes it, without blanks; texts and nothing else: serialising them cannot fail.
+    let text = serde_json::to_vec(event).unwrap_or_default();
+    let sent = agent.post(address).content_type("application/json").send(&text[..]);
     let mut answer = sent.map_err(|e| match e {
-        ureq::Error::Io(e) => format!("cannot call {shown}: {e}"),
+        ureq::Error::Io(e) => Refusal::Unanswered(format!("cannot call {shown}: {e}")),
         ureq::Error::Timeout(_) => {
-            format!("{shown} has not answered after {} s", timeout.as_secs())
+            let why = format!("{shown} has not answered after {} s", timeout.as_secs());
+            Refusal::Answered(why)
         }
         // Others may quote the address.
-        _ => format!("cannot call {shown}"),
+        _ => Refusal::Unanswered(format!("cannot call {shown}")),
     })?;
     let status = answer.status();
     if !status.is_success() {
-        return Err(format!("{shown} answered with {status}"));
+        return Err(Refusal::Answered(format!("{shown} answered with {status}")));
     }
     let function_error = answer.headers().get("x-amz-function-error").is_some();
     let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
@@ -44,7 +67,8 @@ fn post(address: &str, timeout: Duration, event: &Event) -> Called {
     // What it says of its error may hold the secret; its kind does not.
     let kind = body.get("errorType").and_then(Value::as_str);
     if function_error || kind.is_some() || body.get("errorMessage").is_some() {
-        return Err(format!("the function has failed: {}", kind.unwrap_or("it does not say how")));
+        let kind = kind.unwrap_or("it does not say how");
+        return Err(Refusal::Answered(format!("the function has failed: {kind}")));
     }
     Ok(())
 }

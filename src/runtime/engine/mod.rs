@@ -10,6 +10,7 @@ pub mod exec;
 pub mod find;
 mod image;
 mod network;
+pub mod once;
 mod put;
 mod stream;
 

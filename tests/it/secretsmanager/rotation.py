@@ -164,11 +164,11 @@ def addresses(port):
     wait("rotation", lambda: current("webhook") == token)
     assert value("webhook") == "by-an-address"
     wait("all steps", lambda: len(seen) >= 5)
-    # Containers are not served, and nothing pretends that they were.
+    # There is no engine, and nothing pretends that there were.
     sm.create_secret(Name="boxed", SecretString="in-no-container")
     boxed = sm.rotate_secret(SecretId="boxed", RotationLambdaARN=FUNCTION + "boxed:live")["VersionId"]
     log = pathlib.Path(".devenv/logs/daemon.log")
-    wait("refusal", lambda: "in containers" in log.read_text())
+    wait("refusal", lambda: "needs a container engine" in log.read_text())
     assert stages("boxed")[boxed] == ["AWSPENDING"]
     sm.cancel_rotate_secret(SecretId="boxed")
 

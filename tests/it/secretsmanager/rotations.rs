@@ -12,7 +12,8 @@ struct Rotating {
 
 impl Rotating {
     fn up(profile: &str) -> Rotating {
-        let project = Project::with(profile);
+        let nowhere = "unix:///nowhere/docker.sock";
+        let project = Project::with(profile).variable("DOCKER_HOST", nowhere);
         project.write(
             "rotate.sh",
             &format!(
