@@ -63,12 +63,8 @@ impl Talk {
 
     /// One command whose arguments may be anything.
     pub fn run(&mut self, words: &[&str]) -> Result<Result<String, String>, Problem> {
-        let mut bytes = format!("*{}\r\n", words.len());
-        for word in words {
-            bytes.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
         let mut exchange = || -> io::Result<Result<String, String>> {
-            self.stream.get_mut().write_all(bytes.as_bytes())?;
+            self.stream.get_mut().write_all(&resp::command(words.iter()))?;
             self.answer()
         };
         exchange().map_err(|error| {
