@@ -10,10 +10,7 @@ pub(super) struct Hstore(pub(super) Json);
 
 impl Mask for Hstore {
     fn mask(&self, value: &str, beside: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
-        self.mask_or_say(value, beside, out).map_err(|refused| match refused {
-            Refused::Value(reason) => reason,
-            Refused::Path(_) => Reason("has a key without a rule"),
-        })
+        self.mask_or_say(value, beside, out).map_err(Refused::reason)
     }
 
     fn mask_or_say(

@@ -65,6 +65,16 @@ impl From<Reason> for Refused {
     }
 }
 
+impl Refused {
+    /// The same where no path can be named.
+    fn reason(self) -> Reason {
+        match self {
+            Refused::Value(reason) => reason,
+            Refused::Path(_) => Reason("has a path without a rule"),
+        }
+    }
+}
+
 /// Makes one value of another.
 pub(crate) trait Mask: Send + Sync {
     /// Appends what `value` becomes. The value is in Postgres' own writing, and never null.

@@ -79,11 +79,7 @@ pub(super) struct Json(pub(super) Paths);
 
 impl Mask for Json {
     fn mask(&self, value: &str, beside: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
-        match self.mask_or_say(value, beside, out) {
-            Ok(()) => Ok(()),
-            Err(Refused::Value(reason)) => Err(reason),
-            Err(Refused::Path(_)) => Err(Reason("has a path without a rule")),
-        }
+        self.mask_or_say(value, beside, out).map_err(Refused::reason)
     }
 
     fn mask_or_say(
