@@ -116,9 +116,11 @@ impl Sketches {
 
     fn see(&mut self, table: usize, rows: &[u8]) {
         let mut fields = Vec::new();
+        // An archive says itself which table its rows are of.
+        let Some(sketches) = self.0.get_mut(table) else { return };
         for line in copy::lines(rows) {
             copy::split(line, &mut fields);
-            for (sketch, field) in self.0[table].iter_mut().zip(&fields) {
+            for (sketch, field) in sketches.iter_mut().zip(&fields) {
                 sketch.see(*field);
             }
         }
