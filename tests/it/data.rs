@@ -284,7 +284,7 @@ fn planted(bench: &Bench) {
         ("an array", format!("update users set other_emails = array['{real}'] where id = (select min(id) from users)"), "public.users.other_emails"),
         ("prose", format!("update \"order\" set note = 'please ask {real}, soon' where id = (select min(id) from \"order\")"), "public.order.note"),
         ("a name in prose", "update \"order\" set \"two words\" = 'seen: Kunigunde Musterfrau7' where id = (select max(id) from \"order\")".to_owned(), "public.order.two words"),
-        ("statistics", format!("create table s as select '{real}'::text as t from generate_series(1, 50); analyze s; update s set t = 'none'"), "pg_statistic of public.s.t"),
+        ("statistics", format!("create table s with (autovacuum_enabled = off) as select '{real}'::text as t from generate_series(1, 50); analyze s; update s set t = 'none'"), "pg_statistic of public.s.t"),
         ("a comment", format!("comment on column users.mood is 'as {real} said'"), "comment of users"),
         ("a sequence", "select setval('order_id_seq', 987654)".to_owned(), "sequence public.order_id_seq"),
         ("dead rows", format!("create table d (t text) with (autovacuum_enabled = off); insert into d values ('{real}'); delete from d"), "files: base/"),
