@@ -4,9 +4,11 @@
 #   devenv-test/redis:7          redis-server 7.0 of the host's Debian release (bookworm)
 #   devenv-test/postgres:17-pgvector   postgresql-17 + pgvector of trixie, entrypoint with the
 #                                official image's variables (POSTGRES_USER/PASSWORD/DB, initdb.d)
+#   devenv-test/nginx:1          nginx of the host's Debian release, as the official image is laid out
+#   devenv-test/registry:2       docker-registry of the host's Debian release, on port 5000
 # Needs: docker, apt-get, dpkg-deb, a Debian host whose mirror carries trixie. No network in containers,
 # no image registry, no chroot, no maintainer scripts: .deb files are unpacked and imported as one layer.
-# Usage: tests/images.sh [--force] [busybox] [redis] [postgres]     (default: all that are missing)
+# Usage: tests/images.sh [--force] [busybox] [redis] [nginx] [registry] [postgres]     (default: all that are missing)
 # The makers are called by name, apt's format is not the shell's, and versions hold no blanks.
 # shellcheck disable=SC2012,SC2015,SC2016,SC2086,SC2317
 set -euo pipefail
@@ -15,7 +17,7 @@ CACHE=${DEVENV_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/devenv-test-images}
 SUITE=trixie
 force=; want=()
 for a in "$@"; do case $a in --force) force=1;; *) want+=("$a");; esac; done
-[ ${#want[@]} -gt 0 ] || want=(busybox redis postgres)
+[ ${#want[@]} -gt 0 ] || want=(busybox redis nginx registry postgres)
 mkdir -p "$CACHE"
 arch=$(dpkg --print-architecture)
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT   # subshells below inherit the variable, not the trap
@@ -108,6 +110,32 @@ S
   check "$root" /usr/bin/redis-server /usr/bin/redis-cli
   import "$root" "$tag" 'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["redis-server"]' 'EXPOSE 6379' 'VOLUME /data' 'WORKDIR /data' 'USER 999:999' \
      'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin' 'HEALTHCHECK --interval=1s --timeout=2s --retries=30 CMD redis-cli ping'
+}
+
+mk_nginx() {
+  local tag=$PREFIX/nginx:1 root=$work/nginx; if have "$tag"; then return; fi
+  host_apt
+  # A directory of its own: two who download one file at a time would spoil it.
+  fetch "$CACHE/debs-nginx" busybox-static nginx nginx-common libc6 libcrypt1 libpcre2-8-0 libssl3 zlib1g | unpack "$root"
+  applets "$root"
+  echo 'www-data:x:33:33::/var/www:/bin/false' >> "$root/etc/passwd"; echo 'www-data:x:33:' >> "$root/etc/group"
+  mkdir -p "$root/var/log/nginx" "$root/var/lib/nginx" "$root/etc/nginx/conf.d"
+  ln -sf /dev/stdout "$root/var/log/nginx/access.log"; ln -sf /dev/stderr "$root/var/log/nginx/error.log"
+  check "$root" /usr/sbin/nginx
+  import "$root" "$tag" 'CMD ["nginx","-g","daemon off;"]' 'EXPOSE 80' 'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin'
+}
+
+mk_registry() {
+  local tag=$PREFIX/registry:2 root=$work/registry; if have "$tag"; then return; fi
+  host_apt
+  fetch "$CACHE/debs-registry" busybox-static docker-registry libc6 | unpack "$root"; applets "$root"
+  cat > "$root/etc/registry.yml" <<'S'
+version: 0.1
+storage: { filesystem: { rootdirectory: /var/lib/registry } }
+http: { addr: ":5000" }
+S
+  check "$root" /usr/bin/docker-registry
+  import "$root" "$tag" 'CMD ["docker-registry","serve","/etc/registry.yml"]' 'EXPOSE 5000' 'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin'
 }
 
 mk_postgres() {

@@ -13,7 +13,7 @@ use crate::runtime::Dirs;
 use crate::runtime::clients::{self, Client};
 use crate::runtime::dirs::user_cache_dir;
 use crate::runtime::engine::Engine;
-use crate::runtime::engine::exec::Said;
+use crate::runtime::engine::exec::{self, Said};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, IsTerminal, Read, Write};
@@ -86,7 +86,7 @@ fn inside(service: &str, command: Vec<OsString>) -> Result<Outcome, Problem> {
                 Said::Err(bytes) => err.write_all(bytes),
             };
         };
-        engine.exec(&id, command, input(), said).await
+        engine.exec(&id, exec::Command::of(command), input(), said).await
     })?;
     Ok(Outcome::Code(u8::try_from(code).unwrap_or(1)))
 }

@@ -29,6 +29,7 @@ mod redis_cli;
 mod requests;
 mod reset;
 mod restart;
+mod run;
 mod scale;
 mod seed;
 mod settle;
@@ -87,6 +88,7 @@ enum Command {
     Start(start::Start),
     Stop(stop::Stop),
     Restart(restart::Restart),
+    Run(run::Run),
     Scale(scale::Scale),
     Logs(logs::Logs),
     Mail(mail::Mail),
@@ -125,6 +127,7 @@ impl Command {
             Command::Start(command) => command.run(printer),
             Command::Stop(command) => command.run(printer),
             Command::Restart(command) => command.run(printer),
+            Command::Run(command) => command.run(printer),
             Command::Scale(command) => command.run(printer),
             Command::Logs(command) => command.run(printer),
             Command::Mail(command) => command.run(printer),

@@ -61,7 +61,8 @@ pub(super) struct Up {
     /// Have ids, receipt handles, versions and the time of a fresh state follow from this number
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Bring changed files into containers, as `develop.watch` of their Compose files says
+    /// Bring changed files into containers, as `develop.watch` of their Compose files says, and take
+    /// over edits of the profile and of these files
     #[arg(long)]
     watch: bool,
     /// Where the gateway and SMTP listen, for containers; whoever reaches this address has all of it
@@ -295,6 +296,8 @@ impl Up {
 
     fn boot(&self, choice: Choice) -> Boot {
         let project = choice.home.project.clone();
+        let is_whole = self.only.is_empty() && !self.ephemeral && self.throwaway.is_none();
+        let followed = (self.watch && is_whole).then(|| choice.named.clone());
         let (profile, home) = match &self.throwaway {
             Some(dir) => (profile_for_test(choice.profile), Home::of(dir)),
             None => (choice.profile, choice.home),
@@ -306,6 +309,7 @@ impl Up {
             ephemeral: self.ephemeral,
             port_base: self.port_base,
             watch: self.watch,
+            followed,
             listen: self.listen,
             snapshot: self.snapshot.clone(),
             project,

@@ -7,7 +7,9 @@
 //! Source: the Compose Specification. Pure but for the reader of files that it is given.
 
 mod check;
+mod develop;
 mod dotenv;
+mod extension;
 mod interpolate;
 mod limits;
 mod load;

@@ -65,6 +65,9 @@ pub struct Service {
     /// The times at which it runs, where it does not run all the time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
+    /// Where a certificate of devenv's is put, for those that serve TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// All else that the engine is told.
     #[serde(flatten)]
     pub host: Host,
@@ -318,15 +321,48 @@ pub struct Volume {
     pub labels: BTreeMap<String, String>,
 }
 
+/// A certificate that devenv issues to a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Tls {
+    /// The directory in the container.
+    pub path: String,
+    /// Names beside the service's own and those of this machine.
+    pub names: Vec<String>,
+}
+
 /// What is done when files change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Watch {
     /// The file or directory.
     pub path: PathBuf,
-    /// `sync`, `rebuild`, `restart`, `sync+restart`.
+    /// `sync`, `rebuild`, `restart`, `sync+restart`, `sync+exec`.
     pub action: String,
     /// Where it goes in the container.
     pub target: Option<String>,
     /// Patterns left out.
     pub ignore: Vec<String>,
+    /// Patterns that are taken alone; all is where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
+    /// All files are copied when the watching begins.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub initial_sync: bool,
+    /// What is run in the container once they are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exec: Option<Hook>,
+}
+
+/// A command in a container that runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Hook {
+    /// Its words.
+    pub command: Vec<String>,
+    /// `user` or `user:group`, where it is not the container's.
+    pub user: Option<String>,
+    /// Where it runs, where that is not the container's.
+    pub working_dir: Option<String>,
+    /// With all capabilities.
+    pub privileged: bool,
+    /// Variables beside the container's.
+    pub environment: BTreeMap<String, String>,
 }

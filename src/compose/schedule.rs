@@ -3,7 +3,7 @@
 //! The times are crontab's five fields, of UTC or of the time zone named after them. Which clock they are
 //! read on is for who runs it.
 
-use super::node::{Findings, Node};
+use super::node::{Findings, Spot};
 use cronexpr::{Crontab, FallbackTimezoneOption, MakeTimestamp, ParseOptions};
 use serde::Serialize;
 
@@ -40,19 +40,13 @@ fn parsed(times: &str) -> Result<Crontab, String> {
     cronexpr::parse_crontab_with(times, options).map_err(|error| error.to_string())
 }
 
-/// What stands under `x-devenv` of a service.
-pub(super) fn schedule(node: &Node, findings: &mut Findings) -> Option<Schedule> {
-    let (mut times, mut overlap) = (None, false);
-    for (key, value) in findings.entries(node, "x-devenv").to_vec() {
-        let name = key.name.as_str();
-        match name {
-            "schedule" => times = findings.text(&value, name).map(|text| (text, value.at)),
-            "overlap" => overlap = findings.flag(&value, name).unwrap_or_default(),
-            _ => findings
-                .mistake(key.at, format!("`x-devenv.{name}` is neither `schedule` nor `overlap`")),
-        }
-    }
-    let (times, at) = times?;
+/// The schedule that is written so.
+pub(super) fn schedule(
+    times: String,
+    at: Spot,
+    overlap: bool,
+    findings: &mut Findings,
+) -> Option<Schedule> {
     if let Err(why) = parsed(&times) {
         let why =
             why.lines().last().unwrap_or_default().trim().trim_start_matches(['^', ' ']).to_owned();

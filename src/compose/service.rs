@@ -1,15 +1,14 @@
 //! A service's keys, each in its function; a key that no function takes is named.
 
+use super::develop;
 use super::dotenv;
+use super::extension::extension;
 use super::interpolate::Variables;
 use super::load::Read;
-use super::model::{
-    Attachment, Build, Condition, Dependency, Healthcheck, Restart, Service, Watch,
-};
+use super::model::{Attachment, Build, Condition, Dependency, Healthcheck, Restart, Service};
 use super::mounts;
 use super::node::{Findings, Node};
 use super::ports;
-use super::schedule;
 use crate::compose::limits::nearest;
 use std::collections::BTreeMap;
 
@@ -113,9 +112,6 @@ const SERVED: &[&str] = &[
     "extends",
 ];
 
-/// What a rule of `develop.watch` may do.
-const WATCH_ACTIONS: [&str; 4] = ["sync", "rebuild", "restart", "sync+restart"];
-
 /// What a service is read with.
 pub(super) struct Reader<'a> {
     pub(super) findings: &'a mut Findings,
@@ -171,8 +167,8 @@ impl Reader<'_> {
             "labels" => service.labels.extend(f.labels(node, key)),
             "container_name" => service.container_name = f.text(node, key),
             "profiles" => service.profiles = f.texts(node, key),
-            "develop" => service.watch = self.watch(node),
-            "x-devenv" => service.schedule = schedule::schedule(node, f),
+            "develop" => service.watch = develop::watch(node, f),
+            "x-devenv" => extension(node, service, f),
             // Read at the end, in their order; carried out before.
             "environment" | "env_file" | "extends" => {}
             _ => return false,
@@ -537,35 +533,6 @@ impl Reader<'_> {
                 }
             }
             all.insert(key.name.clone(), dependency);
-        }
-        all
-    }
-
-    fn watch(&mut self, node: &Node) -> Vec<Watch> {
-        let f = &mut *self.findings;
-        let mut all = Vec::new();
-        let Some(rules) = node.get("watch") else { return all };
-        for rule in f.items(rules, "watch").to_vec() {
-            let part = |name: &str| rule.get(name).and_then(Node::scalar).map(str::to_owned);
-            let (Some(path), Some(action)) = (part("path"), part("action")) else {
-                f.mistake(rule.at, "a rule of `watch` has a `path` and an `action`");
-                continue;
-            };
-            if !WATCH_ACTIONS.contains(&action.as_str()) {
-                let known = WATCH_ACTIONS.join(", ");
-                f.mistake(rule.at, format!("the action `{action}` is not served: {known}"));
-                continue;
-            }
-            if action.starts_with("sync") && part("target").is_none() {
-                f.mistake(rule.at, format!("a rule that does `{action}` has a `target`"));
-            }
-            let ignore = rule.get("ignore").map(|node| f.texts(node, "ignore")).unwrap_or_default();
-            all.push(Watch {
-                path: f.path(rule.at, &path),
-                action,
-                target: part("target"),
-                ignore,
-            });
         }
         all
     }

@@ -55,7 +55,7 @@ fn a_schedule_is_read_and_its_mistakes_are_told() {
     assert_eq!(stack.services["a"].schedule, Some(expected));
     let told = one("services:\n  a:\n    image: i\n    restart: always\n    scale: 2\n    x-devenv: { schedule: '0 4 * * *', every: x }\n  b:\n    image: i\n    x-devenv:\n      schedule: 61 * * * *\n  c:\n    image: i\n    depends_on: { a: { condition: service_completed_successfully } }\n").unwrap_err();
     let all = [
-        "c.yaml:6: `x-devenv.every` is neither `schedule` nor `overlap`",
+        "c.yaml:6: `x-devenv.every` is neither `schedule`, `overlap` nor `tls`",
         "c.yaml:6: the service `a` has a schedule and `restart`: it runs at its times alone",
         "c.yaml:6: the service `a` has a schedule and cannot run 2 times",
         "c.yaml:6: the service `c` waits for the end of `a`, which has a schedule",
@@ -69,6 +69,42 @@ fn a_schedule_is_read_and_its_mistakes_are_told() {
         "{told:?}"
     );
     assert_eq!(told.len(), 5, "{told:?}");
+}
+
+#[test]
+fn a_certificate_is_asked_for_by_its_directory() {
+    let stack = one("services:\n  a: { image: i, x-devenv: { tls: /tls } }\n  b: { image: i, x-devenv: { tls: { path: /tls, names: [b.localhost] } } }\n").unwrap();
+    let tls = |name: &str| stack.services[name].tls.clone().unwrap();
+    assert_eq!((tls("a").path, tls("a").names.len()), ("/tls".to_owned(), 0));
+    assert_eq!(tls("b").names, ["b.localhost"]);
+    let told = one("services:\n  a: { image: i, x-devenv: { tls: tls } }\n  b: { image: i, x-devenv: { tls: { name: b, path: /tls, names: ['a b'] } } }\n  c: { image: i, x-devenv: { tls: { names: [c] } } }\n").unwrap_err();
+    let all = [
+        "c.yaml:2: `tls` is a directory in the container, from `/` on, not `tls`",
+        "c.yaml:3: `a b` is no name of a host",
+        "c.yaml:3: `x-devenv.tls.name` is neither `path` nor `names`",
+        "c.yaml:4: `tls` has a `path`, the directory of the certificate",
+    ];
+    assert_eq!(told, all);
+}
+
+#[test]
+fn rules_of_develop_watch_are_read_and_what_is_not_served_is_named() {
+    let text = |rule: &str| {
+        format!("services:\n  a:\n    image: i\n    develop:\n      watch:\n        - {rule}\n")
+    };
+    let rule = "{ path: src, target: /src, action: sync+exec, include: '*.py', initial_sync: true, exec: { command: kill -HUP 1, user: root, environment: [A=b] } }";
+    let stack = one(&text(rule)).unwrap();
+    let watch = &stack.services["a"].watch[0];
+    let exec = watch.exec.as_ref().unwrap();
+    assert_eq!(exec.command, ["kill", "-HUP", "1"]);
+    assert_eq!((exec.user.as_deref(), exec.environment["A"].as_str()), (Some("root"), "b"));
+    assert_eq!((watch.include.len(), watch.initial_sync), (1, true));
+    let lone = "{ path: src, target: /src, action: sync+exec }";
+    let together = "c.yaml:6: `sync+exec` and `exec` with its `command` belong together";
+    assert_eq!(one(&text(lone)).unwrap_err(), [together]);
+    let stack = one(&text("{ path: src, action: rebuild, wait: 5s }")).unwrap();
+    let notes: Vec<String> = stack.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(notes, ["c.yaml:6: `develop.watch.wait` is not served"]);
 }
 
 #[test]

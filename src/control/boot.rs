@@ -60,6 +60,8 @@ pub struct Boot {
     pub port_base: Option<u16>,
     /// Files are watched for the rules of `develop.watch`.
     pub watch: bool,
+    /// The profile whose edits are taken over at once: a shipped name, or a file's absolute path.
+    pub followed: Option<String>,
     /// Where the gateway and SMTP listen: loopback, unless asked for.
     pub listen: IpAddr,
     /// State to begin with; for an ephemeral environment.

@@ -4,6 +4,7 @@
 use super::boot::{Boot, Plan, clean_ephemeral};
 use super::containers::GROUND;
 use super::drive::{Info, Message, Order, Run, When};
+use super::edits;
 use super::home::Lock;
 use super::hooks::{self, Place};
 use super::hub::Hub;
@@ -48,13 +49,17 @@ pub async fn run(
     });
     let result = match server::Server::bind(&home) {
         Ok(server) => {
-            let serving = server.serve(Access {
+            let access = Access {
                 hub: hub.clone(),
                 loop_: sender.clone(),
                 services: services.clone(),
                 plan: server::PlanCell::default(),
                 turn: Arc::default(),
-            });
+            };
+            if let Some(named) = boot.followed.clone() {
+                tokio::spawn(edits::follow(access.clone(), named));
+            }
+            let serving = server.serve(access);
             let result = boot_and_run(boot, &hub, &serving, sender, messages, services).await;
             if let Err(problem) = &result {
                 hub.fail(problem.clone());
@@ -238,6 +243,9 @@ impl Daemon {
         parts.map_err(|ring| Problem::new(Exit::Usage, "parts", ring))?;
         let moves = moves_ground(&self.plan, &plan);
         self.plan = plan;
+        if let Some(units) = self.plan.units.as_ref().filter(|_| self.plan.watch) {
+            units.rule();
+        }
         let mut anew = changes.changed.clone();
         anew.extend(moves.then(|| GROUND.to_owned()));
         let is_wanted = |part: &String| {

@@ -60,6 +60,11 @@ pub enum Ask {
         /// By service.
         counts: BTreeMap<String, u32>,
     },
+    /// One run of a scheduled service, now; `Ran` at its end.
+    Run {
+        /// Its name.
+        service: String,
+    },
     /// Back to the seeded state; `Done` at the end. No names: everything.
     Reset {
         /// Names of parts or of emulated services.
@@ -151,6 +156,13 @@ pub enum Update {
         lines: Vec<String>,
         /// Parts that come or are made anew.
         parts: Vec<String>,
+    },
+    /// A run that was asked for has ended.
+    Ran {
+        /// Which one of its service, since the environment is up.
+        number: usize,
+        /// Its exit code.
+        code: i64,
     },
     /// A fact that people should see once.
     Note(String),

@@ -6,12 +6,14 @@
 //! Invariant: one daemon a directory, held by a file lock that dies with the process.
 
 mod boot;
+mod changes;
 mod check;
 pub mod client;
 mod containers;
 pub mod daemon;
 pub mod detach;
 mod drive;
+mod edits;
 mod environment;
 mod follow;
 pub mod home;

@@ -28,6 +28,8 @@ pub(super) struct Changes {
     pub(super) removed: Vec<String>,
     /// Parts that are made anew.
     pub(super) changed: Vec<String>,
+    /// Parts whose files are watched by other rules.
+    pub(super) rules: Vec<String>,
     /// What is declared anew, or no more, as lines.
     pub(super) declared: Vec<String>,
     /// What is not carried out before the next start.
@@ -44,6 +46,7 @@ impl Changes {
             marked("+", &self.added, " is started"),
             marked("-", &self.removed, " is stopped"),
             marked("~", &self.changed, " is made anew"),
+            marked("~", &self.rules, " is watched by other rules"),
             self.declared.clone(),
             marked("!", &self.later, " has changed: `devenv down` and `devenv up` carry it out"),
         ]
@@ -60,6 +63,13 @@ impl Changes {
                 Some(was) if was != made_of => self.changed.push(part.clone()),
                 Some(_) => {}
             }
+        }
+        if new.watch {
+            let rules = |plan: &Plan| plan.units.as_ref().map(|u| u.rules()).unwrap_or_default();
+            let was = rules(old);
+            let stays =
+                rules(new).into_iter().filter_map(|(part, is)| Some((was.get(&part)?, part, is)));
+            self.rules.extend(stays.filter(|(was, _, is)| *was != is).map(|(_, part, _)| part));
         }
         self.removed.extend(before.into_keys().filter(|part| !after.contains_key(part)));
     }
@@ -132,6 +142,8 @@ pub(super) enum Wish {
 /// Makes the other plan, carries out what differs, and hands back what that was.
 pub(super) async fn replan(wish: Wish, access: &Access, old: Arc<Plan>) -> Result<Update, Problem> {
     let _turn = access.turn.lock().await;
+    // Whoever had the turn before may have put another one in its place.
+    let old = access.plan.get().unwrap_or(old);
     let plan = old.clone();
     let made = tokio::task::spawn_blocking(move || another(wish, &plan)).await;
     let (plan, changes) =
@@ -158,15 +170,17 @@ pub(super) async fn replan(wish: Wish, access: &Access, old: Arc<Plan>) -> Resul
     Ok(Update::Planned { lines: changes.lines(), parts })
 }
 
+/// The profile that is meant by a shipped name or a file's absolute path.
+pub(super) fn source(named: String, plan: &Plan) -> Source {
+    match named.starts_with('/') {
+        true => Source::File(named.into()),
+        false => Source::Shipped { name: named, project_dir: plan.home.project.clone() },
+    }
+}
+
 fn another(wish: Wish, old: &Plan) -> Result<(Plan, Changes), Problem> {
     let (profile, scale) = match wish {
-        Wish::Profile(named) => {
-            let source = match named.starts_with('/') {
-                true => Source::File(named.into()),
-                false => Source::Shipped { name: named, project_dir: old.home.project.clone() },
-            };
-            (profile::load(&source)?, old.scale.clone())
-        }
+        Wish::Profile(named) => (profile::load(&source(named, old))?, old.scale.clone()),
         Wish::Scale(counts) => {
             let mut scale = old.scale.clone();
             scale.extend(counts);

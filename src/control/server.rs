@@ -8,7 +8,7 @@ use super::hub::Hub;
 use super::message::{Ask, EnvState, REQUEST_BYTES_MAX, Request, Told, Update, VERSION};
 use super::parts::ServicesCell;
 use super::replan::{Wish, replan};
-use super::{check, environment, reset, snapshot};
+use super::{check, containers, environment, reset, snapshot};
 use crate::base::{Caller, Exit, Problem};
 use crate::data;
 use crate::services::{ClockOrder, ClockView};
@@ -185,6 +185,7 @@ async fn answer(
             return Ok(Ok(()));
         }
         Ask::Clock { .. }
+        | Ask::Run { .. }
         | Ask::Lease(_)
         | Ask::Leases
         | Ask::Release { .. }
@@ -255,6 +256,7 @@ async fn one_answer(ask: Ask, access: &Access) -> Result<Update, Problem> {
     }
     let plan = planned(access).await.ok_or_else(not_planned)?;
     match ask {
+        Ask::Run { service } => containers::run_now(&plan, &service).await,
         Ask::Lease(ask) => plan.leases.take(&ask).await.map(Update::Leases),
         Ask::Release { id } => plan.leases.release(&id).await.map(|()| Update::Done),
         Ask::Leases => Ok(Update::Leases(plan.leases.list())),

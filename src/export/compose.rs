@@ -87,6 +87,19 @@ fn milliseconds(ms: Option<u64>) -> Value {
     ms.map_or(Value::Null, |ms| json!(format!("{ms}ms")))
 }
 
+/// What only devenv knows of, so that it is there when devenv reads the file again.
+fn extension(service: &Service) -> Map<String, Value> {
+    let mut out = Map::new();
+    if let Some(schedule) = &service.schedule {
+        out.insert("schedule".to_owned(), json!(schedule.times));
+        out.insert("overlap".to_owned(), json!(schedule.overlap));
+    }
+    if let Some(tls) = &service.tls {
+        out.insert("tls".to_owned(), json!({ "path": tls.path, "names": tls.names }));
+    }
+    out
+}
+
 struct Writer<'a> {
     dialect: Dialect,
     place: &'a Path,
@@ -123,12 +136,16 @@ impl Writer<'_> {
         self.life(name, service, &mut out);
         self.host(name, &service.host, &mut out);
         put(&mut out, "labels", json!(service.labels));
-        if let Some(schedule) = &service.schedule {
+        let extension = extension(service);
+        if !extension.is_empty() {
+            out.insert("x-devenv".to_owned(), Value::Object(extension));
+        }
+        if service.tls.is_some() {
+            self.notes
+                .push(format!("{name}: its certificate has to be put there by somebody else"));
+        }
+        if service.schedule.is_some() {
             // Nobody there runs it at its times; begun with the others it would run at once.
-            out.insert(
-                "x-devenv".to_owned(),
-                json!({ "schedule": schedule.times, "overlap": schedule.overlap }),
-            );
             match swarm {
                 true => out.entry("deploy").or_insert_with(|| json!({}))["replicas"] = json!(0),
                 false => put(&mut out, "profiles", json!(["scheduled"])),

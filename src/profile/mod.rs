@@ -64,6 +64,13 @@ impl Source {
     }
 }
 
+/// The files that a profile is read from: it and those that it extends, shipped ones aside.
+pub fn files(source: &Source) -> Vec<PathBuf> {
+    let mut files = Files::default();
+    let _ = extends::gather(source, &mut files);
+    files.names().into_iter().map(PathBuf::from).filter(|path| path.is_absolute()).collect()
+}
+
 /// Reads, checks and resolves a profile; every mistake in it at once.
 pub fn load(source: &Source) -> Result<Profile, Mistakes> {
     let mut files = Files::default();

@@ -4,6 +4,7 @@
 //! [`Launch`]) → [`process`] (a running child, its adoption and end) → [`probe`] (does it answer).
 //! Nothing here prints; progress goes through [`Progress`], failures are [`crate::base::Problem`]s.
 
+pub mod certificates;
 pub mod clients;
 pub mod dirs;
 pub mod doctor;

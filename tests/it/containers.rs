@@ -2,6 +2,7 @@
 
 use crate::support::{Project, Run};
 
+mod balancer;
 mod corpus;
 mod cron;
 mod devcontainer;

@@ -62,7 +62,8 @@ pub(in crate::control) async fn ground(run: Run, mut orders: mpsc::UnboundedRece
     run.info(Info { address, version, ..Info::default() }).await;
     run.report(Report::Started { adopted: false }).await;
     run.report(Report::ProbeOk).await;
-    let watching = watch(&run, units, &engine);
+    let mut ruled = units.ruled.subscribe();
+    let mut watching = watch(&run, units, units.by_part.clone(), &engine);
     let mut pulse = Pulse::default();
     let _ = pulse.beat(Ok(()));
     loop {
@@ -72,6 +73,14 @@ pub(in crate::control) async fn ground(run: Run, mut orders: mpsc::UnboundedRece
         };
         tokio::select! {
             _ = orders.recv() => break,
+            Ok(()) = ruled.changed() => {
+                let by_part = ruled.borrow_and_update().clone();
+                // What those before have seen is theirs to bring to its end.
+                let others = watch(&run, units, by_part, &engine);
+                if let Some(before) = std::mem::replace(&mut watching, others) {
+                    before.retire();
+                }
+            }
             answer = look => {
                 if let Some(report) = pulse.beat(answer) {
                     run.report(report).await;

@@ -15,9 +15,10 @@ pub(super) mod trace;
 mod watch;
 
 pub use catalog::{CatalogEntry, catalog};
+pub(super) use cron::run_now;
 pub(super) use ground::{ground, wipe};
 pub use plan::stack;
-pub(super) use plan::{GROUND, Units, plan};
+pub(super) use plan::{GROUND, Units, files, plan};
 pub(super) use run::{container, stand};
 pub use trace::place;
 pub(super) use watch::unwatched;

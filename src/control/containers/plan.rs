@@ -3,8 +3,9 @@
 
 use super::super::boot::{POSTGRES, REDIS};
 use super::catalog;
+use super::cron::Desk;
 use super::ground::GroundCell;
-use super::watch::Synced;
+use super::watch::{Ruled, Synced};
 use crate::base::{Exit, Problem};
 use crate::compose::{self, Condition, Network, Restart, Service, Volume};
 use crate::profile::{self, Port, Profile, Provider, Rotator, RotatorKind, nearest};
@@ -12,6 +13,7 @@ use crate::runtime::Dirs;
 use crate::runtime::engine::Engine;
 use crate::supervisor::{self, Need, PartSpec, Policy, Until};
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -48,6 +50,8 @@ pub(in crate::control) struct Units {
     rotators: Vec<String>,
     pub(super) ground: GroundCell,
     pub(super) synced: Synced,
+    pub(super) desk: Desk,
+    pub(super) ruled: Ruled,
 }
 
 /// A container to be.
@@ -174,6 +178,8 @@ pub(in crate::control) fn plan(
         rotators: rotators(profile).collect(),
         ground: GroundCell::default(),
         synced: Synced::default(),
+        desk: Desk::default(),
+        ruled: Ruled::default(),
         project,
     };
     for (name, service) in &stack.services {
@@ -332,17 +338,31 @@ impl Units {
         let fact = |unit: &Unit| {
             let texts: Vec<_> = unit.service.files.iter().map(|file| &file.content).collect();
             // How many there are beside it makes no difference to one.
-            let service = Service { replicas: 1, ..unit.service.clone() };
+            // Nor do the rules by which its files are watched.
+            let service = Service { replicas: 1, watch: vec![], ..unit.service.clone() };
             serde_json::json!([service, unit.tag, texts]).to_string()
         };
         let units = self.by_part.values().filter(|unit| unit.server.is_none());
         units.map(|unit| (unit.part.clone(), fact(unit))).collect()
     }
 
+    /// The rules by which the files of each container are watched.
+    pub(in crate::control) fn rules(&self) -> BTreeMap<String, Vec<compose::Watch>> {
+        let units = self.by_part.values();
+        units.map(|unit| (unit.part.clone(), unit.service.watch.clone())).collect()
+    }
+
+    /// Has whoever watches go by these rules from now on.
+    pub(in crate::control) fn rule(&self) {
+        self.ruled.set(&self.by_part);
+    }
+
     /// Takes the ground over on which the containers of an earlier plan stand.
     pub(in crate::control) fn stand_on(&mut self, old: &Units) {
         self.ground = old.ground.clone();
         self.synced = old.synced.clone();
+        self.desk = old.desk.clone();
+        self.ruled = old.ruled.clone();
     }
 
     /// The networks by their names at the engine.
@@ -424,11 +444,30 @@ fn scaled(name: &str, count: u32, stack: &mut compose::Stack) -> Result<(), Prob
     Ok(())
 }
 
+/// The files of this machine that a profile's containers are planned from, and where others may come.
+pub(in crate::control) fn files(profile: &Profile) -> BTreeSet<PathBuf> {
+    let all = RefCell::new(BTreeSet::new());
+    let read = |path: &Path| {
+        all.borrow_mut().insert(path.to_owned());
+        std::fs::read_to_string(path)
+    };
+    // Mistakes are told by whoever plans.
+    let _ = read_stack(profile, &read);
+    all.into_inner()
+}
+
 /// The Compose files and catalogue entries of a profile as one stack, or their mistakes.
 pub fn stack(profile: &Profile) -> Result<compose::Stack, Problem> {
+    read_stack(profile, &|path| std::fs::read_to_string(path))
+}
+
+fn read_stack(
+    profile: &Profile,
+    read: &dyn Fn(&Path) -> std::io::Result<String>,
+) -> Result<compose::Stack, Problem> {
     let containers = &profile.containers;
-    let mut files: Vec<PathBuf> =
-        containers.compose.iter().map(|file| profile.project_dir.join(file)).collect();
+    // The project's own files come after the catalogue's, and may say what is to be otherwise.
+    let mut files = Vec::new();
     for name in &containers.catalog {
         if catalog::text(name).is_none() {
             let known = catalog::catalog();
@@ -445,12 +484,13 @@ pub fn stack(profile: &Profile) -> Result<compose::Stack, Problem> {
         }
         files.push(catalog::path(name));
     }
+    files.extend(containers.compose.iter().map(|file| profile.project_dir.join(file)));
     if files.is_empty() {
         return Ok(compose::Stack::default());
     }
     let read = |path: &Path| match catalog::at(path) {
         Some(text) => Ok(text.to_owned()),
-        None => std::fs::read_to_string(path),
+        None => read(path),
     };
     let request = compose::Request {
         files,

@@ -12,9 +12,10 @@ use crate::compose::Attachment;
 use crate::data;
 use crate::runtime::engine::Engine;
 use crate::runtime::engine::container::{Made, State, Wanted};
-use crate::runtime::{self, Dirs, Probe, logs};
+use crate::runtime::{self, Dirs, Probe, certificates, logs};
 use crate::supervisor::Report;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -27,7 +28,7 @@ const WATCH_PACE: Duration = Duration::from_secs(2);
 /// Between looks for an engine that is gone.
 const ENGINE_PACE: Duration = Duration::from_millis(500);
 /// How long the last lines of a log may take after the end.
-pub(super) const LOG_WAIT: Duration = Duration::from_secs(2);
+const LOG_WAIT: Duration = Duration::from_secs(2);
 /// The name that every container knows devenv by.
 const NAME: &str = "devenv";
 
@@ -197,7 +198,10 @@ fn wanted(
         None => vec![],
     };
     let mut environment = match (&unit.server, &address) {
-        (None, Some(_)) => injected(&run.plan, host),
+        (None, Some(address)) => {
+            let own = service.environment.contains_key(ENDPOINT);
+            injected(&run.plan, host, (!own).then_some(address))
+        }
         _ => BTreeMap::new(),
     };
     environment.extend(service.environment.clone());
@@ -211,7 +215,7 @@ fn wanted(
         environment: environment.into_iter().map(pair).collect(),
         networks,
         hosts,
-        files: files(unit, &run.plan.dirs)?,
+        files: [files(unit, &run.plan.dirs)?, certificate(unit, &run.plan.dirs)?].concat(),
         volumes: units.volumes.iter().map(|(key, (name, _))| (key.clone(), name.clone())).collect(),
         ports_may_move: units.ports_may_move && unit.server.is_none(),
     })
@@ -227,7 +231,7 @@ pub(in crate::control) fn stand(plan: &Plan) -> Option<data::Ground> {
         project: units.project.clone(),
         network: units.networks.get(DEFAULT_NETWORK)?.0.clone(),
         hosts: known_names(units).map(|name| format!("{name}:{address}")).collect(),
-        variables: injected(plan, false),
+        variables: injected(plan, false, Some(address)),
     })
 }
 
@@ -236,8 +240,14 @@ fn known_names(units: &Units) -> impl Iterator<Item = &str> {
     units.names.iter().map(String::as_str).chain([NAME, "host.docker.internal"])
 }
 
-/// What `devenv env` says, with addresses that work from inside.
-fn injected(plan: &Plan, host: bool) -> BTreeMap<String, String> {
+/// The variable by which AWS's SDKs find the gateway, and the one for S3 alone.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+const ENDPOINT_OF_S3: &str = "AWS_ENDPOINT_URL_S3";
+
+/// What `devenv env` says, with addresses that work from inside. To `s3`, an address of devenv's, S3 is
+/// spoken by its number: there AWS's SDKs name the bucket in the path, which works for all buckets, and
+/// not in a host name, which a hosts file would have to know.
+fn injected(plan: &Plan, host: bool, s3: Option<&String>) -> BTreeMap<String, String> {
     let mut all = match host {
         true => plan.variables.clone(),
         false => {
@@ -248,8 +258,29 @@ fn injected(plan: &Plan, host: bool) -> BTreeMap<String, String> {
             environment::variables(&plan.profile, &ports, &plan.dirs, NAME)
         }
     };
+    if let Some(endpoint) = all.get(ENDPOINT)
+        && let Some(address) = s3.filter(|address| !host && address.parse::<IpAddr>().is_ok())
+    {
+        let endpoint = endpoint.replace(NAME, address);
+        all.insert(ENDPOINT_OF_S3.to_owned(), endpoint);
+    }
     all.remove("DEVENV_STATE_DIR");
     all
+}
+
+/// The directory with its certificate, and where it goes, for those that serve TLS.
+fn certificate(unit: &Unit, dirs: &Dirs) -> Result<Vec<(String, String)>, Problem> {
+    let Some(tls) = &unit.service.tls else { return Ok(vec![]) };
+    let aliases = unit.service.networks.values().flat_map(|attachment| &attachment.aliases);
+    let known = [Some(&unit.part), unit.service.host.hostname.as_ref()].into_iter().flatten();
+    let mut names: Vec<String> = known.chain(aliases).cloned().collect();
+    names.extend(unit.service.container_name.clone());
+    // Browsers take no certificate for all names below one without a dot.
+    let below: Vec<String> = names.iter().map(|name| format!("{name}.localhost")).collect();
+    names.extend(below.into_iter().chain(["host.docker.internal".to_owned()]));
+    names.extend(tls.names.clone());
+    let made = certificates::server(dirs, &unit.part, &names, jiff::Timestamp::now())?;
+    Ok(vec![(made.display().to_string(), tls.path.clone())])
 }
 
 /// Secrets and configs as files of this machine.

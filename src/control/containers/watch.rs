@@ -1,33 +1,47 @@
 //! `develop.watch`: what changes in the project is brought into its running containers.
 //!
-//! The watcher's thread only hands paths over; one task carries the rules out, one batch after another.
-//! `sync` copies into the container (and again into the one that takes its place), `sync+restart` and
-//! `restart` start it anew, `rebuild` makes its image first. Invariant: a rule that cannot be carried out
-//! is told, and stops nothing. Source: the Compose Specification, develop.
+//! One task carries the rules out, one batch of changes after another. `sync` copies into the container
+//! (and again into the one that takes its place), `sync+exec` runs a command in it then, `sync+restart` and
+//! `restart` start it anew, `rebuild` makes its image first. Other rules of an edited file take the place of
+//! these. Invariant: a rule that cannot be carried out is told, and stops nothing. Source: the Compose
+//! Specification, develop.
 
 use super::super::Update;
+use super::super::changes::{Changes, observe};
 use super::super::drive::{Message, Run};
 use super::plan::{Unit, Units};
-use crate::compose::Watch;
+use crate::base::Problem;
+use crate::compose::{Hook, Watch};
+use crate::runtime::engine::exec::{Command, Said};
 use crate::runtime::engine::{Engine, Rules};
 use crate::supervisor::Event;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::RecommendedWatcher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::watch as newest;
 use tokio::task::JoinHandle;
 
-/// Changes that follow one another within this time are one; but none waits for longer than the other.
-const SETTLE: Duration = Duration::from_millis(100);
-const SETTLE_MAX: Duration = Duration::from_secs(1);
-/// Batches that may wait; beyond that the watcher itself waits, and the system tells it what it missed.
-const BATCHES_MAX: usize = 64;
 /// Files copied at a time at the most.
 const FILES_MAX: usize = 10_000;
 /// What is never of interest, as in Compose.
 const NEVER: &str = ".git\n**/.git\n";
+/// Bytes kept of what a command in a container says.
+const SAID_BYTES_MAX: usize = 2_000;
+
+/// The containers as the newest plan has them, for whoever watches.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ruled(Arc<newest::Sender<BTreeMap<String, Unit>>>);
+
+impl Ruled {
+    pub(super) fn set(&self, units: &BTreeMap<String, Unit>) {
+        self.0.send_replace(units.clone());
+    }
+
+    pub(super) fn subscribe(&self) -> newest::Receiver<BTreeMap<String, Unit>> {
+        self.0.subscribe()
+    }
+}
 
 /// Files that were copied into a part's container, by their place in it.
 #[derive(Debug, Clone, Default)]
@@ -47,13 +61,22 @@ impl Synced {
 
 /// Watches until it is dropped.
 pub(super) struct Watching {
-    _watcher: RecommendedWatcher,
+    watcher: Option<RecommendedWatcher>,
     task: JoinHandle<()>,
+}
+
+impl Watching {
+    /// Sees no more, and brings to its end what was seen.
+    pub(super) fn retire(mut self) {
+        self.watcher = None;
+    }
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        self.task.abort();
+        if self.watcher.is_some() {
+            self.task.abort();
+        }
     }
 }
 
@@ -64,49 +87,26 @@ struct Rule {
     /// The rule's path as the system names it.
     real: PathBuf,
     ignore: Rules,
+    /// Nothing but these, where there are any.
+    include: Option<Rules>,
 }
 
-/// Starts to watch, where there is anything to.
-pub(super) fn watch(run: &Run, units: &Units, engine: &Engine) -> Option<Watching> {
-    let rules: Vec<Rule> = units.by_part.values().flat_map(rules).collect();
+/// Starts to watch for `by_part`, where there is anything to.
+pub(super) fn watch(
+    run: &Run,
+    units: &Units,
+    by_part: BTreeMap<String, Unit>,
+    engine: &Engine,
+) -> Option<Watching> {
+    let rules: Vec<Rule> = by_part.values().flat_map(rules).collect();
     if rules.is_empty() || !run.plan.watch {
         return None;
     }
-    let note = |text: String| run.hub.tell(Update::Note(text));
-    let (sender, batches) = mpsc::channel(BATCHES_MAX);
     let paths: BTreeSet<PathBuf> = rules.iter().map(|rule| rule.real.clone()).collect();
-    let every: Vec<PathBuf> = paths.iter().cloned().collect();
-    let hand_over = move |result: notify::Result<notify::Event>| {
-        let changed = match result {
-            // Reading is no change: every build reads what it is made of.
-            Ok(event) if event.kind.is_access() => return,
-            Ok(event) if !event.need_rescan() => event.paths,
-            // Something was missed: everything may have changed.
-            _ => every.clone(),
-        };
-        let _ = sender.blocking_send(changed);
-    };
-    let mut watcher = match notify::recommended_watcher(hand_over) {
-        Ok(watcher) => watcher,
-        Err(error) => {
-            note(format!("files cannot be watched: {error}"));
-            return None;
-        }
-    };
-    // A file that is replaced by another is another to the system: its directory knows of both.
-    let (directories, files): (Vec<PathBuf>, Vec<PathBuf>) =
-        paths.into_iter().partition(|path| path.is_dir());
-    let above = files.iter().filter_map(|file| file.parent());
-    let above: BTreeSet<PathBuf> = above.map(Path::to_owned).collect();
-    let above = above.into_iter().map(|path| (path, RecursiveMode::NonRecursive));
-    let below = directories.into_iter().map(|path| (path, RecursiveMode::Recursive));
-    for (path, mode) in above.chain(below) {
-        if let Err(error) = watcher.watch(&path, mode) {
-            note(format!("{} cannot be watched: {error}", path.display()));
-        }
-    }
-    let task = Task { run: run.clone(), engine: engine.clone(), rules };
-    Some(Watching { _watcher: watcher, task: tokio::spawn(task.run(batches)) })
+    let (watcher, changes) = observe(&paths, |text| run.hub.tell(Update::Note(text)))?;
+    let (project, synced) = (units.project.clone(), units.synced.clone());
+    let task = Task { run: run.clone(), engine: engine.clone(), project, synced, by_part, rules };
+    Some(Watching { watcher: Some(watcher), task: tokio::spawn(task.run(changes)) })
 }
 
 /// Parts with rules that nobody carries out.
@@ -127,6 +127,7 @@ fn rules(unit: &Unit) -> Vec<Rule> {
             real: watch.path.canonicalize().unwrap_or_else(|_| watch.path.clone()),
             watch: watch.clone(),
             ignore: Rules::read(&patterns),
+            include: (!watch.include.is_empty()).then(|| Rules::read(&watch.include.join("\n"))),
         }
     };
     unit.service.watch.iter().map(rule).collect()
@@ -140,6 +141,11 @@ impl Rule {
         (text.is_empty() || !self.ignore.ignores(&text)).then(|| below.to_owned())
     }
 
+    /// Whether a file is meant; a directory is for what is in it.
+    fn takes(&self, below: &Path) -> bool {
+        self.include.as_ref().is_none_or(|include| include.ignores(&below.to_string_lossy()))
+    }
+
     fn at(&self, below: &Path) -> PathBuf {
         // Joined with nothing, a file would become a directory.
         if below.as_os_str().is_empty() { self.real.clone() } else { self.real.join(below) }
@@ -148,7 +154,7 @@ impl Rule {
     /// The files at and below a place: of a directory that is new, only itself is told.
     fn files(&self, below: &Path, found: &mut BTreeSet<PathBuf>) {
         let here = self.at(below);
-        if here.is_file() {
+        if here.is_file() && self.takes(below) {
             found.insert(below.to_owned());
         }
         for entry in std::fs::read_dir(&here).into_iter().flatten().flatten() {
@@ -166,23 +172,18 @@ impl Rule {
 struct Task {
     run: Run,
     engine: Engine,
+    project: String,
+    synced: Synced,
+    by_part: BTreeMap<String, Unit>,
     rules: Vec<Rule>,
 }
 
 impl Task {
-    async fn run(self, mut batches: mpsc::Receiver<Vec<PathBuf>>) {
-        while let Some(first) = batches.recv().await {
-            let mut changed: BTreeSet<PathBuf> = first.into_iter().collect();
-            // What belongs together comes together.
-            let until = tokio::time::Instant::now() + SETTLE_MAX;
-            while let Ok(Some(more)) = tokio::time::timeout(
-                SETTLE.min(until - tokio::time::Instant::now()),
-                batches.recv(),
-            )
-            .await
-            {
-                changed.extend(more);
-            }
+    async fn run(self, mut changes: Changes) {
+        for rule in self.rules.iter().filter(|rule| rule.watch.initial_sync) {
+            self.sync(rule, &BTreeSet::from([PathBuf::new()])).await;
+        }
+        while let Some(changed) = changes.next().await {
             self.batch(&changed).await;
         }
     }
@@ -192,7 +193,8 @@ impl Task {
         let mut rebuild = BTreeSet::new();
         for rule in &self.rules {
             let below: BTreeSet<PathBuf> = changed.iter().filter_map(|p| rule.sees(p)).collect();
-            if below.is_empty() {
+            let is_meant = |p: &PathBuf| rule.at(p).is_dir() || rule.takes(p);
+            if !below.iter().any(is_meant) {
                 continue;
             }
             match rule.watch.action.as_str() {
@@ -202,6 +204,9 @@ impl Task {
                     self.sync(rule, &below).await;
                     if action == "sync+restart" {
                         restart.insert(rule.part.clone());
+                    }
+                    if let Some(hook) = &rule.watch.exec {
+                        self.exec(&rule.part, hook).await;
                     }
                 }
             }
@@ -218,13 +223,44 @@ impl Task {
         }
     }
 
+    /// Runs a rule's command in the container, where one runs.
+    async fn exec(&self, part: &str, hook: &Hook) {
+        let Ok(Some(id)) = self.engine.running(&self.project, part).await else { return };
+        let command = Command {
+            words: hook.command.clone(),
+            user: hook.user.clone(),
+            directory: hook.working_dir.clone(),
+            privileged: hook.privileged,
+            variables: hook
+                .environment
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
+        };
+        let mut words = Vec::new();
+        let said = |said: Said<'_>| {
+            let (Said::Out(bytes) | Said::Err(bytes)) = said;
+            let room = SAID_BYTES_MAX.saturating_sub(words.len());
+            words.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        };
+        let shown = hook.command.join(" ");
+        match self.engine.exec(&id, command, None, said).await {
+            Ok(0) => self.note(format!("watch: {part}: `{shown}` was run")),
+            Ok(code) => {
+                let words = String::from_utf8_lossy(&words);
+                let words = words.trim();
+                self.note(format!("watch: {part}: `{shown}` ended with {code}: {words}"));
+            }
+            Err(problem) => self.note(format!("watch: {part}: `{shown}`: {}", problem.message)),
+        }
+    }
+
     fn note(&self, text: String) {
         self.run.hub.tell(Update::Note(text));
     }
 
     /// Copies what is there into the container, and takes away what is gone.
     async fn sync(&self, rule: &Rule, below: &BTreeSet<PathBuf>) {
-        let Some(units) = self.run.plan.units.as_ref() else { return };
         let target = rule.watch.target.as_deref().unwrap_or_default().trim_end_matches('/');
         let (mut copied, mut gone) = (Vec::new(), Vec::new());
         let inside = |below: &Path| match below.as_os_str().is_empty() {
@@ -236,18 +272,18 @@ impl Task {
             if rule.at(below).exists() {
                 rule.files(below, &mut found);
                 copied.extend(found.iter().map(|below| (rule.at(below), inside(below))));
-            } else {
+            } else if rule.takes(below) {
                 gone.push(inside(below));
             }
         }
         copied.truncate(FILES_MAX);
-        units.synced.with(|all| {
+        self.synced.with(|all| {
             let known = all.entry(rule.part.clone()).or_default();
             known.extend(copied.iter().map(|(here, inside)| (inside.clone(), here.clone())));
             gone.iter().for_each(|inside| drop(known.remove(inside)));
         });
         // A container that is not there gets them when it is made.
-        let Ok(Some(id)) = self.engine.running(&units.project, &rule.part).await else { return };
+        let Ok(Some(id)) = self.engine.running(&self.project, &rule.part).await else { return };
         let told = |what: &str, n: usize| match n {
             0 => String::new(),
             1 => format!("1 file {what}"),
@@ -259,12 +295,10 @@ impl Task {
                 self.engine.put(&id, copied).await?;
             }
             if !gone.is_empty() {
-                let mut command: Vec<String> =
-                    ["rm", "-rf", "--"].iter().map(|s| (*s).to_owned()).collect();
-                command.extend(gone);
-                self.engine.exec(&id, command, None, |_| {}).await?;
+                let words = ["rm", "-rf", "--"].map(str::to_owned).into_iter().chain(gone);
+                self.engine.exec(&id, Command::of(words.collect()), None, |_| {}).await?;
             }
-            Ok::<(), crate::base::Problem>(())
+            Ok::<(), Problem>(())
         };
         let counts: Vec<&str> =
             counts.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
@@ -277,15 +311,14 @@ impl Task {
 
     /// Makes the image before the container that runs is given up.
     async fn rebuild(&self, part: &str) -> bool {
-        let Some(units) = self.run.plan.units.as_ref() else { return false };
-        let Some(unit) = units.by_part.get(part) else { return false };
+        let Some(unit) = self.by_part.get(part) else { return false };
         let Some(build) = &unit.service.build else {
             self.note(format!("watch: {part} has no `build`, so that nothing is rebuilt"));
             return false;
         };
         match self.engine.build(part, &unit.tag, build, &self.run.hub).await {
             Ok(()) => {
-                units.synced.with(|all| drop(all.remove(part)));
+                self.synced.with(|all| drop(all.remove(part)));
                 true
             }
             Err(problem) => {
@@ -304,10 +337,13 @@ mod tests {
     fn a_rule_sees_what_is_below_it_and_not_ignored() {
         let watch = Watch { path: "/p/src".into(), action: "sync".to_owned(), ..Watch::default() };
         let ignore = Rules::read(&format!("{NEVER}node_modules\n*.log\n"));
-        let rule = Rule { part: "api".to_owned(), real: "/p/src".into(), watch, ignore };
+        let include = Some(Rules::read("**/*.py\n"));
+        let part = "api".to_owned();
+        let rule = Rule { part, real: "/p/src".into(), watch, ignore, include };
         let sees = |path: &str| rule.sees(Path::new(path));
         assert_eq!(sees("/p/src/a/b.py"), Some("a/b.py".into()));
         assert_eq!(sees("/p/src"), Some("".into()));
+        assert!(rule.takes(Path::new("a/b.py")) && !rule.takes(Path::new("a/b.js")));
         for path in ["/p/other", "/p/src/node_modules/x", "/p/src/x.log", "/p/src/.git/HEAD"] {
             assert_eq!(sees(path), None, "{path}");
         }

@@ -107,6 +107,9 @@ impl Writer<'_> {
         if name != key {
             self.note(key, format!("it is called `{name}` there, and not found by its own name"));
         }
+        if service.tls.is_some() {
+            self.note(key, "its certificate has to be put there by somebody else");
+        }
         let from = self.variables(&name, service);
         let mounts = self.mounts(key, &name, service);
         let pod = self.pod(key, &name, service, &from, &mounts);

@@ -19,6 +19,28 @@ pub enum Said<'a> {
     Err(&'a [u8]),
 }
 
+/// A command and how it is run.
+#[derive(Debug, Clone, Default)]
+pub struct Command {
+    /// Its words.
+    pub words: Vec<String>,
+    /// As whom, where that is not the container's user.
+    pub user: Option<String>,
+    /// Where, where that is not the container's directory.
+    pub directory: Option<String>,
+    /// With all capabilities.
+    pub privileged: bool,
+    /// `NAME=value` beside the container's.
+    pub variables: Vec<String>,
+}
+
+impl Command {
+    /// These words, run as everything in the container is.
+    pub fn of(words: Vec<String>) -> Command {
+        Command { words, ..Command::default() }
+    }
+}
+
 impl Engine {
     /// The id of the running container of a part.
     pub async fn running(&self, project: &str, part: &str) -> Result<Option<String>, Problem> {
@@ -37,7 +59,7 @@ impl Engine {
     pub async fn exec(
         &self,
         id: &str,
-        command: Vec<String>,
+        command: Command,
         input: Option<mpsc::Receiver<Vec<u8>>>,
         mut said: impl FnMut(Said<'_>),
     ) -> Result<i64, Problem> {
@@ -46,7 +68,11 @@ impl Engine {
             attach_stdin: Some(input.is_some()),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
-            cmd: Some(command),
+            cmd: Some(command.words),
+            user: command.user,
+            working_dir: command.directory,
+            privileged: command.privileged.then_some(true),
+            env: (!command.variables.is_empty()).then_some(command.variables),
             ..Default::default()
         };
         let made = self.docker.create_exec(id, config).await.map_err(failed)?;

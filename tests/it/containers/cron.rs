@@ -78,9 +78,34 @@ fn services_run_at_their_times_by_the_virtual_clock() {
         note("report").contains(told).then_some(())
     });
     assert_eq!(container(&project, "report"), "", "its container is gone");
+    a_run_is_begun_by_hand(&project);
     a_run_that_fails_is_seen_until_one_does_not(&project);
     the_next_waits_for_the_one_before_unless_it_may_overlap(&project);
     a_crash_and_the_end_leave_none(&project);
+}
+
+/// Beside its times, to its end; what it writes and how it ends is the command's.
+fn a_run_is_begun_by_hand(project: &Project) {
+    let run = project.devenv(&["run", "report"]).success();
+    assert_eq!(run.stdout, "reported to http://devenv:4566\n");
+    assert!(run.stderr.contains("run 3 of report ended with 0"), "{}", run.stderr);
+    project.write("data/fails", "");
+    project.devenv(&["run", "report"]).ends(1);
+    std::fs::remove_file(project.path().join("data/fails")).unwrap();
+    let run = project.devenv(&["run", "report", "--json"]).success().json();
+    let expected = serde_json::json!({
+        "service": "report", "number": 5, "exit_code": 0, "lines": ["reported to http://devenv:4566"]
+    });
+    assert_eq!(run["run"], expected);
+    let note = service(project, "report")["note"].clone();
+    let note = note.as_str().unwrap();
+    assert!(note.contains("next at 2025-01-01T07:00:00.000Z, run 5"), "its times stay: {note}");
+    let none = project.devenv(&["run", "gateway"]).ends(2);
+    assert!(none.stderr.contains("gateway has no schedule"), "{}", none.stderr);
+    project.devenv(&["run", "reports"]).ends(2);
+    project.devenv(&["stop", "report"]).success();
+    project.devenv(&["run", "report"]).ends(3);
+    project.devenv(&["start", "report"]).success();
 }
 
 fn a_run_that_fails_is_seen_until_one_does_not(project: &Project) {
@@ -108,6 +133,25 @@ fn the_next_waits_for_the_one_before_unless_it_may_overlap(project: &Project) {
     assert_eq!(running(project, "slow"), 1);
     docker(&["kill", &container(project, "slow")]).success();
     says(project, "slow", "run 1 ended with 137");
+}
+
+#[test]
+fn a_clock_that_runs_brings_the_time_by_itself() {
+    let project = project(PROFILE);
+    let hourly = COMPOSE.split("  slow:").next().unwrap();
+    project.write("compose.yaml", hourly);
+    std::fs::create_dir(project.path().join("data")).unwrap();
+    project.up();
+    let set = |to: &str| drop(project.devenv(&["clock", "set", to]).success());
+    // All that the jump passes by is one run.
+    set("2031-05-05T00:30:00Z");
+    says(&project, "report", "run 1 ended with 0");
+    // Nothing moves the clock from here on but time.
+    set("2031-05-05T00:59:57Z");
+    says(&project, "report", "2031-05-05T01:0");
+    says(&project, "report", "run 2 ended with 0");
+    project.devenv(&["down", "--volumes", "--yes"]).success();
+    assert_eq!(left(&project), "");
 }
 
 fn a_crash_and_the_end_leave_none(project: &Project) {

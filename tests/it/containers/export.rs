@@ -94,6 +94,8 @@ services:
     secrets: [token]
     volumes: ['both:/both']
   other: { image: devenv-test/busybox, command: sleep 1000, init: true, volumes: ['both:/both'] }
+  invoices: { image: devenv-test/busybox, command: 'true', x-devenv: { schedule: '0 4 * * MON-FRI Europe/Berlin' }, secrets: [token] }
+  report: { image: devenv-test/busybox, command: 'true', x-devenv: { schedule: '*/5 * * * *', overlap: true }, volumes: ['both:/both'], depends_on: [db] }
 volumes: { both: }
 secrets: { token: { file: ./token } }
 "#,
@@ -176,7 +178,11 @@ fn exports_say_the_same_on_stdout_and_in_a_directory_and_name_what_is_left_out()
     assert_eq!(file.trim_end(), objects.stdout.trim_end());
     let mut validate = Command::new(python());
     validate.arg(script("containers/kubernetes.py")).arg(project.path().join("k/kubernetes.yaml"));
-    Run::of(&mut validate).success();
+    let kinds = Run::of(&mut validate).success().stdout;
+    let all = "ConfigMap CronJob Deployment PersistentVolumeClaim Secret Service StatefulSet";
+    let missing: Vec<&str> = all.split(' ').filter(|kind| !kinds.contains(kind)).collect();
+    assert!(missing.is_empty(), "{missing:?} of {kinds}");
+    a_wrong_schedule_would_be_found(&project, &file);
     // The platform's names, those that were replaced, and a service that names no port.
     for part in [
         "name: devenv",
@@ -199,4 +205,16 @@ fn exports_say_the_same_on_stdout_and_in_a_directory_and_name_what_is_left_out()
     for part in ["service_healthy", "- localstack", "POSTGRES_PASSWORD", "/run/secrets/token"] {
         assert!(config.contains(part), "{part}: {config}");
     }
+}
+
+/// The published schemas know a CronJob by its parts: what is not theirs is refused.
+fn a_wrong_schedule_would_be_found(project: &Project, file: &str) {
+    assert!(
+        file.contains("concurrencyPolicy: Forbid") && file.contains("concurrencyPolicy: Allow")
+    );
+    project.write("k/wrong.yaml", &file.replace("concurrencyPolicy:", "concurrency:"));
+    let mut validate = Command::new(python());
+    validate.arg(script("containers/kubernetes.py")).arg(project.path().join("k/wrong.yaml"));
+    let run = Run::of(&mut validate);
+    assert!(run.code != Some(0) && run.stderr.contains("concurrency"), "{}", run.stderr);
 }

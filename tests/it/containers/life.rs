@@ -47,7 +47,8 @@ services:
     volumes: ["data:/data"]
   worker:
     image: devenv-test/busybox
-    command: sh -c 'wget -q -O- http://api:8080/ && cat /run/secrets/token && exec sleep 1000'
+    command: sh -c 'wget -q -O- http://api:8080/ && cat /run/secrets/token && echo "S3 at <$$AWS_ENDPOINT_URL_S3>" && exec sleep 1000'
+    environment: { AWS_ENDPOINT_URL: "http://localstack:4566" }
     init: true
     depends_on: { api: { condition: service_healthy } }
     secrets: [token]
@@ -128,10 +129,23 @@ fn it_reaches_devenv_under_the_names_it_knows(project: &Project) {
     ] {
         assert!(environment.contains(line), "{line}: {environment}");
     }
+    a_bucket_of_any_name_is_found(project, &environment);
     wait_for("the worker's words", PATIENCE, || {
         let logs = project.devenv(&["logs", "worker"]).stdout;
-        (logs.contains("served") && logs.contains("opensesame")).then_some(())
+        // Its own endpoint wins, for S3 as well.
+        let said = ["served", "opensesame", "S3 at <>"];
+        said.iter().all(|part| logs.contains(part)).then_some(())
     });
+}
+
+/// With the container's own variables alone: the address of devenv on its network is this machine's too.
+fn a_bucket_of_any_name_is_found(project: &Project, environment: &str) {
+    let mut sdk = project.command(crate::support::node());
+    let own = environment.lines().filter(|line| line.starts_with("AWS_"));
+    sdk.envs(own.filter_map(|line| line.trim().split_once('=')));
+    sdk.env("NODE_MODULES", crate::support::node_modules());
+    sdk.arg(crate::support::script("containers/bucket.mjs"));
+    assert_eq!(crate::support::Run::of(&mut sdk).success().stdout, "kept\n");
 }
 
 fn a_command_runs_in_it(project: &Project) {

@@ -1,11 +1,14 @@
-//! A private registry whose credentials a helper program keeps, as `docker login` sets it up.
+//! Registries: a real one that an image is pulled from, and a private one whose credentials a helper program
+//! keeps, as `docker login` sets it up.
 
-use super::project;
-use crate::support::UP_TIMEOUT;
+use super::life::{left, service};
+use super::{docker, project};
+use crate::support::{UP_TIMEOUT, wait_for};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
+use std::time::Duration;
 
 /// A registry that lets nobody in without a name and has nothing for those who have one; what the
 /// engine says of itself comes out.
@@ -60,4 +63,66 @@ fn a_helper_is_asked_for_a_private_registry_s_credentials() {
     std::fs::remove_file(&helper).unwrap();
     let up = project.devenv(&["up", "-d", "--timeout", UP_TIMEOUT]).ends(5);
     assert!(up.stderr.contains("docker-credential-shop"), "{}", up.stderr);
+}
+
+/// A container that goes with its volumes, and an image that goes, whatever happens.
+struct Gone(String, String);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        docker(&["rm", "-f", "-v", &self.0]);
+        docker(&["rmi", "-f", &self.1]);
+    }
+}
+
+#[test]
+fn an_image_is_pulled_from_its_registry_with_progress_and_only_once() {
+    let run = ["run", "-d", "-p", "127.0.0.1::5000", "devenv-test/registry:2"];
+    let registry = docker(&run).success().stdout.trim().to_owned();
+    let at = docker(&["port", &registry, "5000/tcp"]).success().stdout;
+    // Engines take a registry on loopback without TLS.
+    let at = at.lines().find(|line| line.starts_with("127.")).unwrap().to_owned();
+    let image = format!("{at}/shop:1");
+    let gone = Gone(registry, image.clone());
+    wait_for("the registry", Duration::from_secs(60), || {
+        let mut stream = std::net::TcpStream::connect(&at).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        write!(stream, "GET /v2/ HTTP/1.0\r\n\r\n").ok()?;
+        let line = BufReader::new(stream).lines().next()?.ok()?;
+        line.contains(" 200 ").then_some(())
+    });
+    // Something that no other image has, so that it has to come.
+    let place = tempfile::tempdir().unwrap();
+    let own: Vec<u8> =
+        std::iter::repeat_with(|| gone.0.bytes()).flatten().take(3_000_000).collect();
+    std::fs::write(place.path().join("own"), own).unwrap();
+    std::fs::write(place.path().join("Dockerfile"), "FROM devenv-test/busybox\nCOPY own /own\n")
+        .unwrap();
+    docker(&["build", "-q", "-t", &image, place.path().to_str().unwrap()]).success();
+    docker(&["push", &image]).success();
+    docker(&["rmi", &image]).success();
+    let project = project("port = \"auto\"\n[containers]\ncompose = [\"compose.yaml\"]\n");
+    let compose = |policy: &str| {
+        format!(
+            "services: {{ shop: {{ image: '{image}', init: true, command: sh -c 'wc -c /own; exec sleep 1000', pull_policy: {policy} }} }}"
+        )
+    };
+    project.write("compose.yaml", &compose("missing"));
+    let up = project.devenv(&["up", "-d", "--timeout", UP_TIMEOUT]).success();
+    assert!(up.stderr.contains(&format!("shop: pulling {image}")), "{}", up.stderr);
+    wait_for("what is in the image", Duration::from_secs(60), || {
+        project.devenv(&["logs", "shop"]).stdout.contains("3000000 /own").then_some(())
+    });
+    assert_eq!(service(&project, "shop")["version"], image);
+    project.devenv(&["down"]).success();
+    // What is there is not asked for again, unless that is wished: the registry is gone.
+    docker(&["kill", &gone.0]).success();
+    let up = project.devenv(&["up", "-d", "--timeout", UP_TIMEOUT]).success();
+    assert!(!up.stderr.contains("pulling"), "{}", up.stderr);
+    project.devenv(&["down"]).success();
+    project.write("compose.yaml", &compose("always"));
+    let up = project.devenv(&["up", "-d", "--timeout", UP_TIMEOUT]).ends(5);
+    assert!(up.stderr.contains("cannot be pulled"), "{}", up.stderr);
+    project.devenv(&["down", "--volumes", "--yes"]);
+    assert_eq!(left(&project), "");
 }
