@@ -228,7 +228,7 @@ mod tests {
         let renamed = issue("2027-01-05T12:00:00Z", &["desk".to_owned()]);
         assert!(renamed.0 != renewed.0 && renamed.1 == first.1, "other names");
         // An authority that would end before what it signs makes room for another.
-        let old = issue("2034-12-01T00:00:00Z", &names);
+        let old = issue("2034-11-01T00:00:00Z", &names);
         assert_eq!(old.1, first.1);
         assert_ne!(issue("2034-12-15T00:00:00Z", &names).1, first.1);
         let mode = |name: &str| {

@@ -52,7 +52,12 @@ fn running(project: &Project, part: &str) -> usize {
         return 0;
     }
     let label = "{{index .Config.Labels \"dev.devenv.project\"}}";
-    let name = docker(&["inspect", "--format", label, &one]).success().stdout;
+    let inspect = docker(&["inspect", "--format", label, &one]);
+    if inspect.code != Some(0) {
+        // It has gone since.
+        return 0;
+    }
+    let name = inspect.stdout;
     let of = format!("label=dev.devenv.project={}", name.trim());
     let part = format!("label=dev.devenv.part={part}");
     docker(&["ps", "-q", "--filter", &of, "--filter", &part]).success().stdout.lines().count()
