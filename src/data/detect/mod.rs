@@ -192,9 +192,8 @@ fn scalar(
         }
         ("hstore", _) => hstore(sample),
         ("xml", _) => xml(sample),
-        ("tsvector" | "geometry" | "geography", _) => {
-            plain(Kind::Null, "this type has no mask of its own")
-        }
+        ("tsvector", _) => plain(Kind::Tsvector, "its words do not follow the masked text"),
+        ("geometry" | "geography", _) => plain(Kind::Geometry, "heights and measures stay"),
         (_, 'R') => plain(Kind::Keep, "a range"),
         (_, 'S') | ("citext" | "name", _) => text(table, column, sample, partition),
         _ => plain(Kind::Null, "this type has no mask of its own"),
@@ -306,5 +305,48 @@ fn undetected(column: &Column, sample: &Sample) -> (Spec, String) {
     match values::is_prose(&sample.values) {
         true => (Spec::of(Kind::Prose), "free text".to_owned()),
         false => (Spec::of(Kind::Text), "not recognised".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalog::Type;
+    use super::*;
+
+    /// The rule of a column of this type.
+    fn proposed(name: &str, category: char) -> Spec {
+        let kind = Type { name: name.to_owned(), category, array: false, max: None, digits: None };
+        let column = Column {
+            name: "value".to_owned(),
+            kind,
+            written: name.to_owned(),
+            not_null: false,
+            generated: false,
+            checked: false,
+            by_sql: None,
+        };
+        let table = Table {
+            schema: "public".to_owned(),
+            name: "places".to_owned(),
+            partitioned: false,
+            rows: 0,
+            columns: vec![column.clone()],
+            primary: Vec::new(),
+            uniques: Vec::new(),
+            partition_key: BTreeSet::new(),
+        };
+        column_rule(&table, &column, &Sample::default(), None, false).0
+    }
+
+    #[test]
+    fn types_of_extensions_have_masks_of_their_own_and_unknown_ones_become_null() {
+        for (name, category, kind) in [
+            ("geometry", 'U', Kind::Geometry),
+            ("geography", 'U', Kind::Geometry),
+            ("tsvector", 'U', Kind::Tsvector),
+            ("raster", 'U', Kind::Null),
+        ] {
+            assert_eq!(proposed(name, category), Spec::of(kind), "{name}");
+        }
     }
 }

@@ -5,9 +5,11 @@
 //! `preserved` are bijections, which property tests hold them to.
 
 mod command;
+mod ewkb;
 mod key;
 mod kind;
 mod letters;
+mod lexemes;
 mod marked;
 mod nested;
 mod net;

@@ -8,7 +8,7 @@ use super::pattern::Pattern;
 use super::people::{Email, MadeUp, Part, Prose, Url};
 use super::permute::Permutation;
 use super::words::Locale;
-use super::{Beside, Key, Mask, Reason, marked, nested, net, numbers, when};
+use super::{Beside, Key, Mask, Reason, ewkb, lexemes, marked, nested, net, numbers, when};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -196,8 +196,30 @@ impl Masks<'_> {
             Kind::Geo => {
                 Box::new(net::Geo { permutation: p, degrees: spec.degrees.unwrap_or(DEGREES) })
             }
+            Kind::Geometry => {
+                let degrees = spec.degrees.unwrap_or(DEGREES);
+                Box::new(ewkb::Geometry { permutation: p, degrees })
+            }
             Kind::Bytes => Box::new(net::Bytes(p)),
             Kind::Vector => Box::new(net::Rotation(p)),
+            Kind::Sql => return Err("`sql` is for columns of a database that is the source".into()),
+            Kind::Command => {
+                let seconds = spec.seconds.unwrap_or(COMMAND_SECONDS);
+                let wait = Duration::from_secs(u64::from(seconds));
+                Box::new(Program::new(&spec.run, wait))
+            }
+            Kind::Pattern
+            | Kind::Array
+            | Kind::Json
+            | Kind::Hstore
+            | Kind::Xml
+            | Kind::Tsvector => self.of_parts(spec)?,
+        })
+    }
+
+    /// The mask of a rule whose values have parts, each with a mask of its own.
+    fn of_parts(&self, spec: &Spec) -> Result<Box<dyn Mask>, String> {
+        Ok(match spec.kind {
             Kind::Pattern => {
                 let template = spec.value.as_deref().ok_or("`pattern` needs a `value`")?;
                 Box::new(Pattern::read(template, &|kind| self.make(&Spec::of(kind)))?)
@@ -207,18 +229,17 @@ impl Masks<'_> {
                     spec.of.as_deref().ok_or("`array` needs `of`, the rule of its elements")?;
                 Box::new(nested::Array(self.make(of)?))
             }
-            Kind::Sql => return Err("`sql` is for columns of a database that is the source".into()),
-            Kind::Command => {
-                let seconds = spec.seconds.unwrap_or(COMMAND_SECONDS);
-                let wait = Duration::from_secs(u64::from(seconds));
-                Box::new(Program::new(&spec.run, wait))
-            }
             Kind::Json => Box::new(nested::Json(self.paths(spec)?)),
             Kind::Hstore => Box::new(marked::Hstore(nested::Json(self.paths(spec)?))),
+            Kind::Tsvector => Box::new(lexemes::Lexemes {
+                words: self.make(&Spec::of(Kind::Text))?,
+                addresses: self.make(&Spec::of(Kind::Email))?,
+            }),
             Kind::Xml => {
                 let of = spec.of.as_deref().cloned().unwrap_or_else(|| Spec::of(Kind::Text));
                 Box::new(marked::Xml(self.make(&of)?))
             }
+            _ => return Err(format!("`{}` has no parts", spec.kind.name())),
         })
     }
 

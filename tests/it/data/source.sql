@@ -45,7 +45,8 @@ create table "order" (
 create index on "order" (user_id, placed);
 
 -- A ring.
-create table heads (id int primary key, hand_id int not null, name text, marks hstore, paper xml);
+create table heads (id int primary key, hand_id int not null, name text, marks hstore, paper xml, told tsvector,
+    found tsvector generated always as (to_tsvector('simple', coalesce(name, ''))) stored);
 create table hands (id int primary key, head_id int not null references heads, owner_name text);
 alter table heads add foreign key (hand_id) references hands deferrable initially deferred;
 
@@ -73,6 +74,7 @@ begin;
 insert into heads values
     (1, 1, 'Rosalinde Hohenfels', 'mail => person1@secret-clinic.de, none => NULL', '<visit of="Rosalinde Hohenfels"><said>no &amp; <b>Hohenfels</b></said></visit>'),
     (2, 2, 'Xaver Hohenfels', '"full name" => "Xaver \"Hohenfels\""', null);
+update heads set told = setweight(to_tsvector('simple', 'Rosalinde asked person1@secret-clinic.de, o''Hohenfels'), 'B') where id = 1;
 insert into hands values (1, 2, 'Rosalinde Hohenfels'), (2, 1, 'Xaver Hohenfels');
 commit;
 insert into visits select i, date '2023-06-01' + i, 'Kunigunde Musterfrau' || i, 'chronic condition of person number ' || i from generate_series(1, 400) i;
