@@ -25,8 +25,8 @@ pub(crate) enum Content {
     Lines(Spec),
     /// CSV: a rule for each column of its heading.
     Csv(BTreeMap<String, Spec>),
-    /// A mail as RFC 5322 has it.
-    Mail,
+    /// A mail as RFC 5322 has it, with the rules of its attachments by their names.
+    Mail(Vec<FileRules>),
 }
 
 impl Reader<'_> {
@@ -39,14 +39,15 @@ impl Reader<'_> {
                 self.mistake(at, "files have a table of rules");
                 continue;
             };
-            let mut name = None;
+            let (mut name, mut attachments) = (None, None);
             let mut contents = Vec::new();
             for (key, value) in members {
                 match (key.get_ref().as_ref(), value.get_ref()) {
                     ("name", DeValue::String(template)) => name = Some(template.to_string()),
                     ("body", _) => contents.extend(self.spec(value).map(Content::Body)),
                     ("lines", _) => contents.extend(self.spec(value).map(Content::Lines)),
-                    ("mail", DeValue::Boolean(true)) => contents.push(Content::Mail),
+                    ("mail", DeValue::Boolean(true)) => contents.push(Content::Mail(Vec::new())),
+                    ("attachments", DeValue::Table(rules)) => attachments = Some(self.files(rules)),
                     ("csv", DeValue::Table(columns)) => {
                         let rules = columns
                             .iter()
@@ -55,11 +56,16 @@ impl Reader<'_> {
                     }
                     (other, _) => {
                         let message = format!(
-                            "`{other}` does not fit: files have `name`, and `body`, `lines`, `csv` or `mail`"
+                            "`{other}` does not fit: files have `name`, and `body`, `lines`, `csv` or `mail`; mails have `attachments`"
                         );
                         self.mistake(key.span().start, message);
                     }
                 }
+            }
+            match (contents.last_mut(), attachments) {
+                (Some(Content::Mail(of_mail)), Some(rules)) => *of_mail = rules,
+                (_, Some(_)) => self.mistake(at, "`attachments` are of a file with `mail = true`"),
+                (_, None) => {}
             }
             match (contents.pop(), contents.is_empty()) {
                 (Some(content), true) => all.push(FileRules {

@@ -14,7 +14,7 @@ pub(crate) use looker::{Looker, Report};
 
 use super::archive::{FrameKind, Reader, SYNTHETIC};
 use super::copy;
-use super::folder::prints_of;
+use super::folder::{attached, prints_of};
 use super::mask::Key;
 use super::prints::Prints;
 use super::seed_services::files;
@@ -82,6 +82,11 @@ pub(crate) fn verify_folder(folder: &Path, key: &Key) -> Result<Certificate, Pro
                 Problem::failed("data-verify", message)
             })?;
             looker.look(&format!("folder: {name}"), &String::from_utf8_lossy(&bytes));
+            for (attachment, text) in attached(&bytes) {
+                let place = format!("folder: an attachment of {name}");
+                looker.look(&place, &attachment);
+                looker.look(&place, &text);
+            }
         }
         report.add(looker.finish());
     }

@@ -5,6 +5,10 @@
 //! whole; what is not understood of a mail is left out. Fingerprints of the sensitive values that passed go
 //! beside the folder (`NAME.prints`, an archive without tables), for `devenv data verify` to look for.
 
+mod mail;
+
+pub(crate) use mail::attached;
+
 use super::archive::{FORMAT, FrameKind, Manifest, Writer};
 use super::csv::{Record, Records};
 use super::mask::{Beside, Kind, Mask, Masks, Refused, Spec};
@@ -14,8 +18,8 @@ use super::seed_database::file;
 use super::seed_services::files;
 use crate::base::{Exit, Problem};
 use crate::data::mask::Key;
-use mail_parser::MessageParser;
 use sha2::{Digest, Sha256};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -34,6 +38,8 @@ pub struct MaskedFolder {
     pub files: usize,
     /// Fingerprints of sensitive values.
     pub fingerprints: u64,
+    /// Attachments of mails that no rule names.
+    pub left_out: usize,
 }
 
 /// A name with something behind it.
@@ -66,10 +72,11 @@ pub(crate) fn mask(
         Problem::failed("data-mask", format!("cannot write {}: {e}", to.display()))
     };
     let done = folder(rules, key, from, &part).and_then(|(files, passed)| {
+        let left_out = passed.left_out;
         // First: a masked folder is never without its fingerprints.
         let fingerprints = keep_prints(rules, key, &prints_of(to), passed)?;
         std::fs::rename(&part, to).map_err(unwritable)?;
-        Ok(MaskedFolder { files, fingerprints })
+        Ok(MaskedFolder { files, fingerprints, left_out })
     });
     if done.is_err() {
         let _ = std::fs::remove_dir_all(&part);
@@ -77,11 +84,13 @@ pub(crate) fn mask(
     done
 }
 
-/// Fingerprints: of the source's values, and of masked ones that may be somebody's by chance.
+/// What passed: fingerprints of the source's values, and of masked ones that may be somebody's by chance.
 #[derive(Default)]
 struct Passed {
     source: Vec<u64>,
     masked: Vec<u64>,
+    /// Attachments that no rule names.
+    left_out: usize,
 }
 
 /// Writes fingerprints as an archive that has nothing else; answers how many there are of the source.
@@ -137,7 +146,8 @@ fn folder(rules: &Rules, key: &Key, from: &Path, part: &Path) -> Result<(usize, 
             Problem::new(Exit::Usage, "data-rules", message)
         };
         let recorder = Recorder::new(&prints);
-        let shop = Shop { masks: &masks, recorder: &recorder };
+        let left_out = Cell::new(0);
+        let shop = Shop { masks: &masks, recorder: &recorder, left_out: &left_out };
         let masked = shop.renamed(found, &name).map_err(wrong)?;
         let climbs = masked.split('/').any(|step| matches!(step, "" | "." | ".."));
         if climbs || !made.insert(masked.clone()) {
@@ -153,6 +163,7 @@ fn folder(rules: &Rules, key: &Key, from: &Path, part: &Path) -> Result<(usize, 
         let (source, masked) = recorder.finish();
         passed.source.extend(source);
         passed.masked.extend(masked);
+        passed.left_out += left_out.get();
     }
     Ok((made.len(), passed))
 }
@@ -180,6 +191,7 @@ fn fits(glob: &str, name: &str) -> bool {
 struct Shop<'a> {
     masks: &'a Masks<'a>,
     recorder: &'a Recorder<'a>,
+    left_out: &'a Cell<usize>,
 }
 
 impl Shop<'_> {
@@ -276,7 +288,7 @@ impl Shop<'_> {
                 }
                 Ok(out)
             }
-            Content::Mail => self.mail(text),
+            Content::Mail(attachments) => self.mail(text, attachments),
         }
     }
 }
@@ -298,46 +310,6 @@ fn put(record: &Record, out: &mut String) {
     out.push('\n');
 }
 
-impl Shop<'_> {
-    /// A mail made anew: addresses and names masked, words instead of subject and text, nothing else.
-    fn mail(&self, text: &str) -> Result<String, Wrong> {
-        let parsed = MessageParser::default().parse(text.as_bytes()).ok_or("is no mail")?;
-        let ready = |kind| self.ready(&Spec::of(kind));
-        let (email, name, prose) = (ready(Kind::Email)?, ready(Kind::Name)?, ready(Kind::Prose)?);
-        let mut out = String::new();
-        let lists = [("From", parsed.from()), ("To", parsed.to()), ("Cc", parsed.cc())];
-        for (header, list) in lists {
-            let mut all = Vec::new();
-            for address in list.iter().flat_map(|list| list.iter()) {
-                let masked = email.run(address.address().unwrap_or_default().trim())?;
-                all.push(match address.name().filter(|n| !n.trim().is_empty()) {
-                    Some(who) => format!("\"{}\" <{masked}>", name.run(who)?.replace('"', "")),
-                    None => masked,
-                });
-            }
-            if !all.is_empty() {
-                out.push_str(&format!("{header}: {}\r\n", all.join(", ")));
-            }
-        }
-        if let Some(subject) = parsed.subject() {
-            out.push_str(&format!("Subject: {}\r\n", prose.run(subject)?));
-        }
-        if let Some(date) = parsed.date() {
-            out.push_str(&format!("Date: {}\r\n", date.to_rfc822()));
-        }
-        if let Some(id) = parsed.message_id() {
-            out.push_str(&format!("Message-ID: <{}>\r\n", ready(Kind::Text)?.run(id)?));
-        }
-        out.push_str("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
-        let body = parsed.body_text(0).unwrap_or_default();
-        for line in body.lines() {
-            out.push_str(&if line.trim().is_empty() { String::new() } else { prose.run(line)? });
-            out.push_str("\r\n");
-        }
-        Ok(out)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -357,7 +329,10 @@ lines = { mask = "pattern", value = "session:{email} {*}" }
 mail = true
 "#;
 
-    fn run(files: &[(&str, &str)]) -> Result<Vec<(String, String)>, Problem> {
+    /// What came of masking files by rules, and the files that were made.
+    type Ran = (MaskedFolder, Vec<(String, String)>);
+
+    pub(super) fn run_by(rules: &str, files: &[(&str, &str)]) -> Result<Ran, Problem> {
         let dir = tempfile::tempdir().expect("dir");
         let (from, to) = (dir.path().join("raw"), dir.path().join("masked"));
         for (name, text) in files {
@@ -366,17 +341,22 @@ mail = true
             std::fs::write(path, text).expect("file");
         }
         let key = Key::from_text("a key for tests only").expect("key");
-        let done = mask(&read("r.toml", RULES).expect("rules"), &key, &from, &to);
+        let done = mask(&read("r.toml", rules).expect("rules"), &key, &from, &to);
         assert!(!dir.path().join("masked.part").exists());
         assert_eq!(prints_of(&to).exists(), done.is_ok());
-        done?;
+        let done = done?;
         let all = super::files(&to).expect("files").into_iter();
-        Ok(all.map(|(path, name)| (name, std::fs::read_to_string(path).expect("text"))).collect())
+        let text = |path: PathBuf| std::fs::read_to_string(path).expect("text");
+        Ok((done, all.map(|(path, name)| (name, text(path))).collect()))
+    }
+
+    fn run(files: &[(&str, &str)]) -> Result<Vec<(String, String)>, Problem> {
+        run_by(RULES, files).map(|(_, files)| files)
     }
 
     /// The pinned fake of the masks' own tests.
-    const ANNA: &str = "Anna.Schmidt@clinic.de";
-    const FAKE: &str = "Rrtb.Fntcskj@dsvngr.de.test";
+    pub(super) const ANNA: &str = "Anna.Schmidt@clinic.de";
+    pub(super) const FAKE: &str = "Rrtb.Fntcskj@dsvngr.de.test";
 
     #[test]
     fn one_person_has_one_mask_in_keys_bodies_messages_mails_and_caches() {
