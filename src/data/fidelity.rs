@@ -184,6 +184,71 @@ async fn measured(source: &Source, catalog: &Catalog) -> Result<Sketches, Proble
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::archive::{ColumnEntry, FORMAT, Manifest, TableEntry, Writer, pack};
+    use crate::runtime::Silent;
+
+    /// An archive over the table `people`, with one frame of rows.
+    fn archive(path: &Path, table: u32, rows: &str) {
+        let column = |name: &str| ColumnEntry {
+            name: name.to_owned(),
+            written: "int8".to_owned(),
+            mask: "id".to_owned(),
+        };
+        let people = TableEntry {
+            schema: "public".to_owned(),
+            name: "people".to_owned(),
+            columns: vec![column("id"), column("gone")],
+            rows: 2,
+            bytes: 4,
+        };
+        let mut writer = Writer::create(path).expect("created");
+        let frame = pack(FrameKind::Rows, table, 2, rows.as_bytes()).expect("packed");
+        writer.frame(&frame).expect("written");
+        let mut manifest = Manifest {
+            format: FORMAT,
+            devenv: String::new(),
+            key_id: String::new(),
+            rules_hash: String::new(),
+            schema_hash: String::new(),
+            server: String::new(),
+            tables: vec![people],
+            fingerprints: 0,
+            content_hash: String::new(),
+        };
+        writer.finish(&mut manifest).expect("whole");
+    }
+
+    /// Compares a CSV file of two rows with an archive.
+    fn compared(table: u32, rows: &str) -> Result<Vec<Fidelity>, Problem> {
+        let dir = tempfile::tempdir().expect("dir");
+        let (source, path) = (dir.path().join("people.csv"), dir.path().join("a.devseed"));
+        std::fs::write(&source, "id,name\n1,Ada\n2,Otto\n").expect("written");
+        archive(&path, table, rows);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("runtime").block_on(async {
+            let lend = || panic!("CSV files need no server");
+            let source = source.to_string_lossy();
+            fidelity(&Source::open(&source, &lend, &Silent).await?, &path).await
+        })
+    }
+
+    #[test]
+    fn an_archive_is_compared_as_far_as_the_source_has_its_columns() {
+        let all = compared(0, "7\t\\N\n7\t\\N\n").expect("compared");
+        assert_eq!(all.len(), 1, "a column that the source does not have is left out");
+        assert_eq!((all[0].column.as_str(), all[0].source.distinct), ("public.people.id", 2));
+        assert_eq!((all[0].archive.rows, all[0].archive.distinct), (2, 1));
+        // Fewer fields than columns, or more.
+        assert!(compared(0, "7\n8\t9\t10\n").is_ok());
+    }
+
+    #[test]
+    fn rows_of_a_table_that_the_archive_does_not_have_are_refused() {
+        for table in [1, 7, u32::MAX] {
+            let problem = compared(table, "7\t8\n").expect_err("no such table");
+            assert!(problem.message.ends_with("rows belong to no table"), "{}", problem.message);
+        }
+    }
 
     #[test]
     fn a_column_is_measured_in_bounded_memory() {

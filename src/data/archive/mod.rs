@@ -10,6 +10,8 @@ mod read;
 mod write;
 
 pub(crate) use frame::{Frame, FrameKind};
+#[cfg(test)]
+pub(crate) use manifest::ColumnEntry;
 pub(crate) use manifest::{Manifest, SYNTHETIC, TableEntry};
 pub(crate) use read::{FORMAT, Reader};
 pub(crate) use write::{Writer, pack};

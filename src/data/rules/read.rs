@@ -13,14 +13,16 @@ const VERSION: &str = "1";
 
 pub(super) struct Reader<'a> {
     file: &'a str,
-    text: &'a str,
+    /// Where its lines end: a file has as many rules as lines.
+    ends: Vec<usize>,
     mistakes: Vec<String>,
 }
 
 /// The rules in `text`.
 pub(crate) fn read(file: &str, text: &str) -> Result<Rules, Problem> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { file, text, mistakes: Vec::new() };
+    let ends = memchr::memchr_iter(b'\n', text.as_bytes()).collect();
+    let mut reader = Reader { file, ends, mistakes: Vec::new() };
     for error in &errors {
         let at = error.span().map_or(0, |s| s.start);
         reader.mistake(at, format!("not TOML: {}", error.message()));
@@ -72,7 +74,7 @@ fn hint(word: &str, known: &[&str]) -> String {
 
 impl Reader<'_> {
     pub(super) fn line(&self, at: usize) -> usize {
-        self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|b| **b == b'\n').count() + 1
+        self.ends.partition_point(|end| *end < at) + 1
     }
 
     pub(super) fn mistake(&mut self, at: usize, message: impl AsRef<str>) {

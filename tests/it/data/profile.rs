@@ -55,7 +55,21 @@ redis = 'seed/keys.yaml'
     assert_eq!(one("select count(*) from runs"), 1);
     project.devenv(&["seed", "--fresh"]).success();
     assert_eq!(one("select count(*) from people"), 3);
+    a_mail(&project);
     refused(&project);
+}
+
+/// A mail that is named goes into the inbox, once.
+fn a_mail(project: &Project) {
+    project.write("d.eml", "From: eva@x.test\nTo: otto@x.test\nSubject: By hand\n\nthere\n");
+    let how = || {
+        let told = project.devenv(&["seed", "d.eml", "--json"]).success().json();
+        told["seeded"][0]["how"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(how(), "1 put");
+    assert_eq!(how(), "everything was there already");
+    let inbox = project.devenv(&["mail", "list", "--json"]).success();
+    assert_eq!(inbox.stdout.matches("By hand").count(), 1, "{}", inbox.stdout);
 }
 
 /// What does not fit is told, with its file.
