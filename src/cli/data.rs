@@ -61,6 +61,9 @@ enum What {
         /// Only tell how many rows of each table it would be
         #[arg(long)]
         estimate: bool,
+        /// Go on with a pull that broke off; what it brought stays as far as the source is unchanged
+        #[arg(long, conflicts_with = "estimate")]
+        resume: bool,
     },
     /// How like its source an archive is: nulls, lengths, different values, skew
     #[command(
@@ -171,8 +174,8 @@ impl Data {
             What::Pull { source, rules, estimate: true, .. } => {
                 estimate(&source, &rules, printer)?;
             }
-            What::Pull { source, out, rules, .. } => {
-                pull(&source, &rules, &out.unwrap_or_default(), printer)?;
+            What::Pull { source, out, rules, resume, .. } => {
+                pull(&source, &rules, (&out.unwrap_or_default(), resume), printer)?;
             }
             What::Fidelity { archive, source } => {
                 let shown = Shown::new(printer);
@@ -241,22 +244,34 @@ fn plan(source: &str, file: &Path, locale: &str, printer: &Printer) -> Result<()
     Ok(())
 }
 
-fn pull(source: &str, rules: &Path, out: &Path, printer: &Printer) -> Result<(), Problem> {
+fn pull(
+    source: &str,
+    rules: &Path,
+    (out, resume): (&Path, bool),
+    printer: &Printer,
+) -> Result<(), Problem> {
     let key = key()?;
     let shown = Shown::new(printer);
-    let pulled =
-        runtime()?.block_on(data::pull_into((source, &server), rules, &key, out, &shown))?;
+    let from: (&str, data::Lend<'_>) = (source, &server);
+    let pulled = data::pull_into(from, rules, &key, (out, resume), &shown);
+    let pulled = runtime()?.block_on(pulled)?;
     match printer.json {
         true => printer.object(&json!({
             "schema": SCHEMA, "archive": out, "tables": pulled.tables, "rows": pulled.rows,
-            "bytes": pulled.bytes, "fingerprints": pulled.fingerprints,
+            "bytes": pulled.bytes, "fingerprints": pulled.fingerprints, "resumed": pulled.resumed,
         })),
-        false => printer.out(format!(
-            "{}: {} rows of {} tables, masked; `devenv data verify` proves it, `devenv seed` loads it",
-            out.display(),
-            pulled.rows,
-            pulled.tables
-        )),
+        false => {
+            let there = match pulled.resumed {
+                0 => String::new(),
+                rows => format!(" ({rows} of them were there)"),
+            };
+            printer.out(format!(
+                "{}: {} rows{there} of {} tables, masked; `devenv data verify` proves it, `devenv seed` loads it",
+                out.display(),
+                pulled.rows,
+                pulled.tables
+            ));
+        }
     }
     Ok(())
 }
@@ -286,12 +301,18 @@ fn masked(made: &data::MaskedFolder, out: &Path, printer: &Printer) {
     match printer.json {
         true => printer.object(&json!({
             "schema": SCHEMA, "folder": out, "files": made.files, "fingerprints": made.fingerprints,
+            "left_out": made.left_out,
         })),
-        false => printer.out(format!(
-            "{}: {} files, masked; `devenv data verify {0}` proves it",
-            out.display(),
-            made.files
-        )),
+        false => {
+            printer.out(format!(
+                "{}: {} files, masked; `devenv data verify {0}` proves it",
+                out.display(),
+                made.files
+            ));
+            if made.left_out > 0 {
+                printer.out(format!("{} attachments without a rule were left out", made.left_out));
+            }
+        }
     }
 }
 

@@ -111,17 +111,18 @@ pub async fn check(
     Ok(looked.catalog.tables.iter().map(|t| t.pulled().count()).sum())
 }
 
-/// Pulls a source into an archive.
+/// Pulls a source into an archive; with `resume`, what a pull that broke off brought stays as far as it is
+/// still the same.
 pub async fn pull_into(
     (source, lend): (&str, Lend<'_>),
     file: &Path,
     key: &DataKey,
-    out: &Path,
+    (out, resume): (&Path, bool),
     progress: &dyn Progress,
 ) -> Result<Pulled, Problem> {
     let rules = read_rules(file)?;
     let source = Source::open(source, lend, progress).await?;
-    pull::pull(&source, &rules, &key.0, out, progress).await
+    pull::pull(&source, &rules, &key.0, (out, resume), progress).await
 }
 
 /// Compares an archive with its source, column by column.

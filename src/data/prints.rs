@@ -27,16 +27,27 @@ pub(crate) fn sequence_value(name: &str, value: i64) -> String {
 
 /// Hashes values under the key.
 #[derive(Clone)]
-pub(crate) struct Prints(Permutation);
+pub(crate) struct Prints {
+    values: Permutation,
+    batches: Permutation,
+}
 
 impl Prints {
     pub(crate) fn new(key: &Key) -> Prints {
-        Prints(Permutation::new(key, "fingerprints"))
+        Prints {
+            values: Permutation::new(key, "fingerprints"),
+            batches: Permutation::new(key, "batches"),
+        }
     }
 
     /// The fingerprint of a canonical form; `None` if it is too short to be anybody's.
     pub(crate) fn of(&self, canonical: &str) -> Option<u64> {
-        (canonical.len() >= CANONICAL_BYTES_MIN).then(|| self.0.hash(canonical.as_bytes()))
+        (canonical.len() >= CANONICAL_BYTES_MIN).then(|| self.values.hash(canonical.as_bytes()))
+    }
+
+    /// By which a batch of rows is known again.
+    pub(crate) fn batch(&self, rows: &[u8]) -> u64 {
+        self.batches.hash(rows)
     }
 }
 

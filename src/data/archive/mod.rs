@@ -5,16 +5,18 @@
 //! checksum was right; sizes in a frame's header are bounded before anything is allocated.
 
 mod frame;
+mod kept;
 mod manifest;
 mod read;
 mod write;
 
 pub(crate) use frame::{Frame, FrameKind};
+pub(crate) use kept::{Kept, Stretch};
 #[cfg(test)]
 pub(crate) use manifest::ColumnEntry;
 pub(crate) use manifest::{Manifest, SYNTHETIC, TableEntry};
 pub(crate) use read::{FORMAT, Reader};
-pub(crate) use write::{Writer, pack};
+pub(crate) use write::{Writer, pack, part_of};
 
 use crate::base::Problem;
 use std::path::Path;

@@ -97,7 +97,8 @@ impl Reader {
     }
 }
 
-fn one(file: &mut impl Read) -> Result<(Frame, [u8; 32]), &'static str> {
+/// One frame, whose checksum was right.
+pub(super) fn one(file: &mut impl Read) -> Result<(Frame, [u8; 32]), &'static str> {
     const CUT: &str = "it ends in the middle of a frame";
     let mut bytes = [0; HEADER_BYTES];
     file.read_exact(&mut bytes).map_err(|_| CUT)?;

@@ -1,11 +1,13 @@
-//! Writes an archive beside its name; it gets the name when it is whole, and is gone when it never is.
+//! Writes an archive beside its name; it gets the name when it is whole. What never becomes whole is gone,
+//! or lies there to be taken up again, if somebody notes how far it came.
 
 use super::frame::{Frame, FrameKind};
+use super::kept::Stretch;
 use super::manifest::Manifest;
 use super::{END, MAGIC};
 use crate::base::Problem;
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +22,31 @@ pub(crate) struct Writer {
     file: BufWriter<File>,
     at: u64,
     content: Sha256,
-    whole: bool,
+    /// Where the frames begin that no stretch has yet, and their checksums.
+    begin: u64,
+    stretch: Sha256,
+    /// It may go when this does.
+    lost: bool,
+}
+
+/// Where the archive at `path` lies until it is whole.
+pub(crate) fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    path.with_file_name(name)
+}
+
+/// Opens what is not whole yet; nobody else may write to it.
+pub(super) fn open_part(part: &Path, options: &mut OpenOptions) -> Result<File, Problem> {
+    let file = options.mode(0o600).open(part).map_err(|e| unwritable(part, &e))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let message = format!("another devenv is writing {}", part.display());
+            Err(Problem::in_the_way("archive-busy", message).retryable())
+        }
+        // Where files cannot be locked, it goes without.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
 }
 
 /// A frame of these bytes.
@@ -38,22 +64,40 @@ pub(crate) fn pack(
 impl Writer {
     /// Begins an archive that will be at `path`.
     pub(crate) fn create(path: &Path) -> Result<Writer, Problem> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".part");
-        let part = path.with_file_name(name);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let file = options.open(&part).map_err(|e| unwritable(&part, &e))?;
-        let mut writer = Writer {
-            path: path.to_owned(),
-            part,
-            file: BufWriter::with_capacity(1 << 20, file),
-            at: 0,
-            content: Sha256::new(),
-            whole: false,
-        };
+        let part = part_of(path);
+        let file = open_part(&part, OpenOptions::new().write(true).create(true).truncate(false))?;
+        file.set_len(0).map_err(|e| unwritable(&part, &e))?;
+        let mut writer = Writer::over(path, file, 0, Sha256::new());
         writer.put(MAGIC)?;
+        writer.begin = writer.at;
         Ok(writer)
+    }
+
+    /// Goes on at the place `at` of a file, behind frames whose checksums went into `content`.
+    pub(super) fn over(path: &Path, file: File, at: u64, content: Sha256) -> Writer {
+        Writer {
+            path: path.to_owned(),
+            part: part_of(path),
+            file: BufWriter::with_capacity(1 << 20, file),
+            at,
+            content,
+            begin: at,
+            stretch: Sha256::new(),
+            lost: true,
+        }
+    }
+
+    /// From now on what is there stays when it never becomes whole.
+    pub(crate) fn stays(&mut self) {
+        self.lost = false;
+    }
+
+    /// The frames since the stretch before, which are with the operating system then.
+    pub(crate) fn stretch(&mut self) -> Result<Stretch, Problem> {
+        self.file.flush().map_err(|e| unwritable(&self.part, &e))?;
+        let checksum = hex::encode(std::mem::take(&mut self.stretch).finalize());
+        let begin = std::mem::replace(&mut self.begin, self.at);
+        Ok(Stretch { begin, end: self.at, checksum })
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Problem> {
@@ -65,6 +109,7 @@ impl Writer {
     pub(crate) fn frame(&mut self, frame: &Frame) -> Result<(), Problem> {
         let checksum = frame.checksum();
         self.content.update(checksum);
+        self.stretch.update(checksum);
         self.put(&frame.header(&checksum))?;
         self.put(&frame.packed)
     }
@@ -86,21 +131,21 @@ impl Writer {
         self.file.flush().map_err(|e| unwritable(&self.part, &e))?;
         self.file.get_ref().sync_all().map_err(|e| unwritable(&self.part, &e))?;
         std::fs::rename(&self.part, &self.path).map_err(|e| unwritable(&self.path, &e))?;
-        self.whole = true;
+        self.lost = false;
         Ok(())
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if !self.whole {
+        if self.lost {
             // What is left holds masked rows only; whether it goes is no matter of safety.
             let _ = std::fs::remove_file(&self.part);
         }
     }
 }
 
-fn unwritable(path: &Path, why: &dyn std::fmt::Display) -> Problem {
+pub(super) fn unwritable(path: &Path, why: &dyn std::fmt::Display) -> Problem {
     Problem::failed("archive-unwritable", format!("cannot write {}: {why}", path.display()))
         .hint("is there room on the disk, and may this directory be written?")
 }

@@ -2,9 +2,11 @@
 
 mod catalog;
 mod connect;
+mod origin;
 mod snapshot;
 mod tls;
 
 pub(crate) use catalog::catalog;
 pub(crate) use connect::{Link, config, connect, failed, verified, version};
+pub(crate) use origin::{LOG, Origin};
 pub(crate) use snapshot::Snapshot;

@@ -2,6 +2,7 @@
 //! reads the same.
 
 use super::connect::{Link, connect, failed};
+use super::origin::{Origin, origin};
 use crate::base::Problem;
 use crate::data::catalog::Table;
 use bytes::BytesMut;
@@ -16,23 +17,25 @@ pub(crate) struct Snapshot {
     link: Link,
     /// Its name for other sessions.
     pub(crate) id: String,
+    /// The database, and how far its log had come before the snapshot; `None`: it does not say.
+    pub(crate) origin: Option<(Origin, i64)>,
 }
 
 impl Snapshot {
     /// Opens a source. Nothing that is done through it can write.
     pub(crate) async fn open(config: &Config) -> Result<Snapshot, Problem> {
         let link = connect(config).await?;
-        let begin = "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';
+        let settings = "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';
              SET TimeZone = 'UTC'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET lock_timeout = '30s';
-             SET statement_timeout = 0; SET search_path = 'pg_catalog';
-             BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        link.client
-            .batch_execute(begin)
-            .await
-            .map_err(|e| failed("cannot begin a snapshot", &e))?;
+             SET statement_timeout = 0; SET search_path = 'pg_catalog'";
+        let wrong = |e: tokio_postgres::Error| failed("cannot begin a snapshot", &e);
+        link.client.batch_execute(settings).await.map_err(wrong)?;
+        let origin = origin(&link.client).await;
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        link.client.batch_execute(begin).await.map_err(wrong)?;
         let exported = link.client.query_one("SELECT pg_export_snapshot()", &[]).await;
         let id = exported.map_err(|e| failed("cannot export the snapshot", &e))?.get(0);
-        Ok(Snapshot { link, id })
+        Ok(Snapshot { link, id, origin })
     }
 
     /// Its session.

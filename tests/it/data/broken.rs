@@ -1,4 +1,5 @@
-//! Pulls that cannot end: the network is cut, the disk is full. Each fails cleanly and leaves nothing.
+//! Pulls that cannot end: the network is cut, the disk is full. Each fails cleanly, and nothing is left of it
+//! but rows that are masked (`resume` takes those up again).
 
 use super::Bench;
 use std::io::{Read, Write};
@@ -17,7 +18,7 @@ pub(super) fn check(bench: &Bench) {
         .project
         .command(env!("CARGO_BIN_EXE_devenv"))
         .args(["data", "pull", "--out", "n.devseed", "--source"])
-        .arg(through_a_wire(&bench.source))
+        .arg(through_a_wire(&bench.source, Ending::Cut))
         .output();
     failed(bench, "the network is cut", &cut.unwrap(), "n.devseed", "reading the source broke off");
     let script = format!("trap '' XFSZ; ulimit -f {DISK_BLOCKS}; exec \"$@\"");
@@ -30,15 +31,23 @@ pub(super) fn check(bench: &Bench) {
 fn failed(bench: &Bench, what: &str, output: &Output, archive: &str, why: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && said.contains(why), "{what}: {said}");
-    for name in [archive.to_owned(), format!("{archive}.part")] {
-        assert!(!bench.project.path().join(name).exists(), "{what}");
-    }
+    assert!(!bench.project.path().join(archive).exists(), "{what}");
+    super::resume::masked_only(&bench.project.path().join(format!("{archive}.part")));
     super::no_trace(what, &output.stderr);
     super::no_trace(what, &super::everything_in(bench.project.path()));
 }
 
+/// What becomes of a wire through which [`CUT_BYTES`] went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Both ends are told.
+    Cut,
+    /// Nothing comes any more, and nobody is told.
+    Still,
+}
+
 /// The source's address behind a wire that breaks.
-fn through_a_wire(source: &str) -> String {
+pub(super) fn through_a_wire(source: &str, ending: Ending) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let own = listener.local_addr().unwrap().port();
     let (head, tail) = source.split_once('@').unwrap();
@@ -49,18 +58,23 @@ fn through_a_wire(source: &str) -> String {
         for client in listener.incoming() {
             let (Ok(client), Ok(server)) = (client, TcpStream::connect(&address)) else { return };
             let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            std::thread::spawn(move || carry(from, to, None));
+            std::thread::spawn(move || carry(from, to, None, ending));
             let sent = sent.clone();
-            std::thread::spawn(move || carry(server, client, Some(&sent)));
+            std::thread::spawn(move || carry(server, client, Some(&sent), ending));
         }
     });
     format!("{head}@127.0.0.1:{own}/{database}")
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, count: Option<&AtomicU64>) {
+fn carry(mut from: TcpStream, mut to: TcpStream, count: Option<&AtomicU64>, ending: Ending) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(got @ 1..) = from.read(&mut buffer) {
         let sent = count.map_or(0, |c| c.fetch_add(got as u64, Ordering::SeqCst));
+        if sent > CUT_BYTES && ending == Ending::Still {
+            loop {
+                std::thread::park();
+            }
+        }
         if sent > CUT_BYTES || to.write_all(&buffer[..got]).is_err() {
             break;
         }

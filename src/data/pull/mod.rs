@@ -2,9 +2,15 @@
 //!
 //! One session reads in one snapshot; as many threads as there are cores mask and pack; one writes, in the
 //! order of reading. Invariants: what was not masked lies in memory only, in a bounded number of batches;
-//! the archive has its name only when it is whole, so that a pull that broke off is simply begun again.
+//! the archive has its name only when it is whole, and is then what one snapshot or one file held, also when
+//! a pull that broke off was taken up again (`proof` says what of it may stay, `journal` what there is).
 
-use super::archive::{FORMAT, Frame, FrameKind, Manifest, TableEntry, Writer, pack};
+mod begun;
+mod journal;
+mod pipe;
+mod proof;
+
+use super::archive::{FORMAT, FrameKind, Manifest, TableEntry, part_of};
 use super::catalog::{Catalog, Table};
 use super::engine::{Engine, Stop};
 use super::mask::{Key, Masks};
@@ -14,23 +20,18 @@ use super::prints::{Prints, canonical, sequence_value};
 use super::rules::Rules;
 use super::source::{Files, Piece, Source};
 use super::subset::Subset;
+use super::tools::Schema;
 use crate::base::{Exit, Problem};
 use crate::runtime::Progress;
+use begun::{Begun, begin};
+use pipe::{Ended, Filling, Pipe, Shop, Work};
+use proof::Watch;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc as sync;
-use std::thread::JoinHandle;
-use tokio::sync::mpsc;
 
 /// Bytes of a batch.
 const BATCH_BYTES: usize = 1 << 20;
-/// Batches that wait for a thread, each way.
-const BATCHES_WAITING: usize = 2;
-/// Threads at the most.
-const THREADS_MAX: usize = 8;
-/// Fingerprints that are sorted at a time.
-const PRINTS_MAX: usize = 1 << 20;
 
 /// What was pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,45 +40,77 @@ pub struct Pulled {
     pub tables: usize,
     /// Rows of all tables.
     pub rows: u64,
+    /// Of them, those that a pull which broke off had brought.
+    pub resumed: u64,
     /// Masked bytes, unpacked.
     pub bytes: u64,
     /// Fingerprints of sensitive values.
     pub fingerprints: u64,
 }
 
-/// A batch on its way.
-struct Batch {
-    table: usize,
-    bytes: Vec<u8>,
-}
-
-/// A batch that is masked and packed.
-struct Packed {
-    table: usize,
-    rows: u64,
-    unpacked: u64,
-    frame: Frame,
-    source: Vec<u64>,
-    masked: Vec<u64>,
-}
-
-/// Pulls a source into `out`.
+/// Pulls a source into `out`; with `resume`, what an earlier pull brought stays as far as it is the same.
 pub(crate) async fn pull(
     source: &Source,
     rules: &Rules,
     key: &Key,
-    out: &Path,
+    (out, resume): (&Path, bool),
     progress: &dyn Progress,
 ) -> Result<Pulled, Problem> {
     let catalog = ruled(source, rules).await?;
     let subset = subset(source, &catalog, rules).await?;
     let engines = engines(&catalog, rules, key)?;
     let (schema, server) = source.schema(progress).await?;
-    let tables = TableEntry::all(&catalog, |table, column| {
+    let manifest = manifest(rules, key, &catalog, &schema, server);
+    let mut watch = match source {
+        // Which rows a part of it has hangs on those of other tables.
+        Source::Live(live) if subset.is_none() => Watch::begin(&live.snapshot).await?,
+        _ => None,
+    };
+    let begun = begin(source, &catalog, watch.as_ref(), (out, resume), manifest, &schema.before);
+    let Begun { filling, there, resumed, batches } = begun.await?;
+    let prints = Prints::new(key);
+    let shop = Shop { engines, prints: prints.clone(), there: batches };
+    let mut pipe = Pipe::start(shop, filling)?;
+    let read = match source {
+        Source::Live(live) => {
+            let mut way = Way { subset: subset.as_ref(), watch: &mut watch, there: &there };
+            read(&live.snapshot, &catalog, &mut way, &mut pipe, progress).await
+        }
+        Source::Files(files) => read_files(files, &catalog, &mut pipe, progress).await,
+    };
+    let done = match (pipe.finish(), read) {
+        // What a thread met is why the reader ended.
+        (Err(Ended::Stopped(stop)), _) => {
+            journal::forget(out);
+            // Masked rows only: whether they go is no matter of safety.
+            let _ = std::fs::remove_file(part_of(out));
+            return Err(stopped(rules, &stop));
+        }
+        (Err(Ended::Failed(problem)), _) | (Ok(_), Err(problem)) => Err(problem),
+        (Ok(filling), Ok(sequences)) => {
+            ended(filling, far(&sequences, &prints), schema.behind.as_bytes())
+        }
+    };
+    let manifest = done.map_err(|problem| broken_off(out, problem))?;
+    let rows = manifest.tables.iter().map(|t| t.rows).sum();
+    let bytes = manifest.tables.iter().map(|t| t.bytes).sum();
+    let fingerprints = manifest.fingerprints;
+    Ok(Pulled { tables: manifest.tables.len(), rows, resumed, bytes, fingerprints })
+}
+
+/// What the archive says of itself before there is a row in it.
+fn manifest(
+    rules: &Rules,
+    key: &Key,
+    catalog: &Catalog,
+    schema: &Schema,
+    server: String,
+) -> Manifest {
+    let tables = TableEntry::all(catalog, |table, column| {
         let rule = rules.tables.get(table).and_then(|t| t.columns.get(column));
         rule.map(|r| r.spec.kind.name().to_owned()).unwrap_or_default()
     });
-    let manifest = Manifest {
+    Manifest {
         format: FORMAT,
         devenv: env!("CARGO_PKG_VERSION").to_owned(),
         key_id: key.id(),
@@ -87,34 +120,33 @@ pub(crate) async fn pull(
         tables,
         fingerprints: 0,
         content_hash: String::new(),
-    };
-    let mut writer = Writer::create(out)?;
-    writer.bytes(FrameKind::Before, schema.before.as_bytes())?;
-    let prints = Prints::new(key);
-    let filling = Filling { writer, manifest, source: Vec::new(), masked: Vec::new() };
-    let mut pipe = Pipe::start(engines, prints.clone(), filling)?;
-    let read = match source {
-        Source::Live(live) => {
-            read(&live.snapshot, &catalog, subset.as_ref(), &mut pipe, progress).await
+    }
+}
+
+/// Puts in what comes last.
+fn ended(mut filling: Filling, sequences: Vec<u64>, behind: &[u8]) -> Result<Manifest, Problem> {
+    filling.source = sequences;
+    filling.prints(0)?;
+    filling.writer.bytes(FrameKind::Behind, behind)?;
+    filling.finish()
+}
+
+/// Says what is left of a pull that broke off; what nobody can take up goes.
+fn broken_off(out: &Path, problem: Problem) -> Problem {
+    match journal::kept(out) {
+        Some(rows) if problem.code != "data-resume" => {
+            let cause = problem.hint.as_ref().map(|hint| format!("{hint}; ")).unwrap_or_default();
+            let hint = format!(
+                "{cause}{rows} rows are kept, masked: the same command with --resume goes on from there"
+            );
+            problem.hint(hint)
         }
-        Source::Files(files) => read_files(files, &catalog, &mut pipe, progress).await,
-    };
-    let filling = match (pipe.finish(rules), read) {
-        // What a thread met is why the reader ended.
-        (Err(problem), _) | (Ok(_), Err(problem)) => return Err(problem),
-        (Ok(mut filling), Ok(sequences)) => {
-            filling.source = far(&sequences, &prints);
-            filling.prints(0)?;
-            filling
+        Some(_) => problem,
+        None => {
+            journal::forget(out);
+            problem
         }
-    };
-    let Filling { mut writer, mut manifest, .. } = filling;
-    writer.bytes(FrameKind::Behind, schema.behind.as_bytes())?;
-    writer.finish(&mut manifest)?;
-    let rows = manifest.tables.iter().map(|t| t.rows).sum();
-    let bytes = manifest.tables.iter().map(|t| t.bytes).sum();
-    let fingerprints = manifest.fingerprints;
-    Ok(Pulled { tables: manifest.tables.len(), rows, bytes, fingerprints })
+    }
 }
 
 /// Sequences that have come further than this tell how much there is at the source.
@@ -205,26 +237,34 @@ fn stopped(rules: &Rules, stop: &Stop) -> Problem {
     }
 }
 
+/// What is read of a database, and what is noted of it.
+struct Way<'a, 'w> {
+    subset: Option<&'a Subset>,
+    watch: &'a mut Option<Watch<'w>>,
+    /// Tables that are whole already.
+    there: &'a BTreeSet<usize>,
+}
+
 /// Reads all rows into the pipe.
 async fn read(
     snapshot: &Snapshot,
     catalog: &Catalog,
-    subset: Option<&Subset>,
+    way: &mut Way<'_, '_>,
     pipe: &mut Pipe,
     progress: &dyn Progress,
 ) -> Result<Sequences, Problem> {
     for (nth, table) in catalog.tables.iter().enumerate() {
-        if pipe.skips(nth) {
+        if pipe.skips(nth) || way.there.contains(&nth) {
             continue;
         }
-        let selects = subset.map_or_else(|| vec![table.select()], |s| s.selects(nth, table));
+        let selects = way.subset.map_or_else(|| vec![table.select()], |s| s.selects(nth, table));
         let label = table.label();
         progress.begin(&label, &label, None);
         let mut done = Ok(());
         for select in selects {
             let sink = async |bytes: Vec<u8>| {
                 progress.advance(&label, bytes.len() as u64);
-                pipe.send(Batch { table: nth, bytes }).await
+                pipe.send(Work::Rows { table: nth, bytes }).await
             };
             done = snapshot.copy_out(&select, BATCH_BYTES, sink).await;
             if table.columns.iter().any(|c| c.by_sql.is_some()) {
@@ -236,6 +276,11 @@ async fn read(
         }
         progress.end(&label);
         done?;
+        let proof = match way.watch {
+            Some(watch) => watch.proof(table).await?,
+            None => None,
+        };
+        pipe.send(Work::Whole { table: nth, proof }).await?;
     }
     sequences(snapshot).await
 }
@@ -277,7 +322,7 @@ async fn read_files(
         }
         match pipe.skips(table) {
             true => Ok(()),
-            false => pipe.send(Batch { table, bytes }).await,
+            false => pipe.send(Work::Rows { table, bytes }).await,
         }
     };
     let done = files.read(sink).await;
@@ -285,151 +330,4 @@ async fn read_files(
         progress.end(label);
     }
     done.map(|()| sequences)
-}
-
-/// The archive as far as it is filled, in the hands of the writing thread.
-struct Filling {
-    writer: Writer,
-    manifest: Manifest,
-    source: Vec<u64>,
-    masked: Vec<u64>,
-}
-
-impl Filling {
-    fn add(&mut self, packed: Packed) -> Result<(), Problem> {
-        self.writer.frame(&packed.frame)?;
-        let entry = &mut self.manifest.tables[packed.table];
-        entry.rows += packed.rows;
-        entry.bytes += packed.unpacked;
-        self.source.extend(packed.source);
-        self.masked.extend(packed.masked);
-        self.prints(PRINTS_MAX)
-    }
-
-    /// Writes fingerprints out when there are more than `above` of them.
-    fn prints(&mut self, above: usize) -> Result<(), Problem> {
-        for (kind, all) in
-            [(FrameKind::Source, &mut self.source), (FrameKind::Masked, &mut self.masked)]
-        {
-            if all.len() > above {
-                all.sort_unstable();
-                all.dedup();
-                let bytes: Vec<u8> = all.iter().flat_map(|print| print.to_le_bytes()).collect();
-                self.writer.bytes(kind, &bytes)?;
-                if kind == FrameKind::Source {
-                    self.manifest.fingerprints += all.len() as u64;
-                }
-                all.clear();
-            }
-        }
-        Ok(())
-    }
-}
-
-type Worked = Result<Packed, Stop>;
-
-/// The threads between reader and archive.
-struct Pipe {
-    engines: Arc<Vec<Option<Engine>>>,
-    inputs: Vec<mpsc::Sender<Batch>>,
-    sent: usize,
-    writer: JoinHandle<Result<Filling, Ended>>,
-}
-
-/// Why the writing thread ended early.
-enum Ended {
-    Stopped(Stop),
-    Failed(Problem),
-}
-
-impl Pipe {
-    fn start(
-        engines: Vec<Option<Engine>>,
-        prints: Prints,
-        filling: Filling,
-    ) -> Result<Pipe, Problem> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-        let engines = Arc::new(engines);
-        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
-        let failed =
-            |e: std::io::Error| Problem::failed("threads", format!("cannot start threads: {e}"));
-        for _ in 0..threads {
-            let (send, receive) = mpsc::channel(BATCHES_WAITING);
-            let (give, take) = sync::sync_channel(BATCHES_WAITING);
-            let (engines, prints) = (engines.clone(), prints.clone());
-            let thread = std::thread::Builder::new().name("mask".to_owned());
-            thread.spawn(move || work(&engines, &prints, receive, &give)).map_err(failed)?;
-            inputs.push(send);
-            outputs.push(take);
-        }
-        let thread = std::thread::Builder::new().name("archive".to_owned());
-        let writer = thread.spawn(move || fill(filling, &outputs)).map_err(failed)?;
-        Ok(Pipe { engines, inputs, sent: 0, writer })
-    }
-
-    fn skips(&self, table: usize) -> bool {
-        self.engines.get(table).is_none_or(Option::is_none)
-    }
-
-    /// Hands a batch to the next thread in turn; waits while all are busy.
-    async fn send(&mut self, batch: Batch) -> Result<(), Problem> {
-        let input = &self.inputs[self.sent % self.inputs.len()];
-        self.sent += 1;
-        // The thread's own reason is told by `finish`.
-        let ended = |_| Problem::failed("data-pull", "masking ended early");
-        input.send(batch).await.map_err(ended)
-    }
-
-    /// Waits for everything on its way.
-    fn finish(self, rules: &Rules) -> Result<Filling, Problem> {
-        drop(self.inputs);
-        match self.writer.join() {
-            Ok(Ok(filling)) => Ok(filling),
-            Ok(Err(Ended::Stopped(stop))) => Err(stopped(rules, &stop)),
-            Ok(Err(Ended::Failed(problem))) => Err(problem),
-            Err(_) => Err(Problem::failed("data-pull", "masking broke off by a mistake in devenv")),
-        }
-    }
-}
-
-fn work(
-    engines: &[Option<Engine>],
-    prints: &Prints,
-    mut input: mpsc::Receiver<Batch>,
-    output: &sync::SyncSender<Worked>,
-) {
-    while let Some(batch) = input.blocking_recv() {
-        let Some(Some(engine)) = engines.get(batch.table) else { return };
-        let packed = engine.rows(&batch.bytes, prints).and_then(|masked| {
-            let table = u32::try_from(batch.table).unwrap_or(u32::MAX);
-            let frame = pack(FrameKind::Rows, table, masked.rows, &masked.bytes);
-            let frame = frame.map_err(|why| engine.broken(why))?;
-            Ok(Packed {
-                table: batch.table,
-                rows: masked.rows,
-                unpacked: masked.bytes.len() as u64,
-                frame,
-                source: masked.source,
-                masked: masked.masked,
-            })
-        });
-        let stop = packed.is_err();
-        // A receiver that is gone has met a mistake of its own.
-        if output.send(packed).is_err() || stop {
-            return;
-        }
-    }
-}
-
-/// Takes batches in the order in which they were handed out.
-fn fill(mut filling: Filling, outputs: &[sync::Receiver<Worked>]) -> Result<Filling, Ended> {
-    for output in outputs.iter().cycle() {
-        match output.recv() {
-            Ok(Ok(packed)) => filling.add(packed).map_err(Ended::Failed)?,
-            Ok(Err(stop)) => return Err(Ended::Stopped(stop)),
-            Err(sync::RecvError) => break,
-        }
-    }
-    filling.prints(0).map_err(Ended::Failed)?;
-    Ok(filling)
 }
