@@ -7,7 +7,7 @@ use super::progress::Shown;
 use crate::base::{Exit, Problem};
 use crate::control::client;
 use crate::control::{Ask, Home, Update};
-use crate::data::{self, Loaded, Server};
+use crate::data::{self, Input, Loaded, Server, Template};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) struct Seed {
     /// .devseed, .sql, .json, .yaml, .csv or .eml; the profile's `[seed]` when none is named
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Make the default database anew before
+    /// Make the default database anew before; from a template, if the same files went into one
     #[arg(long)]
     fresh: bool,
 }
@@ -41,13 +41,21 @@ impl Seed {
             false => self.files.iter().map(|file| step(file)).collect::<Result<_, _>>()?,
         };
         let runtime = runtime()?;
-        if self.fresh {
-            let server = super::data::server()?;
-            runtime.block_on(data::fresh_database(&server))?;
-        }
+        let fresh = match self.fresh {
+            true => Some(runtime.block_on(Fresh::begin(&steps))?),
+            false => None,
+        };
         let mut done = Vec::new();
-        for step in &steps {
-            let (what, how) = runtime.block_on(carry_out(step, &home, printer))?;
+        for (nth, step) in steps.iter().enumerate() {
+            let (what, how) = match (&fresh, input(step)) {
+                (Some(Fresh { wanted: None, .. }), Some(input)) => {
+                    (path_of(&input).display().to_string(), COPIED.to_owned())
+                }
+                _ => runtime.block_on(carry_out(step, &home, printer))?,
+            };
+            if let Some(fresh) = fresh.as_ref().filter(|fresh| fresh.last == Some(nth)) {
+                runtime.block_on(fresh.keep())?;
+            }
             if !printer.json {
                 printer.out(format!("{what}: {how}"));
             }
@@ -57,6 +65,51 @@ impl Seed {
             printer.object(&json!({"schema": SCHEMA, "seeded": done}));
         }
         Ok(Outcome::Done)
+    }
+}
+
+/// What came of a step that went into the database before, when the same files did.
+const COPIED: &str = "as it was, from the template";
+
+/// The database, made anew.
+struct Fresh {
+    server: Server,
+    /// To be kept when it is filled; `None`: it is filled already.
+    wanted: Option<Template>,
+    /// The last step that fills it.
+    last: Option<usize>,
+}
+
+impl Fresh {
+    async fn begin(steps: &[Value]) -> Result<Fresh, Problem> {
+        let server = super::data::server()?;
+        let inputs: Vec<Input> = steps.iter().filter_map(input).collect();
+        let wanted = data::fresh_database(&server, &inputs).await?;
+        let last = steps.iter().rposition(|step| input(step).is_some());
+        Ok(Fresh { server, wanted, last })
+    }
+
+    async fn keep(&self) -> Result<(), Problem> {
+        match &self.wanted {
+            // Without a template the next one is filled as this one was.
+            Some(wanted) => data::keep_database(&self.server, wanted).await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a step puts into the database; `None`: it goes elsewhere.
+fn input(step: &Value) -> Option<Input> {
+    let named = |key: &str| step[key].as_str().map(PathBuf::from);
+    named("archives")
+        .map(Input::Archive)
+        .or_else(|| named("sql").map(Input::Sql))
+        .or_else(|| named("fixtures").map(Input::Fixtures))
+}
+
+fn path_of(input: &Input) -> &Path {
+    match input {
+        Input::Archive(path) | Input::Sql(path) | Input::Fixtures(path) => path,
     }
 }
 

@@ -9,6 +9,7 @@ use super::postgres::config;
 use super::pull;
 use super::rules::{self, Rules};
 use super::seed_database;
+use super::seed_template;
 use super::source::{Lend, Source};
 use super::synth::{Counts, Origin, Wanted};
 use crate::base::{Exit, Problem};
@@ -305,9 +306,21 @@ pub fn seed_redis(path: &Path, port: u16) -> Result<usize, Problem> {
     super::seed_redis::keys(path, port)
 }
 
-/// Makes a server's default database anew, empty.
-pub async fn fresh_database(server: &Server) -> Result<(), Problem> {
-    seed_database::fresh(&server_config(server)).await
+/// Makes a server's default database anew: as a copy of one that was filled from the same inputs, or empty.
+/// Answers what [`keep_database`] is to keep when it has been filled; `None`: it is filled already.
+pub async fn fresh_database(
+    server: &Server,
+    inputs: &[seed_template::Input],
+) -> Result<Option<seed_template::Template>, Problem> {
+    seed_template::fresh(&server_config(server), inputs).await
+}
+
+/// Keeps a server's default database, which has been filled, as the template of the next one.
+pub async fn keep_database(
+    server: &Server,
+    wanted: &seed_template::Template,
+) -> Result<bool, Problem> {
+    seed_template::keep(&server_config(server), wanted).await
 }
 
 /// Explains the rule of a column.

@@ -196,14 +196,20 @@ fn csv(text: &str) -> Result<Vec<Value>, &'static str> {
     Ok(rows)
 }
 
+/// The extensions of a database, in the order in which they came.
+pub(crate) async fn extensions(client: &Client) -> Result<Vec<String>, Problem> {
+    let query = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY oid";
+    let rows = client.query(query, &[]).await;
+    let rows = rows.map_err(|e| failed("cannot list the extensions", &e))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Makes the server's database anew, empty, with the extensions that it had.
 pub(crate) async fn fresh(config: &Config) -> Result<(), Problem> {
     let name = config.get_dbname().unwrap_or("postgres").to_owned();
     let wrong = |e: tokio_postgres::Error| failed(&format!("cannot make {name} anew"), &e);
     let link = connect(config).await?;
-    let query = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY oid";
-    let extensions = link.client.query(query, &[]).await.map_err(wrong)?;
-    let extensions: Vec<String> = extensions.iter().map(|row| row.get(0)).collect();
+    let extensions = extensions(&link.client).await?;
     drop(link);
     let mut outside = config.clone();
     outside.dbname(if name == "postgres" { "template1" } else { "postgres" });

@@ -4,6 +4,7 @@
 mod broken;
 mod everywhere;
 mod files;
+mod fresh;
 mod own;
 mod profile;
 mod resume;
