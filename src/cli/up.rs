@@ -15,7 +15,7 @@ use crate::control::client::{self, Silence, Updates};
 use crate::control::daemon::{self, last_lines};
 use crate::control::home::Lock;
 use crate::control::hub::Hub;
-use crate::control::{Ask, Boot, EnvState, Home, Status, Update, detach};
+use crate::control::{Ask, Boot, EnvState, Home, ServiceStatus, Status, Update, detach};
 use crate::profile::{Port, Profile};
 use crate::runtime::{Dirs, dirs::user_cache_dir};
 use serde_json::json;
@@ -438,7 +438,8 @@ pub(super) fn watch(
 fn not_ready(status: Option<&Status>, timeout: Duration, home: &Home) -> Problem {
     let mut message = format!("not ready after {}", duration::say(timeout));
     let rows = status.map(parts).unwrap_or_default();
-    let late = rows.into_iter().find(|row| row.state != "healthy");
+    let is_late = |row: &&ServiceStatus| !matches!(row.state.as_str(), "healthy" | "completed");
+    let late = rows.into_iter().find(is_late);
     let state_dir = status.map_or(home.dir.as_path(), |s| Path::new(&s.state_dir));
     let dirs = user_cache_dir().map(|cache| Dirs::at(state_dir, cache));
     let log = late.map_or("hooks", |row| row.part.as_str());

@@ -141,7 +141,7 @@ async fn lay(run: &Run, units: &Units) -> Result<(Ground, Relays), Problem> {
         let gateways = engine.network(&units.project, name, network).await?;
         let Some(gateway) = gateways.into_iter().find(IpAddr::is_ipv4) else { continue };
         let here = opened.contains(&gateway)
-            || relays.open(gateway, &run.plan.ports).await.map_err(|why| {
+            || relays.open(gateway, engine.bridges_are_late, &run.plan.ports).map_err(|why| {
                 Problem::in_the_way("relay", format!("containers cannot reach devenv: {why}"))
                     .retryable()
             })?;

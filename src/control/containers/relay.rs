@@ -9,12 +9,15 @@ use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Connections at once through one relay; more wait.
 const CONNECTIONS_MAX: usize = 1024;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// Relays that end when this is dropped.
 #[derive(Debug, Default)]
@@ -24,15 +27,16 @@ pub(super) struct Relays {
 
 impl Relays {
     /// Opens the ways on `address`; `Ok(false)` where that is no address of this machine (the engine
-    /// runs in a virtual machine, whose own forwarding then has to do).
-    pub(super) async fn open(
+    /// runs in a virtual machine, whose own forwarding then has to do). With `is_late` it will be one.
+    pub(super) fn open(
         &mut self,
         address: IpAddr,
+        is_late: bool,
         ports: &BTreeMap<String, u16>,
     ) -> Result<bool, String> {
         for (part, usual) in USUAL {
             let Some(port) = ports.get(part) else { continue };
-            let listener = match TcpListener::bind((address, usual)).await {
+            let listener = match listen(SocketAddr::from((address, usual)), is_late) {
                 Ok(listener) => listener,
                 Err(error) if is_elsewhere(&error) => return Ok(false),
                 Err(error) => {
@@ -44,6 +48,23 @@ impl Relays {
         }
         Ok(true)
     }
+}
+
+fn listen(address: SocketAddr, is_late: bool) -> Result<TcpListener, Error> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    #[cfg(target_os = "linux")]
+    if is_late && address.is_ipv4() {
+        // Podman's bridge has its address from the first container on.
+        rustix::net::sockopt::set_ip_freebind(&socket, true)?;
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = is_late;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn is_elsewhere(error: &Error) -> bool {

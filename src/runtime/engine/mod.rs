@@ -21,8 +21,8 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use find::{Address, Surroundings};
 use std::time::Duration;
 
-/// Longest wait for an engine's first answer.
-const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// Longest wait for an engine's first answer; Podman gives none while it copies layers.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// Longest wait for one answer of a working engine, in seconds; streams may last longer.
 const REQUEST_WAIT_S: u64 = 600;
 
@@ -36,6 +36,8 @@ pub struct Engine {
     pub version: String,
     /// The version of the API that is spoken with it.
     pub api: String,
+    /// A network's address is here, but not before the first container is on it.
+    pub bridges_are_late: bool,
 }
 
 impl Engine {
@@ -93,9 +95,26 @@ impl Engine {
             .map_err(|_| format!("no answer in {} s", ANSWER_WAIT.as_secs()))?
             .map_err(|error| reason(&error))?;
         let api = docker.client_version().to_string();
+        let components = version.components.unwrap_or_default();
+        let is_podman = components.iter().any(|component| component.name.starts_with("Podman"));
+        let bridges_are_late = is_podman && is_here(&address) && !is_rootless(&docker).await;
         let version = version.version.unwrap_or_else(|| "?".to_owned());
-        Ok(Engine { docker, address, version, api })
+        Ok(Engine { docker, address, version, api, bridges_are_late })
     }
+}
+
+/// Whether the engine runs on this machine itself, and in no virtual one.
+fn is_here(address: &Address) -> bool {
+    cfg!(target_os = "linux")
+        && address.url.starts_with("unix://")
+        && !address.url.contains("/podman/machine/")
+}
+
+/// Whether its networks are in a place of their own, where nothing of this machine listens.
+async fn is_rootless(docker: &Docker) -> bool {
+    let info = tokio::time::timeout(ANSWER_WAIT, docker.info()).await;
+    let options = info.ok().and_then(Result::ok).and_then(|info| info.security_options);
+    options.unwrap_or_default().iter().any(|option| option.contains("rootless"))
 }
 
 /// As [`Engine::connect`], for code that is not asynchronous.
