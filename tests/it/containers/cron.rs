@@ -102,9 +102,10 @@ fn a_run_is_begun_by_hand(project: &Project) {
         "service": "report", "number": 5, "exit_code": 0, "lines": ["reported to http://devenv:4566"]
     });
     assert_eq!(run["run"], expected);
-    let note = service(project, "report")["note"].clone();
-    let note = note.as_str().unwrap();
-    assert!(note.contains("next at 2025-01-01T07:00:00.000Z, run 5"), "its times stay: {note}");
+    wait_for("its times, which stay, and its last run", PATIENCE, || {
+        let note = service(project, "report")["note"].as_str().unwrap_or_default().to_owned();
+        note.contains("next at 2025-01-01T07:00:00.000Z, run 5").then_some(())
+    });
     let none = project.devenv(&["run", "gateway"]).ends(2);
     assert!(none.stderr.contains("gateway has no schedule"), "{}", none.stderr);
     project.devenv(&["run", "reports"]).ends(2);

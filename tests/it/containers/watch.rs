@@ -126,9 +126,12 @@ fn edits_are_taken_over_while_it_watches_and_commands_follow_files() {
     // The profile itself, and a file that it names only now.
     project.write("second.yaml", "services: { other: { environment: { X: y } } }");
     project.write(
-        "devenv.toml",
+        "devenv.toml.new",
         "port = \"auto\"\n[s3.buckets.second]\n[containers]\ncompose = [\"compose.yaml\", \"second.yaml\"]\n",
     );
+    // As editors write: an empty profile in between would be one without containers.
+    let (new, own) = (project.path().join("devenv.toml.new"), project.path().join("devenv.toml"));
+    std::fs::rename(new, own).unwrap();
     told("+ s3.buckets.second is declared");
     told("~ other is made anew");
     project.write(
