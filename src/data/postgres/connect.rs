@@ -64,7 +64,7 @@ pub(crate) async fn connect(config: &Config) -> Result<Link, Problem> {
             "data-source",
             format!("cannot enter the database at {at}: {}", words(&error)),
         )
-        .hint("TLS is not spoken yet: through a network use a tunnel, for instance `ssh -L`")
+        .hint("is it there, and may this machine reach it? `?sslmode=` says how TLS is spoken: disable, prefer, require or verify-full")
         .retryable()
     })?;
     let driver = tokio::spawn(async move {

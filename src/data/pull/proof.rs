@@ -58,7 +58,7 @@ const LIFE: &str = "(SELECT extract(epoch FROM pg_postmaster_start_time()) || ' 
                        FROM pg_stat_activity WHERE backend_type = 'checkpointer' LIMIT 1)";
 
 fn wrong(error: &tokio_postgres::Error) -> Problem {
-    failed("cannot see what has changed at the source", error)
+    failed("reading the source broke off", error)
 }
 
 impl<'a> Watch<'a> {

@@ -19,6 +19,8 @@ fn dump(bench: &Bench, arguments: &[&str], to: &Path) {
     assert!(made, "no pg_dump is new enough: {programs:?}");
 }
 
+/// Blocks of a file at the most, as the shell counts them: some tables of the archive, and not all.
+const DISK_BLOCKS: u32 = 60;
 const USERS: &str =
     "select md5(string_agg(u::text, ',' order by id)) from users u where email <> 'x@y.test'";
 
@@ -45,6 +47,9 @@ pub(super) fn check(bench: &Bench) {
         let how = seeded["seeded"][0]["how"].as_str().unwrap();
         assert!(how.ends_with("1605 rows of 6 tables"), "{name}: {how}");
         assert_eq!(bench.one("app", USERS), live, "{name}: the masks of the database itself");
+        if matches!(name, "plain.sql" | "packed.dump") {
+            taken_up(bench, &source);
+        }
     }
     // What is sampled and shown works as with a database.
     let source = at("packed.dump").to_string_lossy().into_owned();
@@ -55,6 +60,24 @@ pub(super) fn check(bench: &Bench) {
     no_trace("the project", &everything_in(bench.project.path()));
     let left = "select count(*) from pg_database where datname like 'devenv_scratch%'";
     assert_eq!(bench.one("app", left), "0");
+}
+
+/// The disk was full in the middle of a dump: taken up, it becomes the archive that it would have been.
+fn taken_up(bench: &Bench, source: &str) {
+    let script = format!("trap '' XFSZ; ulimit -f {DISK_BLOCKS}; exec \"$@\"");
+    let mut full = bench.project.command("sh");
+    full.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_devenv")]);
+    let pull = ["data", "pull", "--source", source, "--out", "r.devseed", "--json"];
+    assert_eq!(full.args(pull).output().unwrap().status.code(), Some(1));
+    let at = |name: &str| bench.project.path().join(name);
+    assert!(!at("r.devseed").exists() && at("r.devseed.part").exists());
+    super::resume::masked_only(&at("r.devseed.part"));
+    let told = bench.project.devenv(&[&pull[..], &["--resume"]].concat()).success().json();
+    let (rows, resumed) = (told["rows"].as_u64().unwrap(), told["resumed"].as_u64().unwrap());
+    assert!(resumed > 0 && resumed < rows, "{told}");
+    let read = |name: &str| std::fs::read(at(name)).unwrap();
+    assert!(read("r.devseed") == read("d.devseed"), "{source}");
+    std::fs::remove_file(at("r.devseed")).unwrap();
 }
 
 /// What cannot be read whole is told, and leaves no archive.
