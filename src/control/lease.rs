@@ -88,7 +88,7 @@ pub(super) struct Leases {
     dirs: Dirs,
     services: Mutex<Option<Services>>,
     state: Mutex<State>,
-    sessions: postgres::Sessions,
+    databases: postgres::Spares,
     /// Left-overs are removed once.
     swept: tokio::sync::OnceCell<()>,
 }
@@ -107,8 +107,8 @@ impl Leases {
     ) -> Arc<Leases> {
         let (services, state) = (Mutex::default(), Mutex::default());
         let swept = tokio::sync::OnceCell::new();
-        let sessions = postgres::Sessions::default();
-        Arc::new(Leases { profile, ports, variables, dirs, services, state, sessions, swept })
+        let databases = postgres::Spares::default();
+        Arc::new(Leases { profile, ports, variables, dirs, services, state, databases, swept })
     }
 
     /// The services whose accounts are given away.
@@ -243,17 +243,17 @@ impl Leases {
     }
 
     async fn make(&self, slice: &Slice, template: Option<&str>) -> Result<(), Problem> {
-        if let (Some(database), Some((settings, port))) = (&slice.database, self.postgres()) {
-            let usual = settings.databases.first().map_or("postgres", String::as_str);
+        if let (Some(database), Some(server)) = (&slice.database, self.postgres()) {
+            let usual = server.settings.databases.first().map_or("postgres", String::as_str);
             let template = template.unwrap_or(usual);
-            self.sessions.clone_database(settings, port, template, database).await?;
+            self.databases.clone_database(&server, template, database).await?;
         }
         Ok(())
     }
 
     async fn remove(&self, slice: &Slice) -> Result<(), Problem> {
-        if let (Some(database), Some((settings, port))) = (&slice.database, self.postgres()) {
-            self.sessions.drop_database(settings, port, database).await?;
+        if let (Some(database), Some(server)) = (&slice.database, self.postgres()) {
+            self.databases.drop_database(&server, database).await?;
         }
         if let (Some(number), Some(port)) = (slice.redis, self.ports.get(REDIS).copied()) {
             let emptied =
@@ -267,8 +267,9 @@ impl Leases {
         Ok(())
     }
 
-    fn postgres(&self) -> Option<(&crate::profile::Postgres, u16)> {
-        Some((self.profile.postgres.as_ref()?, *self.ports.get(POSTGRES)?))
+    fn postgres(&self) -> Option<postgres::Server> {
+        let settings = self.profile.postgres.clone()?;
+        Some(postgres::Server { settings, port: *self.ports.get(POSTGRES)? })
     }
 
     /// A lease as people and programs see it.
@@ -338,6 +339,9 @@ impl Leases {
         for slice in left.values() {
             self.remove(slice).await?;
         }
+        if let Some(server) = self.postgres() {
+            self.databases.sweep(&server).await?;
+        }
         let mut options = File::options();
         let book = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
         let book = book.map_err(|error| crate::runtime::dirs::unwritable(&path, &error))?;
@@ -401,6 +405,9 @@ async fn watch(leases: Weak<Leases>) {
             if let Err(problem) = leases.release(&id).await {
                 tracing::warn!(id, "a lease does not end yet: {}", problem.message);
             }
+        }
+        if let Some(server) = leases.postgres() {
+            leases.databases.tire(&server).await;
         }
     }
 }

@@ -9,7 +9,7 @@ use super::server::{Access, settle};
 use crate::base::Problem;
 use crate::data::snapshot::{self, AtRest, Kept, Place, Reason, Sources, Store, Swap, Taken};
 use crate::profile::Profile;
-use crate::runtime::{Dirs, StopSignal, postgres, process};
+use crate::runtime::{Dirs, StopSignal, postgres, process, redis};
 use crate::supervisor::Event;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -44,31 +44,38 @@ pub(super) async fn save(
 ) -> Result<Kept, Problem> {
     let sources = sources(plan, access)?;
     let store = Store::of(&plan.project);
-    let taken = Taken {
+    let taken = taken(name, reason, replace, plan);
+    let kept = blocking(move || snapshot::save(&store, &sources, &taken)).await?;
+    tend(kept.clone(), plan.clone());
+    Ok(kept)
+}
+
+/// Brings what was made to rest, and to the disk, beside the answer: a restore that comes earlier does
+/// the first itself, and a power cut before the second is seen by the sizes of files.
+fn tend(kept: Kept, plan: Arc<Plan>) {
+    tokio::spawn(async move {
+        if kept.manifest.reason.is_automatic() {
+            // Rarely restored, and what it was made before has the machine now.
+            tokio::time::sleep(SETTLE_AFTER).await;
+        }
+        let settled = kept.clone();
+        let _ = tokio::task::spawn_blocking(move || bring_to_rest(&settled, &plan)).await;
+        tokio::time::sleep(FORCE_OUT_AFTER).await;
+        let forced = tokio::task::spawn_blocking(move || kept.force_out()).await;
+        if let Ok(Err(error)) = forced {
+            tracing::debug!(%error, "a snapshot is not forced to the disk, or gone");
+        }
+    });
+}
+
+fn taken(name: &str, reason: Reason, replace: bool, plan: &Plan) -> Taken {
+    Taken {
         name: name.to_owned(),
         reason,
         profile: plan.profile.name.clone(),
         project: plan.project.clone(),
         replace,
-    };
-    let kept = blocking(move || snapshot::save(&store, &sources, &taken)).await?;
-    let (written, plan) = (kept.clone(), plan.clone());
-    // Beside the answer: a restore that comes earlier does the first itself, and a power cut before the
-    // second is seen by the sizes of files.
-    tokio::spawn(async move {
-        if reason.is_automatic() {
-            // Rarely restored, and what it was made before has the machine now.
-            tokio::time::sleep(SETTLE_AFTER).await;
-        }
-        let settled = written.clone();
-        let _ = tokio::task::spawn_blocking(move || bring_to_rest(&settled, &plan)).await;
-        tokio::time::sleep(FORCE_OUT_AFTER).await;
-        let forced = tokio::task::spawn_blocking(move || written.force_out()).await;
-        if let Ok(Err(error)) = forced {
-            tracing::debug!(%error, "a snapshot is not forced to the disk, or gone");
-        }
-    });
-    Ok(kept)
+    }
 }
 
 async fn save_before(reason: Reason, plan: &Arc<Plan>, access: &Access) -> Result<Kept, Problem> {
@@ -88,6 +95,20 @@ pub(super) fn automatic_name(reason: Reason) -> String {
     format!("{}-{}", reason.word(), Timestamp::now().strftime("%Y%m%dT%H%M%S.%3fZ"))
 }
 
+/// A snapshot that is laid out, and what becomes of the state that it replaces.
+struct Laid {
+    swap: Swap,
+    before: Before,
+}
+
+/// The automatic snapshot of the state that is replaced.
+enum Before {
+    /// It was copied.
+    Saved(Box<Kept>),
+    /// It comes into being with the exchange, under this name.
+    Moved(String),
+}
+
 /// Brings a snapshot back: laid out while everything runs, exchanged while nothing does.
 pub(super) async fn restore(
     name: &str,
@@ -96,30 +117,18 @@ pub(super) async fn restore(
 ) -> Result<Restored, Problem> {
     let store = Store::of(&plan.project);
     let kept = store.find(name)?;
-    let reason = Reason::BeforeRestore;
-    let before = save_before(reason, plan, access);
-    let laid = |kept: Kept| {
-        let planned = plan.clone();
-        blocking(move || lay_out(&kept, &planned.dirs, Some(&planned.profile)))
-    };
-    let (before, swap) = if kept.manifest.reason.is_automatic() {
-        // The oldest automatic one makes room for it: that may be the one to restore.
-        let before = before.await?;
-        (before, laid(store.find(name).unwrap_or(kept.clone())).await?)
-    } else {
-        let (before, swap) = tokio::join!(before, laid(kept.clone()));
-        if before.is_err() || swap.is_err() {
-            snapshot::sweep(&plan.dirs);
-        }
-        (before?, swap?)
-    };
+    let Laid { swap, before } = make_ready(&kept, &store, plan, access).await?;
     let parts = live(access);
     order(Event::Release { parts: parts.clone() }, access).await;
     let dirs = plan.dirs.clone();
-    // What it would write at its end is thrown away.
+    let redis = match before {
+        // What it would write at its end is thrown away.
+        Before::Saved(_) => StopSignal::Kill,
+        Before::Moved(_) => StopSignal::Terminate,
+    };
     blocking(move || {
         process::clean_up(POSTGRES, &dirs, StopSignal::Quit, CLEAN_UP_GRACE)?;
-        process::clean_up(REDIS, &dirs, StopSignal::Kill, CLEAN_UP_GRACE)
+        process::clean_up(REDIS, &dirs, redis, CLEAN_UP_GRACE)
     })
     .await?;
     for part in &parts {
@@ -139,7 +148,54 @@ pub(super) async fn restore(
     }
     let dirs = plan.dirs.clone();
     tokio::task::spawn_blocking(move || snapshot::sweep(&dirs));
+    let before = match before {
+        Before::Saved(before) => *before,
+        Before::Moved(name) => {
+            let before = store.find(&name)?;
+            tend(before.clone(), plan.clone());
+            tokio::task::spawn_blocking(move || store.prune());
+            before
+        }
+    };
     Ok(Restored { kept, before: Some(before) })
+}
+
+/// Lays the snapshot out. The state that it is to replace is moved into one of its own if that can be,
+/// and else copied meanwhile.
+async fn make_ready(
+    kept: &Kept,
+    store: &Store,
+    plan: &Arc<Plan>,
+    access: &Access,
+) -> Result<Laid, Problem> {
+    let laid = |kept: Kept| {
+        let planned = plan.clone();
+        blocking(move || lay_out(&kept, &planned.dirs, Some(&planned.profile)))
+    };
+    let sources = sources(plan, access)?;
+    let reason = Reason::BeforeRestore;
+    let running = sources.redis.as_ref().and_then(|(_, port)| *port);
+    if blocking(move || redis::Talk::all_in_files(running)).await? {
+        let taken = taken(&automatic_name(reason), reason, false, plan);
+        let mut swap = laid(kept.clone()).await?;
+        if swap.adopt(store, &sources, &taken)? {
+            return Ok(Laid { swap, before: Before::Moved(taken.name) });
+        }
+        snapshot::sweep(&plan.dirs);
+    }
+    let before = save_before(reason, plan, access);
+    let (before, swap) = if kept.manifest.reason.is_automatic() {
+        // The oldest automatic one makes room for it: that may be the one to restore.
+        let before = before.await?;
+        (before, laid(store.find(&kept.manifest.name).unwrap_or(kept.clone())).await?)
+    } else {
+        let (before, swap) = tokio::join!(before, laid(kept.clone()));
+        if before.is_err() || swap.is_err() {
+            snapshot::sweep(&plan.dirs);
+        }
+        (before?, swap?)
+    };
+    Ok(Laid { swap, before: Before::Saved(Box::new(before)) })
 }
 
 /// The same where nothing runs.

@@ -44,7 +44,7 @@ fn ids(project: &Project) -> Vec<String> {
 
 /// What Postgres, Redis and the services hold besides the application's own.
 fn left(project: &Project) -> Vec<String> {
-    let sql = "select datname from pg_database where datname like 'lease%'";
+    let sql = "select datname from pg_database where datname like 'lease%' and datname not like 'lease!_spare!_%' escape '!'";
     let databases = project.devenv(&["psql", "-Atc", sql]).success().stdout;
     let keys = project.devenv(&["redis-cli", "INFO", "keyspace"]).success().stdout;
     let state = rusqlite(project);
@@ -122,6 +122,44 @@ fn what_a_former_daemon_had_lent_is_removed_when_the_environment_is_ready_again(
             left(&project).into_iter().filter(|d| d.starts_with("lease_")).collect();
         (databases == [next["database"].as_str().unwrap()]).then_some(())
     });
+}
+
+/// Databases are made in advance, and none is given that its template has outgrown.
+#[test]
+fn a_spare_database_is_given_only_while_its_template_is_as_it_was() {
+    let project = running();
+    let oids = |like: &str| -> Vec<String> {
+        let sql = format!("select oid from pg_database where datname like '{like}' order by 1");
+        let run = project.devenv(&["psql", "-d", "postgres", "-Atc", &sql]).success();
+        run.stdout.lines().map(str::to_owned).collect()
+    };
+    let oid_of = |lease: &Value| oids(lease["database"].as_str().unwrap()).remove(0);
+    let spares = || {
+        let spares = oids("lease!_spare!_%".replace('!', "\\").as_str());
+        (spares.len() == 8).then_some(spares)
+    };
+    given(&project, &[]);
+    let made = wait_for("spares", LIMIT, spares);
+    let next = given(&project, &[]);
+    assert!(made.contains(&oid_of(&next)), "it was made in advance");
+    let made = wait_for("another", LIMIT, spares);
+    project.devenv(&["psql", "-d", "app", "-qc", "create table newer (x int)"]).success();
+    let last = given(&project, &[]);
+    assert!(!made.contains(&oid_of(&last)), "a copy of what was");
+    let database = last["database"].as_str().unwrap();
+    project.devenv(&["psql", "-d", database, "-Atc", "select * from newer"]).success();
+    let fresh = wait_for("new spares", LIMIT, || {
+        spares().filter(|fresh| fresh.iter().all(|oid| !made.contains(oid)))
+    });
+    // A server that failed has forgotten its counts.
+    let backend = "select pid from pg_stat_activity where application_name = 'devenv' and backend_type = 'client backend' limit 1";
+    let run = project.devenv(&["psql", "-d", "postgres", "-Atc", backend]).success();
+    kill_9(run.stdout.trim().parse().unwrap());
+    let after = wait_for("a lease of the server that is up again", LIMIT, || {
+        let run = project.devenv(&["lease", "--json"]);
+        (run.code == Some(0)).then(|| run.json()["leases"][0].clone())
+    });
+    assert!(!fresh.contains(&oid_of(&after)));
 }
 
 #[test]
@@ -218,7 +256,7 @@ fn hundreds_in_a_row_leak_nothing() {
 fn databases_in_a_row_leak_nothing() {
     let counted = in_a_row(PROFILE, TURNS_WITH_DATABASES);
     let of = |when: &str, what: &str| counted[when][what].as_i64().unwrap();
-    assert_eq!(of("last", "databases"), 0, "{counted}");
+    assert_eq!((of("last", "databases"), of("last", "spares")), (0, 8), "{counted}");
     assert_eq!(of("last", "directories"), of("first", "directories"), "{counted}");
     // The daemon keeps some sessions for the next leases.
     assert!(of("last", "connections") < 10, "{counted}");

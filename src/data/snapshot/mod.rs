@@ -2,8 +2,9 @@
 //!
 //! In the order of reading: [`Manifest`] (what is known of one) → [`Store`] (where they lie) →
 //! [`save`] (how the moment is taken) → [`prepare`], [`Swap`] and [`settle`] (how one comes back, whole or
-//! not at all). The protocol is decision 006.
+//! not at all). The protocol is decision 007.
 
+mod adopt;
 mod archive;
 mod diff;
 mod manifest;

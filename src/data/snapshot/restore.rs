@@ -8,10 +8,12 @@
 //!
 //! Invariant: each step of an exchange can be done again after any part of it was done.
 
+use super::adopt::Adoption;
 use super::save::{
     FILES, KEY_FILE, POSTGRES, REDIS, REDIS_DUMP, REDIS_FILES, STATE, STATE_FILE, STATE_REST,
+    Sources, Taken, manifest,
 };
-use super::store::Kept;
+use super::store::{Kept, Store};
 use crate::base::Problem;
 use crate::runtime::dirs::unwritable;
 use crate::runtime::tree::{self, How, Keep};
@@ -26,7 +28,7 @@ use std::path::{Path, PathBuf};
 const INTENT: &str = "restore.json";
 /// Begin the names of what is to come and of what has made room.
 const NEW: &str = ".restore-new-";
-const OLD: &str = ".restore-old-";
+pub(super) const OLD: &str = ".restore-old-";
 /// State that belongs to a file which is exchanged, and goes with it.
 const GOES: [&str; 3] = ["state.db-wal", "state.db-shm", "state.journal"];
 
@@ -51,6 +53,9 @@ pub struct Swap {
     state: PathBuf,
     /// What comes to be where.
     steps: Vec<Step>,
+    /// What becomes of all that makes room.
+    #[serde(default)]
+    adoption: Option<Adoption>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,7 +93,8 @@ pub type AtRest<'a> = &'a dyn Fn(&Path) -> Result<(), Problem>;
 /// disk. Blocks; everything may run meanwhile.
 pub fn prepare(kept: &Kept, place: &Place, at_rest: Option<AtRest<'_>>) -> Result<Swap, Problem> {
     sweep(&place.dirs);
-    let mut swap = Swap { state: place.dirs.state.clone(), steps: Vec::new() };
+    let state = place.dirs.state.clone();
+    let mut swap = Swap { state, steps: Vec::new(), adoption: None };
     let laid = lay_out(kept, place, at_rest, &mut swap);
     laid.inspect_err(|_| sweep(&place.dirs))?;
     Ok(swap)
@@ -217,6 +223,17 @@ impl Swap {
         self.steps.push(Step { current: current.to_owned(), comes: false });
     }
 
+    /// Makes all that is in `sources` and makes room the snapshot that `taken` names, without a copy.
+    /// False, and nothing is planned, where something of it stays or lies on another file system.
+    pub fn adopt(&mut self, store: &Store, sources: &Sources, taken: &Taken) -> Result<bool, Problem> {
+        let to = store.place(&taken.name)?;
+        let made = manifest(taken, sources, self.state.join(STATE_FILE).exists());
+        let adoption = Adoption::plan(sources, &to, made);
+        let goes = |place: &Path| self.steps.iter().any(|step| step.current == place);
+        self.adoption = adoption.filter(|adoption| adoption.places().all(goes));
+        Ok(self.adoption.is_some())
+    }
+
     /// Exchanges. Nothing runs on the state, and nothing starts before this returns.
     pub fn commit(self) -> Result<(), Problem> {
         let (path, new) = (self.state.join(INTENT), self.state.join(format!("{NEW}{INTENT}")));
@@ -237,6 +254,9 @@ impl Swap {
         let path = self.state.join(INTENT);
         for step in &self.steps {
             step.run().map_err(|error| unwritable(&step.current, &error))?;
+        }
+        if let Some(adoption) = &self.adoption {
+            adoption.carry_out().map_err(|error| unwritable(&self.state, &error))?;
         }
         fs::remove_file(&path).map_err(|error| unwritable(&path, &error))
     }

@@ -68,7 +68,15 @@ pub fn save(store: &Store, sources: &Sources, taken: &Taken) -> Result<Kept, Pro
     let draft = store.draft()?;
     let paused_us = write(&draft, sources)?;
     let size = payload(&draft.dir).map_err(|error| unwritable(&draft.dir, &error))?;
-    let manifest = Manifest {
+    let services = draft.dir.join(STATE).join(STATE_FILE).exists();
+    let (files, bytes) = (size.files, size.bytes);
+    let manifest = Manifest { files, bytes, paused_us, ..manifest(taken, sources, services) };
+    store.finish(draft, &manifest, taken.replace)
+}
+
+/// What is known of a snapshot before it is made.
+pub(super) fn manifest(taken: &Taken, sources: &Sources, services: bool) -> Manifest {
+    Manifest {
         layout: LAYOUT,
         name: taken.name.clone(),
         created: now(),
@@ -76,15 +84,14 @@ pub fn save(store: &Store, sources: &Sources, taken: &Taken) -> Result<Kept, Pro
         devenv: env!("CARGO_PKG_VERSION").to_owned(),
         profile: taken.profile.clone(),
         project: taken.project.to_string_lossy().into_owned(),
-        services: draft.dir.join(STATE).join(STATE_FILE).exists(),
+        services,
         postgres: sources.postgres.as_ref().map(|(major, _)| *major),
         redis: sources.redis.is_some(),
-        files: size.files,
-        bytes: size.bytes,
-        paused_us,
+        files: 0,
+        bytes: 0,
+        paused_us: 0,
         boot: boot(),
-    };
-    store.finish(draft, &manifest, taken.replace)
+    }
 }
 
 /// Now, to the millisecond.

@@ -143,6 +143,13 @@ impl Store {
         Ok(self.list()?.into_iter().rfind(|k| k.manifest.reason.is_automatic()))
     }
 
+    /// Where the snapshot `name`, which is not there yet, comes to lie.
+    pub(super) fn place(&self, name: &str) -> Result<PathBuf, Problem> {
+        private_dir(&self.dir)?;
+        self.refuse_taken(name)?;
+        Ok(self.dir.join(name))
+    }
+
     /// Begins a snapshot.
     pub(super) fn draft(&self) -> Result<Draft, Problem> {
         private_dir(&self.dir)?;
@@ -201,7 +208,7 @@ impl Store {
     }
 
     /// Removes the oldest of those that devenv made of itself.
-    fn prune(&self) {
+    pub fn prune(&self) {
         let all = self.list().unwrap_or_default();
         let of_tests = |kept: &&Kept| kept.manifest.reason == Reason::TestFailed;
         let automatic = |kept: &&Kept| kept.manifest.reason.is_automatic();

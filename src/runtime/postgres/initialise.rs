@@ -1,6 +1,7 @@
 //! Databases and extensions of the profile, made in a running server. Idempotent.
 
 use super::HOST;
+use super::spares::Server;
 use crate::base::Problem;
 use crate::profile;
 use std::sync::{Mutex, PoisonError};
@@ -164,8 +165,7 @@ impl Sessions {
     /// Makes `name` a copy of the database `template`, to which nobody is connected.
     pub async fn clone_database(
         &self,
-        settings: &profile::Postgres,
-        port: u16,
+        server: &Server,
         template: &str,
         name: &str,
     ) -> Result<(), Problem> {
@@ -175,7 +175,7 @@ impl Sessions {
             quoted(name),
             quoted(template)
         );
-        let done = self.execute(settings, port, &statement).await?;
+        let done = self.execute(server, &statement).await?;
         let Err(error) = done else { return Ok(()) };
         let problem = sql(&format!("copy database `{template}`"), &error);
         Err(match error.code() {
@@ -187,22 +187,16 @@ impl Sessions {
     }
 
     /// Removes a database and ends its sessions; nothing happens if it is not there.
-    pub async fn drop_database(
-        &self,
-        settings: &profile::Postgres,
-        port: u16,
-        name: &str,
-    ) -> Result<(), Problem> {
+    pub async fn drop_database(&self, server: &Server, name: &str) -> Result<(), Problem> {
         let statement = format!("drop database if exists {} with (force)", quoted(name));
-        let done = self.execute(settings, port, &statement).await?;
+        let done = self.execute(server, &statement).await?;
         done.map_err(|error| sql(&format!("remove database `{name}`"), &error))
     }
 
     /// Runs a statement in a session that waits, or in a new one; the server's refusal is a value.
-    async fn execute(
+    pub(super) async fn execute(
         &self,
-        settings: &profile::Postgres,
-        port: u16,
+        server: &Server,
         statement: &str,
     ) -> Result<Result<(), tokio_postgres::Error>, Problem> {
         let waiting = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -210,7 +204,7 @@ impl Sessions {
             let idle = waiting().pop().filter(|client| !client.is_closed());
             let (client, is_new) = match idle {
                 Some(client) => (client, false),
-                None => (connect(settings, port, "postgres").await?, true),
+                None => (connect(&server.settings, server.port, "postgres").await?, true),
             };
             let done = client.batch_execute(statement).await;
             // The server may have ended meanwhile, and another be there by now.

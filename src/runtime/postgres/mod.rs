@@ -10,6 +10,7 @@ mod config;
 mod copy;
 mod initialise;
 mod look;
+mod spares;
 mod system;
 mod template;
 
@@ -24,6 +25,7 @@ pub use clock::{Standing, set_clock};
 pub use copy::{Copy, bring_to_rest, copy_stopped, data_dirs, data_root, is_in_use};
 pub use initialise::{Sessions, idle_in_transaction, initialise};
 pub use look::{TableSum, tables};
+pub use spares::{Server, Spares};
 use std::time::Duration;
 
 /// Where it listens. Never elsewhere.

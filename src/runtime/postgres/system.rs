@@ -2,8 +2,11 @@
 //! Postgres.app, and what is on PATH.
 
 use super::binaries::{Binaries, major_of, version_of};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// Installations of `major`, those of packages first.
 pub(super) fn find(major: u32) -> Vec<Binaries> {
@@ -44,14 +47,36 @@ fn candidates(major: u32) -> Vec<PathBuf> {
     list
 }
 
+/// What an installation says of itself.
+#[derive(Clone)]
+struct Told {
+    version: String,
+    shares: Vec<PathBuf>,
+}
+
 /// The installation in `bin`, if its `postgres` starts and its `initdb` is there.
 pub(super) fn inspect(bin: &Path) -> Option<Binaries> {
     if !bin.join("initdb").is_file() {
         return None;
     }
-    let version = version_of(bin).ok()?;
-    let vector = share_dirs(bin).iter().find_map(|share| vector_version(&share.join("extension")));
+    let Told { version, shares } = told(bin)?;
+    let vector = shares.iter().find_map(|share| vector_version(&share.join("extension")));
     Some(Binaries { bin: bin.to_owned(), major: major_of(&version)?, version, vector, note: None })
+}
+
+/// Asks the programs in `bin`, once for as long as they are the same files: a restart need not wait for
+/// answers that it has had.
+fn told(bin: &Path) -> Option<Told> {
+    static KNOWN: LazyLock<Mutex<HashMap<PathBuf, (SystemTime, Told)>>> =
+        LazyLock::new(Mutex::default);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = std::fs::metadata(bin.join("postgres")).and_then(|meta| meta.modified()).ok()?;
+    if let Some((_, told)) = known().get(bin).filter(|(then, _)| *then == made) {
+        return Some(told.clone());
+    }
+    let told = Told { version: version_of(bin).ok()?, shares: share_dirs(bin) };
+    known().insert(bin.to_owned(), (made, told.clone()));
+    Some(told)
 }
 
 fn share_dirs(bin: &Path) -> Vec<PathBuf> {

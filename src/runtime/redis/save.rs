@@ -86,6 +86,13 @@ impl Talk {
         self.must("FLUSHDB").map(drop)
     }
 
+    /// Whether all that the server on `port` has acknowledged is in its files once it has ended in
+    /// order; one that does not run has nothing else.
+    pub fn all_in_files(port: Option<u16>) -> Result<bool, Problem> {
+        let Some(port) = port else { return Ok(true) };
+        Ok(Talk::with(port)?.info("aof_enabled")?.as_deref() == Some("1"))
+    }
+
     fn answer(&mut self) -> io::Result<Result<String, String>> {
         match resp::read(&mut self.stream, ANSWER_BYTES_MAX)? {
             Reply::Text(text) => Ok(Ok(String::from_utf8_lossy(&text).into_owned())),
