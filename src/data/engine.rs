@@ -2,10 +2,12 @@
 //! that as many threads run it as there are cores.
 
 use super::catalog::{self, Table};
-use super::copy;
-use super::mask::{Beside, Kind, Mask, Masks, Refused};
+use super::copy::{self, Field};
+use super::mask::{Beside, Job, Kind, LANES, Mask, Masks, Refused, Witness};
 use super::prints::{Prints, Recorder};
 use super::rules::{ColumnRule, TableRules};
+use std::borrow::Cow;
+use std::ops::Range;
 
 enum Action {
     Keep,
@@ -66,6 +68,48 @@ pub(crate) struct Masked {
     pub(crate) masked: Vec<u64>,
 }
 
+/// Some rows, at the most [`LANES`].
+type Rows<'a> = [Vec<Field<'a>>];
+
+/// The masked values of some rows, column by column, and room for work.
+#[derive(Default)]
+struct Made {
+    text: String,
+    places: Vec<Range<usize>>,
+    jobs: Vec<Job>,
+}
+
+impl Made {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.places.clear();
+    }
+
+    /// Begins another column of so many values; the place of the first.
+    fn column(&mut self, rows: usize) -> usize {
+        self.jobs.clear();
+        let base = self.places.len();
+        self.places.resize(base + rows, 0..0);
+        base
+    }
+
+    /// The value that began at `begin` ends here.
+    fn end(&mut self, place: usize, begin: usize) {
+        self.places[place] = begin..self.text.len();
+    }
+
+    fn text(&self, place: usize) -> &str {
+        &self.text[self.places[place].clone()]
+    }
+}
+
+fn put(masked: Option<&str>, bytes: &mut Vec<u8>) {
+    match masked {
+        Some(masked) => copy::put(masked, bytes),
+        None => bytes.extend_from_slice(b"\\N"),
+    }
+}
+
 impl Engine {
     /// Compiles the rules of a table, which has been checked against them.
     pub(crate) fn new(
@@ -110,48 +154,132 @@ impl Engine {
     pub(crate) fn rows(&self, batch: &[u8], prints: &Prints) -> Result<Masked, Stop> {
         let recorder = Recorder::new(prints);
         let mut bytes = Vec::with_capacity(batch.len() + batch.len() / 4);
-        let mut fields = Vec::with_capacity(self.columns.len());
-        let mut buffer = String::new();
+        let mut lines = copy::lines(batch);
+        let mut fields = vec![Vec::new(); LANES];
+        let mut made = Made::default();
         let mut rows = 0;
-        for line in copy::lines(batch) {
-            copy::split(line, &mut fields);
-            // A table without columns has empty lines.
-            if fields.len() != self.columns.len() && !self.columns.is_empty() {
-                return Err(self.stop(None, "a row has another number of fields than columns"));
-            }
-            let subject = match self.subject.and_then(|i| fields.get(i).copied().flatten()) {
-                Some(field) => copy::text(field).ok(),
-                None => None,
-            };
-            let beside = Beside { subject: subject.as_deref(), witness: Some(&recorder) };
-            for (i, (column, field)) in self.columns.iter().zip(&fields).enumerate() {
-                if i > 0 {
-                    bytes.push(b'\t');
+        loop {
+            let mut count = 0;
+            for (fields, line) in fields.iter_mut().zip(&mut lines) {
+                copy::split(line, fields);
+                // A table without columns has empty lines.
+                if fields.len() != self.columns.len() && !self.columns.is_empty() {
+                    return Err(self.stop(None, "a row has another number of fields than columns"));
                 }
-                match (field, &column.action) {
-                    (None, _) | (_, Action::Null) => bytes.extend_from_slice(b"\\N"),
-                    (Some(field), Action::Keep) => bytes.extend_from_slice(field),
-                    (Some(field), Action::Mask(mask)) => {
-                        self.one(column, mask.as_ref(), field, &beside, &mut buffer)?;
-                        copy::put(&buffer, &mut bytes);
-                    }
-                    (Some(_), Action::Of(from, mask)) => match fields[*from] {
-                        None => bytes.extend_from_slice(b"\\N"),
-                        Some(field) => {
-                            self.made(column, *from, mask.as_ref(), field, &beside, &mut buffer)?;
-                            copy::put(&buffer, &mut bytes);
-                        }
-                    },
-                }
+                count += 1;
             }
-            bytes.push(b'\n');
-            rows += 1;
+            if count == 0 {
+                break;
+            }
+            self.some(&fields[..count], &recorder, &mut made)?;
+            for n in 0..count {
+                self.put((n, &fields[..count]), &made, &mut bytes);
+            }
+            rows += count as u64;
         }
         let (source, masked) = recorder.finish();
         Ok(Masked { bytes, rows, source, masked })
     }
 
-    /// Masks one value into `out`.
+    /// Masks some rows column by column: what several values of one need is done side by side.
+    fn some(&self, rows: &Rows<'_>, recorder: &Recorder<'_>, made: &mut Made) -> Result<(), Stop> {
+        made.clear();
+        let subject = |row: &Vec<Field<'_>>| {
+            let field = self.subject.and_then(|i| row.get(i).copied().flatten())?;
+            copy::text(field).ok().map(Cow::into_owned)
+        };
+        let subjects: Vec<Option<String>> = match self.subject {
+            Some(_) => rows.iter().map(subject).collect(),
+            None => Vec::new(),
+        };
+        let beside = |n: usize| Beside {
+            subject: subjects.get(n).and_then(Option::as_deref),
+            witness: Some(recorder as &dyn Witness),
+        };
+        for (i, column) in self.columns.iter().enumerate() {
+            match &column.action {
+                Action::Keep | Action::Null => {}
+                Action::Mask(mask) => {
+                    self.column((i, column), mask.as_ref(), rows, &beside, made)?;
+                }
+                Action::Of(from, mask) => {
+                    let base = made.column(rows.len());
+                    for (n, row) in rows.iter().enumerate() {
+                        let (Some(_), Some(field)) = (row[i], row[*from]) else { continue };
+                        let begin = made.text.len();
+                        let (mask, beside) = (mask.as_ref(), beside(n));
+                        self.made(column, *from, mask, field, &beside, &mut made.text)?;
+                        made.end(base + n, begin);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Masks the values of the column with the number `i` of some rows.
+    fn column<'b>(
+        &self,
+        (i, column): (usize, &Column),
+        mask: &dyn Mask,
+        rows: &Rows<'_>,
+        beside: &dyn Fn(usize) -> Beside<'b>,
+        made: &mut Made,
+    ) -> Result<(), Stop> {
+        let base = made.column(rows.len());
+        let mut waiting = Vec::with_capacity(rows.len());
+        for (n, row) in rows.iter().enumerate() {
+            let Some(field) = row[i] else { continue };
+            let text = self.text(column, field)?;
+            if let Some(job) = mask.job(&text) {
+                made.jobs.push(job);
+                waiting.push((n, text));
+                continue;
+            }
+            let begin = made.text.len();
+            let masked = mask.mask_or_say(&text, &beside(n), &mut made.text);
+            masked.map_err(|refused| self.refused(column, refused))?;
+            made.end(base + n, begin);
+        }
+        let Some(permutation) = mask.permutation() else { return Ok(()) };
+        permutation.forward_all(&mut made.jobs);
+        for (k, (n, text)) in waiting.iter().enumerate() {
+            let (y, begin) = (made.jobs[k].x, made.text.len());
+            let finished = mask.finish(text, y, &beside(*n), &mut made.text);
+            finished.map_err(|reason| self.refused(column, reason.into()))?;
+            made.end(base + n, begin);
+        }
+        Ok(())
+    }
+
+    /// Appends the row with the number `n` of `rows`, whose masked values are there.
+    fn put(&self, (n, rows): (usize, &Rows<'_>), made: &Made, bytes: &mut Vec<u8>) {
+        let mut nth = n;
+        for (i, (column, field)) in self.columns.iter().zip(&rows[n]).enumerate() {
+            if i > 0 {
+                bytes.push(b'\t');
+            }
+            let mut masked = || {
+                nth += rows.len();
+                made.text(nth - rows.len())
+            };
+            match (&column.action, field) {
+                (Action::Keep, Some(field)) => bytes.extend_from_slice(field),
+                (Action::Keep | Action::Null, _) => bytes.extend_from_slice(b"\\N"),
+                (Action::Mask(_), field) => {
+                    let masked = masked();
+                    put(field.map(|_| masked), bytes);
+                }
+                (Action::Of(from, _), field) => {
+                    let masked = masked();
+                    put(field.and(rows[n][*from]).map(|_| masked), bytes);
+                }
+            }
+        }
+        bytes.push(b'\n');
+    }
+
+    /// Masks one value behind what is in `out`.
     fn one(
         &self,
         column: &Column,
@@ -160,10 +288,13 @@ impl Engine {
         beside: &Beside<'_>,
         out: &mut String,
     ) -> Result<(), Stop> {
-        let not = |_| self.stop(Some(column), "holds a value that is not UTF-8");
-        let text = copy::text(field).map_err(not)?;
-        out.clear();
+        let text = self.text(column, field)?;
         mask.mask_or_say(&text, beside, out).map_err(|refused| self.refused(column, refused))
+    }
+
+    fn text<'f>(&self, column: &Column, field: &'f [u8]) -> Result<Cow<'f, str>, Stop> {
+        let not = |_| self.stop(Some(column), "holds a value that is not UTF-8");
+        copy::text(field).map_err(not)
     }
 
     /// What `mask` makes of the masked value of the column with the number `from`.
@@ -182,7 +313,6 @@ impl Engine {
         };
         let mut masked = String::new();
         self.one(other, first.as_ref(), field, beside, &mut masked)?;
-        out.clear();
         let beside = Beside { witness: None, ..*beside };
         mask.mask(&masked, &beside, out).map_err(|reason| self.refused(column, reason.into()))
     }

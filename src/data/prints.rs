@@ -6,6 +6,8 @@ use std::cell::RefCell;
 
 /// Canonical forms shorter than this are too common to be anybody's.
 const CANONICAL_BYTES_MIN: usize = 7;
+/// Bytes that are lowered at once.
+const CHUNK_BYTES: usize = 64;
 /// Prose shorter than this may be a phrase that everybody uses.
 const PROSE_BYTES_MIN: usize = 24;
 
@@ -14,10 +16,21 @@ const PROSE_BYTES_MIN: usize = 24;
 pub(crate) fn canonical(value: &str, out: &mut String) {
     out.clear();
     if value.is_ascii() {
-        let kept = value.bytes().filter(u8::is_ascii_alphanumeric);
-        return out.extend(kept.map(|b| char::from(b.to_ascii_lowercase())));
+        return value.as_bytes().chunks(CHUNK_BYTES).for_each(|chunk| lower(chunk, out));
     }
     out.extend(value.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));
+}
+
+/// The same for some bytes of ASCII.
+fn lower(chunk: &[u8], out: &mut String) {
+    let mut kept = [0; CHUNK_BYTES];
+    let mut count = 0;
+    for byte in chunk {
+        // Without a branch for each byte.
+        kept[count] = byte.to_ascii_lowercase();
+        count += usize::from(byte.is_ascii_alphanumeric());
+    }
+    out.push_str(str::from_utf8(&kept[..count]).unwrap_or_default());
 }
 
 /// How far a sequence had come, as a value to look for: it tells how many there are at the source.

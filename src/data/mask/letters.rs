@@ -2,10 +2,14 @@
 //! else stays. A bijection of the texts of each shape, so what was unique stays unique, also without
 //! regard to case: the letters of ASCII are permuted caseless and get their case back.
 
-use super::permute::{Permutation, Span};
+use super::permute::{Job, Permutation, Span};
+use std::cell::RefCell;
 
 /// Above this the symbols of a chunk are permuted as one number.
 const CHUNK_MAX: u128 = 1 << 110;
+
+/// Longest text of ASCII that is permuted without room of its own.
+const SHORT_BYTES: usize = 64;
 
 /// A character's class: its characters are `radix` many from `base`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,54 +70,177 @@ impl Letters<'_> {
         self.go(text, true, out);
     }
 
-    fn go(&self, text: &str, back: bool, out: &mut String) {
-        let mut symbols: Vec<Symbol> = Vec::with_capacity(text.len());
-        for c in text.chars() {
-            if let Some(class) = class(c) {
-                let code = if class.upper { u32::from(c) + 32 } else { u32::from(c) };
-                symbols.push(Symbol { class, value: code - class.base });
+    /// The one number that masking `text` permutes; `None`: there are several, or none.
+    pub(crate) fn job(&self, text: &str) -> Option<Job> {
+        if let Some(job) = self.short_job(text.as_bytes()) {
+            return Some(job);
+        }
+        SCRATCH.with_borrow_mut(|Scratch { symbols, chunks }| {
+            read(text, symbols);
+            cut(symbols, chunks);
+            match chunks.as_slice() {
+                [chunk] => Some(Job {
+                    tweak: self.tweak(chunk, 0, 1),
+                    span: Span::new(chunk.size),
+                    x: number(symbols, chunk),
+                }),
+                _ => None,
             }
+        })
+    }
+
+    /// The same for what most values are: few letters and digits of ASCII.
+    fn short_job(&self, text: &[u8]) -> Option<Job> {
+        let count = text.iter().filter(|b| b.is_ascii_alphanumeric()).count();
+        let (mut size, mut x, mut shape) = (1u64, 0u64, count as u64);
+        for byte in text {
+            let (base, radix) = match byte {
+                b'0'..=b'9' => (b'0', 10),
+                b'a'..=b'z' | b'A'..=b'Z' => (b'a', 26),
+                0x80.. => return None,
+                _ => continue,
+            };
+            size = size.checked_mul(radix)?;
+            // Setting this bit lowers a letter and leaves a digit as it is.
+            x = x * radix + u64::from((byte | 0x20) - base);
+            shape = mix(shape, u64::from(base));
         }
-        let chunks = chunks(&symbols);
-        self.pass(&mut symbols, &chunks, back);
-        let mut symbols = symbols.iter();
-        for c in text.chars() {
-            let new = class(c).and_then(|_| symbols.next()).and_then(|s| {
-                let code = s.class.base + s.value - if s.class.upper { 32 } else { 0 };
-                char::from_u32(code)
-            });
-            out.push(new.unwrap_or(c));
+        let tweak = mix(self.tweak ^ shape, 1);
+        (count > 0).then(|| Job { tweak, span: Span::new(size.into()), x: x.into() })
+    }
+
+    /// Appends the masked text, whose job's number has become `y`.
+    pub(crate) fn finish(text: &str, y: u128, out: &mut String) {
+        if let (true, Ok(y)) = (text.is_ascii(), u64::try_from(y))
+            && text.len() <= SHORT_BYTES
+        {
+            return short_finish(text.as_bytes(), y, out);
         }
+        SCRATCH.with_borrow_mut(|Scratch { symbols, .. }| {
+            read(text, symbols);
+            write(symbols, y);
+            put(text, symbols, out);
+        });
+    }
+
+    fn go(&self, text: &str, back: bool, out: &mut String) {
+        SCRATCH.with_borrow_mut(|Scratch { symbols, chunks }| {
+            read(text, symbols);
+            cut(symbols, chunks);
+            self.pass(symbols, chunks, back);
+            put(text, symbols, out);
+        });
+    }
+
+    fn tweak(&self, chunk: &Chunk, beside: u64, seed: u64) -> u64 {
+        mix(self.tweak ^ chunk.shape, beside ^ seed)
     }
 
     /// Forwards each chunk tweaked by the one before it, then backwards by the one behind it, so that
     /// every symbol depends on all. The way back does the same in reverse.
     fn pass(&self, symbols: &mut [Symbol], chunks: &[Chunk], back: bool) {
         let last = chunks.len();
-        let mut steps: Vec<(usize, Option<usize>, u64)> =
-            (0..last).map(|i| (i, i.checked_sub(1), 1)).collect();
+        let mut there = |i: usize| self.step(symbols, chunks, i, i.checked_sub(1), 1, back);
+        if !back {
+            (0..last).for_each(&mut there);
+        }
         if last > 1 {
-            steps.extend((0..last).rev().map(|i| (i, (i + 1 < last).then_some(i + 1), 2)));
+            let mut again = |i: usize| {
+                self.step(symbols, chunks, i, (i + 1 < last).then_some(i + 1), 2, back);
+            };
+            match back {
+                false => (0..last).rev().for_each(&mut again),
+                true => (0..last).for_each(&mut again),
+            }
         }
         if back {
-            steps.reverse();
+            let mut there = |i: usize| self.step(symbols, chunks, i, i.checked_sub(1), 1, back);
+            (0..last).rev().for_each(&mut there);
         }
-        for (i, beside, seed) in steps {
-            let beside = beside.map_or(0, |b| fold(number(symbols, &chunks[b])));
-            let chunk = &chunks[i];
-            let tweak = mix(self.tweak ^ chunk.shape, beside ^ seed);
-            let (span, x) = (Span::new(chunk.size), number(symbols, chunk));
-            let y = match back {
-                false => self.permutation.forward(tweak, span, x),
-                true => self.permutation.backward(tweak, span, x),
-            };
-            write(symbols, chunk, y);
+    }
+
+    fn step(
+        &self,
+        symbols: &mut [Symbol],
+        chunks: &[Chunk],
+        i: usize,
+        beside: Option<usize>,
+        seed: u64,
+        back: bool,
+    ) {
+        let beside = beside.map_or(0, |b| fold(number(symbols, &chunks[b])));
+        let chunk = &chunks[i];
+        let tweak = self.tweak(chunk, beside, seed);
+        let (span, x) = (Span::new(chunk.size), number(symbols, chunk));
+        let y = match back {
+            false => self.permutation.forward(tweak, span, x),
+            true => self.permutation.backward(tweak, span, x),
+        };
+        write(&mut symbols[chunk.from..chunk.to], y);
+    }
+}
+
+/// Appends a short text of ASCII with the digits of `y` in the places of its letters and digits.
+#[allow(clippy::cast_possible_truncation, reason = "remainders of small numbers")]
+fn short_finish(text: &[u8], mut y: u64, out: &mut String) {
+    let mut room = [0; SHORT_BYTES];
+    let new = &mut room[..text.len()];
+    for (new, old) in new.iter_mut().zip(text).rev() {
+        *new = match old {
+            b'0'..=b'9' => {
+                let digit = (y % 10) as u8;
+                y /= 10;
+                b'0' + digit
+            }
+            b'a'..=b'z' | b'A'..=b'Z' => {
+                let letter = (y % 26) as u8;
+                y /= 26;
+                // An upper-case letter lacks this bit.
+                (b'a' + letter) & (*old | !0x20)
+            }
+            other => *other,
+        };
+    }
+    out.push_str(str::from_utf8(new).unwrap_or_default());
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Room that the next text uses again.
+#[derive(Default)]
+struct Scratch {
+    symbols: Vec<Symbol>,
+    chunks: Vec<Chunk>,
+}
+
+/// The symbols of a text.
+fn read(text: &str, symbols: &mut Vec<Symbol>) {
+    symbols.clear();
+    for c in text.chars() {
+        if let Some(class) = class(c) {
+            let code = if class.upper { u32::from(c) + 32 } else { u32::from(c) };
+            symbols.push(Symbol { class, value: code - class.base });
         }
     }
 }
 
-fn chunks(symbols: &[Symbol]) -> Vec<Chunk> {
-    let mut chunks = Vec::new();
+/// Appends `text` with other symbols in the places of its own.
+fn put(text: &str, symbols: &[Symbol], out: &mut String) {
+    out.reserve(text.len());
+    let mut symbols = symbols.iter();
+    for c in text.chars() {
+        let new = class(c).and_then(|_| symbols.next()).and_then(|s| {
+            let code = s.class.base + s.value - if s.class.upper { 32 } else { 0 };
+            char::from_u32(code)
+        });
+        out.push(new.unwrap_or(c));
+    }
+}
+
+fn cut(symbols: &[Symbol], chunks: &mut Vec<Chunk>) {
+    chunks.clear();
     let (mut from, mut size, mut shape) = (0, 1u128, symbols.len() as u64);
     for (i, symbol) in symbols.iter().enumerate() {
         let grown = size * u128::from(symbol.class.radix);
@@ -128,26 +255,33 @@ fn chunks(symbols: &[Symbol]) -> Vec<Chunk> {
     if from < symbols.len() {
         chunks.push(Chunk { from, to: symbols.len(), size, shape });
     }
-    chunks
 }
 
+/// The number that a chunk's symbols are.
 fn number(symbols: &[Symbol], chunk: &Chunk) -> u128 {
-    symbols[chunk.from..chunk.to]
-        .iter()
-        .fold(0, |n, s| n * u128::from(s.class.radix) + u128::from(s.value))
+    let symbols = &symbols[chunk.from..chunk.to];
+    // Most numbers are small, and products of 128 bits are not.
+    match u64::try_from(chunk.size) {
+        Ok(_) => u128::from(
+            symbols.iter().fold(0, |n: u64, s| n * u64::from(s.class.radix) + u64::from(s.value)),
+        ),
+        Err(_) => {
+            symbols.iter().fold(0, |n: u128, s| n * u128::from(s.class.radix) + u128::from(s.value))
+        }
+    }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "a remainder of a radix, which fits")]
-fn write(symbols: &mut [Symbol], chunk: &Chunk, mut number: u128) {
-    for s in symbols[chunk.from..chunk.to].iter_mut().rev() {
-        let radix = u128::from(s.class.radix);
-        // Most numbers are small, and a division of 128 bits is not.
-        (number, s.value) = match u64::try_from(number) {
-            Ok(small) => (
-                u128::from(small / u64::from(s.class.radix)),
-                (small % u64::from(s.class.radix)) as u32,
-            ),
-            Err(_) => (number / radix, (number % radix) as u32),
+fn write(symbols: &mut [Symbol], mut number: u128) {
+    for s in symbols.iter_mut().rev() {
+        (number, s.value) = match (u64::try_from(number), s.class.radix) {
+            // Divisors that the compiler knows are multiplications.
+            (Ok(small), 10) => (u128::from(small / 10), (small % 10) as u32),
+            (Ok(small), 26) => (u128::from(small / 26), (small % 26) as u32),
+            (Ok(small), radix) => {
+                (u128::from(small / u64::from(radix)), (small % u64::from(radix)) as u32)
+            }
+            (Err(_), radix) => (number / u128::from(radix), (number % u128::from(radix)) as u32),
         };
     }
 }

@@ -29,7 +29,7 @@ pub(crate) use kind::{Certainty, Kind};
 pub(crate) use marked::hstore_document;
 pub(crate) use numbers::{iban_right, luhn_right};
 pub(crate) use paths::written as written_path;
-pub(crate) use permute::Permutation;
+pub(crate) use permute::{Job, LANES, Permutation};
 pub(crate) use spec::{Masks, Spec};
 pub(crate) use words::{Locale, Words};
 
@@ -90,5 +90,27 @@ pub(crate) trait Mask: Send + Sync {
         out: &mut String,
     ) -> Result<(), Refused> {
         Ok(self.mask(value, beside, out)?)
+    }
+
+    /// The permutation whose jobs [`Self::job`] gives, for masks that give any.
+    fn permutation(&self) -> Option<&Permutation> {
+        None
+    }
+
+    /// The one number that masking `value` permutes, so that those of several values can be permuted side
+    /// by side; `None`: the value is masked by itself.
+    fn job(&self, _value: &str) -> Option<Job> {
+        None
+    }
+
+    /// Appends what `value` becomes when its job's number has become `y`.
+    fn finish(
+        &self,
+        value: &str,
+        _y: u128,
+        beside: &Beside<'_>,
+        out: &mut String,
+    ) -> Result<(), Reason> {
+        self.mask(value, beside, out)
     }
 }

@@ -2,8 +2,9 @@
 //! right check digits, phones, and amounts that keep their distribution.
 
 use super::letters::{Letters, mix, walk};
-use super::permute::{Permutation, Span};
+use super::permute::{Job, Permutation, Span};
 use super::{Beside, Mask, Reason};
+use std::fmt::Write as _;
 
 /// Ranges that ids never leave: all numbers of as many digits, cut where an integer type of Postgres ends,
 /// so that a key and what refers to it agree whatever their types are.
@@ -25,28 +26,57 @@ fn range(magnitude: u128) -> (u128, u128) {
 /// Integer keys.
 pub(super) struct Id(pub(super) Permutation);
 
+/// An integer key whose digits move.
+struct Movable {
+    negative: bool,
+    low: u128,
+    job: Job,
+}
+
 impl Id {
-    fn go(&self, value: &str, back: bool, out: &mut String) -> Result<(), Reason> {
+    /// `None`: zero, which stays.
+    fn read(value: &str) -> Result<Option<Movable>, Reason> {
         let digits = value.strip_prefix('-').unwrap_or(value);
-        let number: u128 = digits.parse().map_err(|_| Reason("is no integer"))?;
-        if digits.len() != value.len() {
-            out.push('-');
-        }
+        let number: u128 = match digits.parse::<u64>() {
+            Ok(small) => small.into(),
+            Err(_) => digits.parse().map_err(|_| Reason("is no integer"))?,
+        };
         if number == 0 {
-            out.push('0');
-            return Ok(());
+            return Ok(None);
         }
         if number >= 10u128.pow(35) {
             return Err(Reason("has more than 35 digits"));
         }
         let (low, high) = range(number);
         let span = Span::new(high - low + 1);
-        let tweak = mix(low as u64, high as u64);
-        let moved = match back {
-            false => self.0.forward(tweak, span, number - low),
-            true => self.0.backward(tweak, span, number - low),
+        let job = Job { tweak: mix(low as u64, high as u64), span, x: number - low };
+        Ok(Some(Movable { negative: digits.len() != value.len(), low, job }))
+    }
+
+    fn write(value: &str, moved: Option<(Movable, u128)>, out: &mut String) {
+        let Some((Movable { negative, low, .. }, y)) = moved else {
+            return out.push_str(if value.starts_with('-') { "-0" } else { "0" });
         };
-        out.push_str(&(moved + low).to_string());
+        if negative {
+            out.push('-');
+        }
+        // Writing to a string does not fail.
+        let _ = match u64::try_from(y + low) {
+            Ok(small) => write!(out, "{small}"),
+            Err(_) => write!(out, "{}", y + low),
+        };
+    }
+
+    fn go(&self, value: &str, back: bool, out: &mut String) -> Result<(), Reason> {
+        let moved = Self::read(value)?.map(|movable| {
+            let Job { tweak, span, x } = movable.job;
+            let y = match back {
+                false => self.0.forward(tweak, span, x),
+                true => self.0.backward(tweak, span, x),
+            };
+            (movable, y)
+        });
+        Self::write(value, moved, out);
         Ok(())
     }
 }
@@ -55,15 +85,32 @@ impl Mask for Id {
     fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
         self.go(value, false, out)
     }
+
+    fn permutation(&self) -> Option<&Permutation> {
+        Some(&self.0)
+    }
+
+    fn job(&self, value: &str) -> Option<Job> {
+        Some(Self::read(value).ok()??.job)
+    }
+
+    fn finish(&self, value: &str, y: u128, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        let moved = Self::read(value)?.map(|movable| (movable, y));
+        Self::write(value, moved, out);
+        Ok(())
+    }
 }
 
 /// A text of digits and what stands between them, permuted in its digits `from..to` only.
 fn digits(value: &str) -> String {
-    value.chars().filter(char::is_ascii_digit).collect()
+    let mut digits = String::with_capacity(value.len());
+    digits.extend(value.bytes().filter(u8::is_ascii_digit).map(char::from));
+    digits
 }
 
 /// `shape` with its digits replaced by `new`, one after the other.
 fn pour(shape: &str, new: &str, out: &mut String) {
+    out.reserve(shape.len());
     let mut new = new.chars();
     for c in shape.chars() {
         out.push(if c.is_ascii_digit() { new.next().unwrap_or(c) } else { c });
@@ -73,12 +120,23 @@ fn pour(shape: &str, new: &str, out: &mut String) {
 /// Phone numbers: a country code stays, a leading 0 stays the only one.
 pub(super) struct Phone(pub(super) Permutation);
 
-impl Mask for Phone {
-    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
-        // A name or an extension beside the number.
-        if value.chars().any(char::is_alphabetic) {
-            Letters { permutation: &self.0, tweak: 1 }.mask(value, out);
-            return Ok(());
+/// The digits of a number: those that stay, and those that move.
+struct Dialled {
+    digits: String,
+    kept: usize,
+    /// The first of those that move may become a 0.
+    free: bool,
+}
+
+impl Dialled {
+    /// `None`: a name or an extension stands beside the number.
+    fn read(value: &str) -> Option<Dialled> {
+        let has_letters = match value.is_ascii() {
+            true => value.bytes().any(|b| b.is_ascii_alphabetic()),
+            false => value.chars().any(char::is_alphabetic),
+        };
+        if has_letters {
+            return None;
         }
         let digits = digits(value);
         // What is kept tells the kinds apart, and no kind is left by the permutation of the rest.
@@ -88,18 +146,85 @@ impl Mask for Phone {
             (_, [b'0', ..]) => (1, false),
             _ => (0, false),
         };
-        let (head, tail) = digits.split_at(kept.min(digits.len()));
-        let mut new = head.to_owned();
-        let tweak = self.0.hash(head.as_bytes());
-        match tail.parse::<u128>() {
-            Ok(number) if !free && tail.len() <= 34 && number > 0 => {
-                let low = 10u128.pow(u32::try_from(tail.len() - 1).unwrap_or(0));
-                let span = Span::new(9 * low);
-                new.push_str(&(self.0.forward(tweak, span, number - low) + low).to_string());
+        Some(Dialled { kept: kept.min(digits.len()), digits, free })
+    }
+
+    fn tail(&self) -> &str {
+        &self.digits[self.kept..]
+    }
+
+    fn tweak(&self, permutation: &Permutation) -> u64 {
+        permutation.hash(&self.digits.as_bytes()[..self.kept])
+    }
+
+    /// The tail as a number without a leading 0, and the least of as many digits.
+    fn number(&self) -> Option<(u128, u128)> {
+        let tail = self.tail();
+        if self.free || tail.len() > 34 {
+            return None;
+        }
+        let number = tail.parse::<u128>().ok().filter(|number| *number > 0)?;
+        Some((number, 10u128.pow(u32::try_from(tail.len() - 1).unwrap_or(0))))
+    }
+
+    /// The one number that is permuted, where it is one.
+    fn job(&self, permutation: &Permutation) -> Option<Job> {
+        let tweak = self.tweak(permutation);
+        match self.number() {
+            Some((number, low)) => {
+                Some(Job { tweak, span: Span::new(9 * low), x: number.checked_sub(low)? })
             }
-            _ => Letters { permutation: &self.0, tweak }.mask(tail, &mut new),
+            None => Letters { permutation, tweak }.job(self.tail()),
+        }
+    }
+
+    fn finish(&self, value: &str, y: u128, out: &mut String) {
+        let mut new = String::with_capacity(self.digits.len());
+        new.push_str(&self.digits[..self.kept]);
+        match self.number() {
+            Some((_, low)) => new.push_str(&(y + low).to_string()),
+            None => Letters::finish(self.tail(), y, &mut new),
         }
         pour(value, &new, out);
+    }
+}
+
+impl Mask for Phone {
+    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        let Some(dialled) = Dialled::read(value) else {
+            Letters { permutation: &self.0, tweak: 1 }.mask(value, out);
+            return Ok(());
+        };
+        if let Some(Job { tweak, span, x }) = dialled.job(&self.0) {
+            dialled.finish(value, self.0.forward(tweak, span, x), out);
+            return Ok(());
+        }
+        let mut new = dialled.digits[..dialled.kept].to_owned();
+        let tweak = dialled.tweak(&self.0);
+        Letters { permutation: &self.0, tweak }.mask(dialled.tail(), &mut new);
+        pour(value, &new, out);
+        Ok(())
+    }
+
+    fn permutation(&self) -> Option<&Permutation> {
+        Some(&self.0)
+    }
+
+    fn job(&self, value: &str) -> Option<Job> {
+        Dialled::read(value)?.job(&self.0)
+    }
+
+    fn finish(
+        &self,
+        value: &str,
+        y: u128,
+        beside: &Beside<'_>,
+        out: &mut String,
+    ) -> Result<(), Reason> {
+        match Dialled::read(value) {
+            Some(dialled) => dialled.finish(value, y, out),
+            None => return self.mask(value, beside, out),
+        }
         Ok(())
     }
 }
@@ -131,23 +256,75 @@ pub(crate) fn luhn_right(digits: &str) -> bool {
 /// Card numbers: the issuer's first digit stays, a right check digit stays right.
 pub(super) struct Card(pub(super) Permutation);
 
-impl Mask for Card {
-    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
-        let old = digits(value);
-        let is_card = |value: &str| {
-            let digits = digits(value);
-            digits.len() >= 8 && luhn_right(&digits)
-        };
-        if !is_card(value) {
-            walk(&Letters { permutation: &self.0, tweak: 2 }, value, is_card, out);
-            return Ok(());
-        }
-        let mut new = old[..1].to_owned();
-        let body = &old[1..old.len() - 1];
-        let tweak = u64::from(old.as_bytes()[0]);
-        Letters { permutation: &self.0, tweak }.mask(body, &mut new);
+/// The digits of a value, if they are a card's.
+fn card(value: &str) -> Option<String> {
+    let digits = digits(value);
+    (digits.len() >= 8 && luhn_right(&digits)).then_some(digits)
+}
+
+/// Those between the issuer's and the check digit, and their tweak.
+fn card_body(digits: &str) -> (&str, u64) {
+    (&digits[1..digits.len() - 1], u64::from(digits.as_bytes()[0]))
+}
+
+impl Card {
+    /// Appends the card whose digits are `old` but for those in between.
+    fn put(value: &str, old: &str, body: impl FnOnce(&mut String), out: &mut String) {
+        let mut new = String::with_capacity(old.len());
+        new.push_str(&old[..1]);
+        body(&mut new);
         new.push(char::from(b'0' + luhn(&new)));
         pour(value, &new, out);
+    }
+}
+
+impl Mask for Card {
+    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        let Some(old) = card(value) else {
+            let is_card = |value: &str| card(value).is_some();
+            walk(&Letters { permutation: &self.0, tweak: 2 }, value, is_card, out);
+            return Ok(());
+        };
+        let (body, tweak) = card_body(&old);
+        let letters = Letters { permutation: &self.0, tweak };
+        Self::put(value, &old, |new| letters.mask(body, new), out);
+        Ok(())
+    }
+
+    fn permutation(&self) -> Option<&Permutation> {
+        Some(&self.0)
+    }
+
+    fn job(&self, value: &str) -> Option<Job> {
+        let Some(old) = card(value) else {
+            // As a rule the first step leads to no card either; what leads to one goes on in `finish`.
+            return Letters { permutation: &self.0, tweak: 2 }.job(value);
+        };
+        let (body, tweak) = card_body(&old);
+        Letters { permutation: &self.0, tweak }.job(body)
+    }
+
+    fn finish(
+        &self,
+        value: &str,
+        y: u128,
+        beside: &Beside<'_>,
+        out: &mut String,
+    ) -> Result<(), Reason> {
+        match card(value) {
+            Some(old) => {
+                let (body, _) = card_body(&old);
+                Self::put(value, &old, |new| Letters::finish(body, y, new), out);
+            }
+            None => {
+                let mut new = String::with_capacity(value.len());
+                Letters::finish(value, y, &mut new);
+                if card(&new).is_some() {
+                    return self.mask(value, beside, out);
+                }
+                out.push_str(&new);
+            }
+        }
         Ok(())
     }
 }

@@ -3,9 +3,11 @@
 //! everywhere, and two persons may share one.
 
 use super::letters::Letters;
-use super::permute::Permutation;
+use super::permute::{Job, Permutation};
 use super::words::{Locale, Words};
 use super::{Beside, Mask, Reason};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// A top-level domain that no mail ever reaches (RFC 2606).
 const NOWHERE: &str = ".test";
@@ -14,6 +16,11 @@ const SHORT_MIN: usize = 16;
 /// Letters and digits that no mail server tells apart by case.
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
+/// Domains that a thread has at hand at the most, of so many bytes, for so many permutations.
+const DOMAINS_MAX: usize = 4096;
+const DOMAIN_BYTES_MAX: usize = 255;
+const PERMUTATIONS_MAX: usize = 16;
+
 /// E-mail addresses; the domain goes by itself, so that colleagues stay colleagues.
 pub(super) struct Email {
     pub(super) permutation: Permutation,
@@ -21,7 +28,47 @@ pub(super) struct Email {
     pub(super) max: Option<usize>,
 }
 
+/// What a domain becomes, and the tweak of the names before it.
+#[derive(Clone)]
+struct Domain {
+    tweak: u64,
+    masked: String,
+}
+
+thread_local! {
+    /// Domains at hand by permutation: many addresses share a few.
+    static DOMAINS: RefCell<Vec<(u64, HashMap<String, Domain>)>> = RefCell::default();
+}
+
 impl Email {
+    /// Gives `then` what becomes of `domain`.
+    fn with_domain<T>(&self, domain: &str, then: impl FnOnce(&Domain) -> T) -> T {
+        DOMAINS.with_borrow_mut(|all| {
+            let at = all.iter().position(|(id, _)| *id == self.permutation.id());
+            let at = at.unwrap_or_else(|| {
+                all.truncate(PERMUTATIONS_MAX - 1);
+                all.push((self.permutation.id(), HashMap::new()));
+                all.len() - 1
+            });
+            let known = &mut all[at].1;
+            if let Some(domain) = known.get(domain) {
+                return then(domain);
+            }
+            if known.len() >= DOMAINS_MAX || domain.len() > DOMAIN_BYTES_MAX {
+                known.clear();
+            }
+            let mut masked = String::with_capacity(domain.len() + NOWHERE.len());
+            self.domain(domain, &mut masked);
+            let tweak = self.permutation.hash(domain.to_lowercase().as_bytes());
+            then(known.entry(domain.to_owned()).or_insert(Domain { tweak, masked }))
+        })
+    }
+
+    /// Whether the masked address would not fit into its column.
+    fn is_too_long(&self, value: &str) -> bool {
+        self.max.is_some_and(|max| value.chars().count() + NOWHERE.len() > max)
+    }
+
     fn domain(&self, domain: &str, out: &mut String) {
         let (name, top) = domain.rsplit_once('.').unwrap_or((domain, ""));
         let tweak = self.permutation.hash(top.to_lowercase().as_bytes());
@@ -50,9 +97,7 @@ impl Mask for Email {
             Letters { permutation: &self.permutation, tweak: 4 }.mask(value, out);
             return Ok(());
         };
-        let lower = domain.to_lowercase();
-        let grown = value.chars().count() + NOWHERE.len();
-        if let Some(max) = self.max.filter(|max| grown > *max) {
+        if let Some(max) = self.max.filter(|_| self.is_too_long(value)) {
             let folded = value.to_lowercase();
             match max >= SHORT_MIN {
                 true => self.short(&folded, max, out),
@@ -60,10 +105,41 @@ impl Mask for Email {
             }
             return Ok(());
         }
-        let tweak = self.permutation.hash(lower.as_bytes());
-        Letters { permutation: &self.permutation, tweak }.mask(local, out);
+        self.with_domain(domain, |domain| {
+            let letters = Letters { permutation: &self.permutation, tweak: domain.tweak };
+            letters.mask(local, out);
+            out.push('@');
+            out.push_str(&domain.masked);
+        });
+        Ok(())
+    }
+
+    fn permutation(&self) -> Option<&Permutation> {
+        Some(&self.permutation)
+    }
+
+    fn job(&self, value: &str) -> Option<Job> {
+        let (local, domain) = value.rsplit_once('@')?;
+        if self.is_too_long(value) {
+            return None;
+        }
+        let tweak = self.with_domain(domain, |domain| domain.tweak);
+        Letters { permutation: &self.permutation, tweak }.job(local)
+    }
+
+    fn finish(
+        &self,
+        value: &str,
+        y: u128,
+        beside: &Beside<'_>,
+        out: &mut String,
+    ) -> Result<(), Reason> {
+        let Some((local, domain)) = value.rsplit_once('@') else {
+            return self.mask(value, beside, out);
+        };
+        Letters::finish(local, y, out);
         out.push('@');
-        self.domain(domain, out);
+        self.with_domain(domain, |domain| out.push_str(&domain.masked));
         Ok(())
     }
 }

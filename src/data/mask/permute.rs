@@ -4,10 +4,12 @@
 
 use super::key::Key;
 use aes::Aes128;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
 
 /// Rounds, as many as FF1 has.
 const ROUNDS: u8 = 10;
+/// Numbers that are permuted side by side.
+pub(crate) const LANES: usize = 8;
 /// The largest size: halves must fit into 64 bits.
 pub(crate) const SIZE_MAX: u128 = 1 << 122;
 
@@ -26,16 +28,34 @@ impl Span {
         // Any a with a·b ≥ size does; IEEE 754 rounds the root the same way everywhere.
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
         #[allow(clippy::cast_sign_loss)]
-        let a = (size as f64).sqrt() as u64 + 1;
-        let b = size.div_ceil(u128::from(a));
-        Span { size, a, b: u64::try_from(b).unwrap_or(u64::MAX) }
+        let (a, b) = match u64::try_from(size) {
+            // The same numbers, without a division of 128 bits.
+            Ok(small) => {
+                let a = (small as f64).sqrt() as u64 + 1;
+                (a, small.div_ceil(a))
+            }
+            Err(_) => {
+                let a = (size as f64).sqrt() as u64 + 1;
+                (a, u64::try_from(size.div_ceil(u128::from(a))).unwrap_or(u64::MAX))
+            }
+        };
+        Span { size, a, b }
     }
+}
+
+/// A number to be permuted in place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Job {
+    pub(crate) tweak: u64,
+    pub(crate) span: Span,
+    pub(crate) x: u128,
 }
 
 /// Permutations under one key, told apart by a tweak.
 #[derive(Clone)]
 pub(crate) struct Permutation {
     cipher: Aes128,
+    id: u64,
 }
 
 impl Permutation {
@@ -44,7 +64,15 @@ impl Permutation {
         let derived = key.derive(purpose);
         let mut half = [0; 16];
         half.copy_from_slice(&derived[..16]);
-        Permutation { cipher: Aes128::new(&half.into()) }
+        let id = u64::from_le_bytes(
+            key.derive(&format!("id of {purpose}"))[..8].try_into().unwrap_or_default(),
+        );
+        Permutation { cipher: Aes128::new(&half.into()), id }
+    }
+
+    /// Tells permutations apart.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     fn block(&self, block: [u8; 16]) -> [u8; 16] {
@@ -54,13 +82,7 @@ impl Permutation {
     }
 
     fn round(&self, tweak: u64, round: u8, half: u64) -> u64 {
-        let mut block = [0; 16];
-        block[..8].copy_from_slice(&half.to_le_bytes());
-        block[8..].copy_from_slice(&tweak.to_le_bytes());
-        // The tweak's top byte makes room for the round.
-        block[15] = round;
-        let out = self.block(block);
-        u64::from_le_bytes([out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7]])
+        low(&self.block(words(tweak, round, half)))
     }
 
     /// Where `x` goes.
@@ -68,16 +90,50 @@ impl Permutation {
         let mut x = x;
         loop {
             let (mut left, mut right) = split(span, x);
-            for round in 0..ROUNDS {
-                if round % 2 == 0 {
-                    left = add(left, self.round(tweak, round, right) % span.a, span.a);
-                } else {
-                    right = add(right, self.round(tweak, round, left) % span.b, span.b);
-                }
+            for round in (0..ROUNDS).step_by(2) {
+                left = add(left, self.round(tweak, round, right) % span.a, span.a);
+                right = add(right, self.round(tweak, round + 1, left) % span.b, span.b);
             }
             x = u128::from(left) * u128::from(span.b) + u128::from(right);
             if x < span.size {
                 return x;
+            }
+        }
+    }
+
+    /// What [`Self::forward`] does, for several numbers side by side: the rounds of one wait for each
+    /// other, those of several do not.
+    pub(crate) fn forward_all(&self, jobs: &mut [Job]) {
+        for lanes in jobs.chunks_mut(LANES) {
+            let mut halves = [(0, 0); LANES];
+            for (half, job) in halves.iter_mut().zip(lanes.iter()) {
+                *half = split(job.span, job.x);
+            }
+            let count = lanes.len();
+            let mut blocks = [Block::<Aes128>::default(); LANES];
+            for round in (0..ROUNDS).step_by(2) {
+                let all = || lanes.iter().zip(&halves);
+                for (block, (job, half)) in blocks.iter_mut().zip(all()) {
+                    *block = words(job.tweak, round, half.1).into();
+                }
+                self.cipher.encrypt_blocks(&mut blocks[..count]);
+                for ((block, job), half) in blocks.iter().zip(lanes.iter()).zip(&mut halves) {
+                    half.0 = add(half.0, low(block) % job.span.a, job.span.a);
+                }
+                let all = || lanes.iter().zip(&halves);
+                for (block, (job, half)) in blocks.iter_mut().zip(all()) {
+                    *block = words(job.tweak, round + 1, half.0).into();
+                }
+                self.cipher.encrypt_blocks(&mut blocks[..count]);
+                for ((block, job), half) in blocks.iter().zip(lanes.iter()).zip(&mut halves) {
+                    half.1 = add(half.1, low(block) % job.span.b, job.span.b);
+                }
+            }
+            for (job, (left, right)) in lanes.iter_mut().zip(halves) {
+                job.x = u128::from(left) * u128::from(job.span.b) + u128::from(right);
+                if job.x >= job.span.size {
+                    job.x = self.forward(job.tweak, job.span, job.x);
+                }
             }
         }
     }
@@ -87,12 +143,9 @@ impl Permutation {
         let mut x = x;
         loop {
             let (mut left, mut right) = split(span, x);
-            for round in (0..ROUNDS).rev() {
-                if round % 2 == 0 {
-                    left = add(left, span.a - self.round(tweak, round, right) % span.a, span.a);
-                } else {
-                    right = add(right, span.b - self.round(tweak, round, left) % span.b, span.b);
-                }
+            for round in (0..ROUNDS).step_by(2).rev() {
+                right = add(right, span.b - self.round(tweak, round + 1, left) % span.b, span.b);
+                left = add(left, span.a - self.round(tweak, round, right) % span.a, span.a);
             }
             x = u128::from(left) * u128::from(span.b) + u128::from(right);
             if x < span.size {
@@ -114,10 +167,20 @@ impl Permutation {
             }
             state = self.block(state);
         }
-        u64::from_le_bytes([
-            state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7],
-        ])
+        low(&state)
     }
+}
+
+/// The block of a round.
+fn words(tweak: u64, round: u8, half: u64) -> [u8; 16] {
+    // The tweak's top byte makes room for the round.
+    let above = tweak & (u64::MAX >> 8) | u64::from(round) << 56;
+    (u128::from(half) | u128::from(above) << 64).to_le_bytes()
+}
+
+/// The first half of a block.
+fn low(block: &[u8]) -> u64 {
+    block.first_chunk().map_or(0, |half| u64::from_le_bytes(*half))
 }
 
 fn split(span: Span, x: u128) -> (u64, u64) {
@@ -164,6 +227,21 @@ mod tests {
             let y = p.forward(tweak, span, x);
             proptest::prop_assert!(y < size);
             proptest::prop_assert_eq!(p.backward(tweak, span, y), x);
+        }
+
+        #[test]
+        fn side_by_side_is_as_one_by_one(
+            all in proptest::collection::vec((1u32..122, proptest::num::u128::ANY, proptest::num::u64::ANY), 0..20),
+        ) {
+            let p = permutation();
+            let job = |(bits, x, tweak): (u32, u128, u64)| {
+                let size = (1u128 << bits) - (u128::from(tweak) % (1 << (bits - 1)));
+                Job { tweak, span: Span::new(size), x: x % size }
+            };
+            let mut jobs: Vec<Job> = all.into_iter().map(job).collect();
+            let one: Vec<u128> = jobs.iter().map(|j| p.forward(j.tweak, j.span, j.x)).collect();
+            p.forward_all(&mut jobs);
+            proptest::prop_assert_eq!(jobs.iter().map(|j| j.x).collect::<Vec<_>>(), one);
         }
     }
 

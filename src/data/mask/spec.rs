@@ -6,7 +6,7 @@ use super::letters::Letters;
 use super::paths::{Action, Paths};
 use super::pattern::Pattern;
 use super::people::{Email, MadeUp, Part, Prose, Url};
-use super::permute::Permutation;
+use super::permute::{Job, Permutation};
 use super::words::Locale;
 use super::{Beside, Key, Mask, Reason, ewkb, lexemes, marked, nested, net, numbers, when};
 use std::collections::BTreeMap;
@@ -120,6 +120,19 @@ impl Mask for Text {
         Letters { permutation: &self.0, tweak: 0 }.mask(value, out);
         Ok(())
     }
+
+    fn permutation(&self) -> Option<&Permutation> {
+        Some(&self.0)
+    }
+
+    fn job(&self, value: &str) -> Option<Job> {
+        Letters { permutation: &self.0, tweak: 0 }.job(value)
+    }
+
+    fn finish(&self, value: &str, y: u128, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        Letters::finish(value, y, out);
+        Ok(())
+    }
 }
 
 /// A mask whose values are witnessed.
@@ -132,10 +145,37 @@ impl Mask for Watched {
     fn mask(&self, value: &str, beside: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
         let begin = out.len();
         self.inner.mask(value, beside, out)?;
-        if let Some(witness) = beside.witness {
-            witness.saw(self.kind, value, &out[begin..]);
-        }
+        self.watch(value, beside, &out[begin..]);
         Ok(())
+    }
+
+    fn permutation(&self) -> Option<&Permutation> {
+        self.inner.permutation()
+    }
+
+    fn job(&self, value: &str) -> Option<Job> {
+        self.inner.job(value)
+    }
+
+    fn finish(
+        &self,
+        value: &str,
+        y: u128,
+        beside: &Beside<'_>,
+        out: &mut String,
+    ) -> Result<(), Reason> {
+        let begin = out.len();
+        self.inner.finish(value, y, beside, out)?;
+        self.watch(value, beside, &out[begin..]);
+        Ok(())
+    }
+}
+
+impl Watched {
+    fn watch(&self, value: &str, beside: &Beside<'_>, masked: &str) {
+        if let Some(witness) = beside.witness {
+            witness.saw(self.kind, value, masked);
+        }
     }
 }
 

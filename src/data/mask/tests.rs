@@ -237,3 +237,33 @@ proptest::proptest! {
         }
     }
 }
+
+proptest::proptest! {
+    /// Values that are permuted side by side become what each becomes by itself.
+    #[test]
+    fn side_by_side_is_as_one_by_one(
+        values in proptest::collection::vec(
+            "\\PC{0,20}|[a-zA-Z0-9 .-]{0,90}|[a-z]{1,9}[.][a-z0-9]{1,12}@[a-z]{1,9}[0-9]{0,3}[.](com|de|TEST)|[+0]{0,2}[0-9 /-]{1,40}|-?[0-9]{1,40}|4[0-9]{15}",
+            1..12,
+        ),
+    ) {
+        let key = Key::from_text("a key for tests only").expect("key");
+        let masks = Masks { key: &key, locale: Locale::De };
+        let kinds = [Kind::Id, Kind::Email, Kind::Phone, Kind::Card, Kind::Text, Kind::Token];
+        for (kind, max) in kinds.map(|kind| (kind, None)).into_iter().chain([(Kind::Email, Some(20))]) {
+            let mask = masks.make(&Spec { max, ..Spec::of(kind) }).expect("mask");
+            let (waiting, mut jobs): (Vec<&String>, Vec<Job>) =
+                values.iter().filter_map(|value| Some((value, mask.job(value)?))).unzip();
+            if let Some(permutation) = mask.permutation() {
+                permutation.forward_all(&mut jobs);
+            }
+            for (value, job) in waiting.into_iter().zip(jobs) {
+                let (mut one, mut other) = (String::new(), String::new());
+                let here = Beside::default();
+                mask.mask(value, &here, &mut one).expect("masked");
+                mask.finish(value, job.x, &here, &mut other).expect("masked");
+                proptest::prop_assert_eq!(one, other, "{:?} of {:?}", kind, value);
+            }
+        }
+    }
+}

@@ -225,7 +225,12 @@ impl Swap {
 
     /// Makes all that is in `sources` and makes room the snapshot that `taken` names, without a copy.
     /// False, and nothing is planned, where something of it stays or lies on another file system.
-    pub fn adopt(&mut self, store: &Store, sources: &Sources, taken: &Taken) -> Result<bool, Problem> {
+    pub fn adopt(
+        &mut self,
+        store: &Store,
+        sources: &Sources,
+        taken: &Taken,
+    ) -> Result<bool, Problem> {
         let to = store.place(&taken.name)?;
         let made = manifest(taken, sources, self.state.join(STATE_FILE).exists());
         let adoption = Adoption::plan(sources, &to, made);
