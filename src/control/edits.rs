@@ -11,7 +11,7 @@ use super::{containers, hub::Hub};
 use crate::profile;
 use notify::RecommendedWatcher;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Follows edits for as long as the daemon lives.
@@ -39,6 +39,10 @@ pub(super) async fn follow(access: Access, named: String) {
             // What is edited may name other files. Edits before they are watched are seen by planning anew.
             watching = observe(&files, |text| tell(&access.hub, &text));
             known = files;
+        }
+        if Path::new(&named).metadata().is_ok_and(|file| file.is_file() && file.len() == 0) {
+            // Somebody is about to write it: nothing in it would be an order to take all containers away.
+            continue;
         }
         let Some(plan) = access.plan.get() else { return };
         let planned = replan(Wish::Profile(named.clone()), &access, plan).await;

@@ -129,7 +129,10 @@ fn edits_are_taken_over_while_it_watches_and_commands_follow_files() {
         "devenv.toml.new",
         "port = \"auto\"\n[s3.buckets.second]\n[containers]\ncompose = [\"compose.yaml\", \"second.yaml\"]\n",
     );
-    // As editors write: an empty profile in between would be one without containers.
+    // A profile that is about to be written says nothing; whole, it comes as editors bring it.
+    project.write("devenv.toml", "");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(container(&project, "app"), app);
     let (new, own) = (project.path().join("devenv.toml.new"), project.path().join("devenv.toml"));
     std::fs::rename(new, own).unwrap();
     told("+ s3.buckets.second is declared");
