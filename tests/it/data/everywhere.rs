@@ -110,6 +110,9 @@ fn verified(bench: &Bench) {
     let jobs = project.read("masked/jobs.txt");
     project.write("masked/jobs.txt", &format!("{jobs}{{\"to\":\"{ADDRESS}\"}}\n"));
     project.write(&format!("masked/in/{ADDRESS}"), "{}");
+    // Packed, as mails have it: `person7@secret-clinic.de`.
+    let packed = "cGVyc29uN0BzZWNyZXQtY2xpbmljLmRl";
+    project.write("masked/told.eml", &format!("From: a@b.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename=a.csv\r\nContent-Transfer-Encoding: base64\r\n\r\n{packed}\r\n--x--\r\n"));
     let run = project.devenv(&["data", "verify", "masked"]).ends(1);
     let name = format!("folder: the name of in/{ADDRESS}");
     assert!(
@@ -117,6 +120,8 @@ fn verified(bench: &Bench) {
         "{}",
         run.stderr
     );
+    assert!(run.stderr.contains("folder: an attachment of told.eml"), "{}", run.stderr);
+    std::fs::remove_file(project.path().join("masked/told.eml")).unwrap();
     std::fs::remove_file(project.path().join("masked/in").join(ADDRESS)).unwrap();
     project.write("masked/jobs.txt", &jobs);
     let mut other = project.command(env!("CARGO_BIN_EXE_devenv"));
