@@ -22,6 +22,8 @@ const PROFILE: &str = "extends = \"minimal\"\nport = \"auto\"\n[postgres]\ndatab
 const ROUNDS: usize = 7;
 /// How long what a round leaves for later may take.
 const SETTLING: Duration = Duration::from_secs(2);
+/// The automatic snapshot of a restore is brought to rest ten seconds later.
+const AFTER_RESTORE: Duration = Duration::from_secs(13);
 /// How long a test has its lease.
 const HELD: Duration = Duration::from_millis(200);
 /// Messages in one call.
@@ -53,9 +55,14 @@ fn number(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
 }
 
-fn rounds(mut work: impl FnMut()) -> Vec<Duration> {
+fn rounds(work: impl FnMut()) -> Vec<Duration> {
+    rounds_after(SETTLING, work)
+}
+
+fn rounds_after(pause: Duration, mut work: impl FnMut()) -> Vec<Duration> {
     let round = |_| {
-        settle();
+        std::thread::sleep(pause);
+        rustix::fs::sync();
         timed(&mut work)
     };
     (0..ROUNDS).map(round).collect()
@@ -146,7 +153,9 @@ impl Bench<'_> {
             &rounds(|| self.devenv(&["snapshot", "save", "bench", "--replace"])),
             "150",
         );
-        show("snapshot restore", &rounds(|| self.devenv(&["snapshot", "restore", "bench"])), "150");
+        let restored =
+            rounds_after(AFTER_RESTORE, || self.devenv(&["snapshot", "restore", "bench"]));
+        show("snapshot restore", &restored, "150");
     }
 
     /// How long it takes to be given each of so many leases.

@@ -126,11 +126,13 @@ pub(super) async fn restore(
         Before::Saved(_) => StopSignal::Kill,
         Before::Moved(_) => StopSignal::Terminate,
     };
-    blocking(move || {
-        process::clean_up(POSTGRES, &dirs, StopSignal::Quit, CLEAN_UP_GRACE)?;
-        process::clean_up(REDIS, &dirs, redis, CLEAN_UP_GRACE)
-    })
-    .await?;
+    let of_redis = plan.dirs.clone();
+    // Both at once: each waits for its own files.
+    let (postgres, redis) = tokio::join!(
+        blocking(move || process::clean_up(POSTGRES, &dirs, StopSignal::Quit, CLEAN_UP_GRACE)),
+        blocking(move || process::clean_up(REDIS, &of_redis, redis, CLEAN_UP_GRACE)),
+    );
+    postgres.and(redis)?;
     for part in &parts {
         until(part, "down", access).await?;
     }

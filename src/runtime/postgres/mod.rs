@@ -10,6 +10,7 @@ mod config;
 mod copy;
 mod initialise;
 mod look;
+mod orphans;
 mod spares;
 mod system;
 mod template;
@@ -61,6 +62,7 @@ pub fn prepare(
     let binaries = binaries::provide(settings, dirs, progress)?;
     let data = template::data_path(dirs, binaries.major);
     template::data_dir(&binaries, settings, &data, run_as, dirs, progress)?;
+    orphans::end(&data);
     let sockets = config::socket_dir(dirs, run_as)?;
     let written = config::write(settings, &binaries, &data, &sockets, &dirs.cache, run_as)?;
     let mut args =

@@ -76,11 +76,22 @@ async fn what_postgres_acknowledged_survives_kill_9_and_a_changed_password() {
         .batch_execute("create table kept (id int); insert into kept values (42)")
         .await
         .expect("row");
+    // A session that does not look whether its server is still there.
+    let busy = connect(&settings, port, "app").await;
+    let busy = tokio::spawn(async move {
+        busy.batch_execute("do $$ begin loop end loop; end $$").await.expect_err("its end")
+    });
+    let begun =
+        "select count(*) from pg_stat_activity where query like 'do $$%' and state = 'active'";
+    while client.query_one(begun, &[]).await.expect("count").get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     running.kill();
     let report = running.wait().await;
     assert_eq!(report.signal, Some(9));
     drop(client);
     let again = prepare_postgres(&settings, port, &place.dirs).await.expect("prepared again");
+    busy.await.expect("the session that was left has ended");
     assert_eq!(again, launch, "nothing changed, so the launch is the same");
     let mut running = start(&again, &place.dirs).await;
     let client = connect(&settings, port, "app").await;
