@@ -61,16 +61,15 @@ fn rounds(work: impl FnMut()) -> Vec<Duration> {
 
 fn rounds_after(pause: Duration, mut work: impl FnMut()) -> Vec<Duration> {
     let round = |_| {
-        std::thread::sleep(pause);
-        rustix::fs::sync();
+        settle(pause);
         timed(&mut work)
     };
     (0..ROUNDS).map(round).collect()
 }
 
 /// Lets what was left for later come to its end, and the disk have everything.
-fn settle() {
-    std::thread::sleep(SETTLING);
+fn settle(pause: Duration) {
+    std::thread::sleep(pause);
     rustix::fs::sync();
 }
 
@@ -137,7 +136,7 @@ impl Bench<'_> {
     fn snapshots(&self) {
         let copy = self.dir.join("copy");
         let copies = (0..ROUNDS).map(|_| {
-            settle();
+            settle(SETTLING);
             let took = timed(|| {
                 let mut cp = Command::new("cp");
                 let done = cp.arg("-r").arg(self.dir.join(".devenv/data")).arg(&copy).status();
@@ -181,7 +180,7 @@ impl Bench<'_> {
             ("lease by HTTP, each held for 0.2 s", HELD),
             ("lease by HTTP, back to back", Duration::ZERO),
         ] {
-            settle();
+            settle(SETTLING);
             show(what, &self.lent(&address, count, held), "25");
         }
         let asked = rounds(|| self.devenv(&["lease", "--template", "template"]));
