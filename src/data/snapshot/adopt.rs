@@ -5,7 +5,7 @@
 //! the state directory, where no other process removes anything.
 
 use super::manifest::Manifest;
-use super::restore::OLD;
+use super::restore::{OLD, beside};
 use super::save::{
     FILES, KEY_FILE, POSTGRES, REDIS, REDIS_FILES, STATE, STATE_FILE, STATE_REST, Sources,
 };
@@ -69,7 +69,7 @@ impl Adoption {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(self.draft.join(dir))?;
         }
         for (place, part) in &self.parts {
-            let (old, new) = (beside(place), self.draft.join(part));
+            let (old, new) = (beside(place, OLD), self.draft.join(part));
             if old.exists() && !new.exists() {
                 fs::rename(&old, &new)?;
             }
@@ -92,10 +92,4 @@ impl Adoption {
         let mut file = options.open(self.draft.join(MANIFEST))?;
         file.write_all(&serde_json::to_vec_pretty(&manifest).unwrap_or_default())
     }
-}
-
-/// Where something lies that has made room.
-fn beside(place: &Path) -> PathBuf {
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
-    place.with_file_name(format!("{OLD}{name}"))
 }

@@ -66,14 +66,9 @@ struct Step {
 }
 
 impl Step {
-    fn beside(&self, prefix: &str) -> PathBuf {
-        let name = self.current.file_name().unwrap_or_default().to_string_lossy();
-        self.current.with_file_name(format!("{prefix}{name}"))
-    }
-
     /// Does it, or what is left of it.
     fn run(&self) -> io::Result<()> {
-        let (new, old) = (self.beside(NEW), self.beside(OLD));
+        let (new, old) = (beside(&self.current, NEW), beside(&self.current, OLD));
         if self.comes && !new.exists() {
             return Ok(());
         }
@@ -83,6 +78,12 @@ impl Step {
         }
         if self.comes { fs::rename(&new, &self.current) } else { Ok(()) }
     }
+}
+
+/// Where something lies that is to come to `place`, or has made room there.
+pub(super) fn beside(place: &Path, prefix: &str) -> PathBuf {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    place.with_file_name(format!("{prefix}{name}"))
 }
 
 /// Brings a copy of Postgres' data to rest.
@@ -214,7 +215,7 @@ impl Swap {
         // What was to go makes room instead.
         self.steps.retain(|step| step.current != current);
         let step = Step { current: current.to_owned(), comes: true };
-        let new = step.beside(NEW);
+        let new = beside(current, NEW);
         self.steps.push(step);
         new
     }
