@@ -406,8 +406,10 @@ async fn watch(leases: Weak<Leases>) {
                 tracing::warn!(id, "a lease does not end yet: {}", problem.message);
             }
         }
-        if let Some(server) = leases.postgres() {
-            leases.databases.tire(&server).await;
+        if leases.databases.are_idle()
+            && let Some(server) = leases.postgres()
+        {
+            leases.databases.clear(&server).await;
         }
     }
 }

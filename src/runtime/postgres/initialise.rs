@@ -157,13 +157,13 @@ pub async fn idle_in_transaction(
 
 /// Sessions of devenv's own that wait for the next lease: opening one takes longer than many a copy.
 #[derive(Default)]
-pub struct Sessions {
+pub(super) struct Sessions {
     idle: Mutex<Vec<Client>>,
 }
 
 impl Sessions {
     /// Makes `name` a copy of the database `template`, to which nobody is connected.
-    pub async fn clone_database(
+    pub(super) async fn clone_database(
         &self,
         server: &Server,
         template: &str,
@@ -187,7 +187,7 @@ impl Sessions {
     }
 
     /// Removes a database and ends its sessions; nothing happens if it is not there.
-    pub async fn drop_database(&self, server: &Server, name: &str) -> Result<(), Problem> {
+    pub(super) async fn drop_database(&self, server: &Server, name: &str) -> Result<(), Problem> {
         let statement = format!("drop database if exists {} with (force)", quoted(name));
         let done = self.execute(server, &statement).await?;
         done.map_err(|error| sql(&format!("remove database `{name}`"), &error))

@@ -24,7 +24,7 @@ use crate::runtime::runas;
 pub(crate) use binaries::origin;
 pub use clock::{Standing, set_clock};
 pub use copy::{Copy, bring_to_rest, copy_stopped, data_dirs, data_root, is_in_use};
-pub use initialise::{Sessions, idle_in_transaction, initialise};
+pub use initialise::{idle_in_transaction, initialise};
 pub use look::{TableSum, tables};
 pub use spares::{Server, Spares};
 use std::time::Duration;

@@ -106,21 +106,23 @@ impl Spares {
         self.0.sessions.drop_database(server, name).await
     }
 
-    /// Removes the spares that a former daemon left.
+    /// Removes the spares that a former daemon left. No session stays: perhaps nobody wants a lease.
     pub async fn sweep(&self, server: &Server) -> Result<(), Problem> {
-        self.mark(server, "").await.map(drop)
+        let swept = self.mark(server, "").await.map(drop);
+        self.0.witness.lock().await.client = None;
+        swept
     }
 
-    /// Removes the spares when nobody has asked for long.
-    pub async fn tire(&self, server: &Server) {
-        let tired: Vec<Spare> = {
-            let mut state = self.state();
-            match state.used.is_some_and(|used| used.elapsed() > IDLE_MAX) {
-                true => std::mem::take(&mut state.shelf),
-                false => return,
-            }
-        };
-        for spare in tired {
+    /// Whether there are spares for which nobody has asked for long.
+    pub fn are_idle(&self) -> bool {
+        let state = self.state();
+        !state.shelf.is_empty() && state.used.is_some_and(|used| used.elapsed() > IDLE_MAX)
+    }
+
+    /// Removes the spares; the next lease has others made.
+    pub async fn clear(&self, server: &Server) {
+        let shelf = std::mem::take(&mut self.state().shelf);
+        for spare in shelf {
             self.throw_away(server, &spare.name).await;
         }
     }
