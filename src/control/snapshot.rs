@@ -23,6 +23,9 @@ const CLEAN_UP_GRACE: Duration = Duration::from_secs(20);
 /// for a disk that is busy with it.
 const FORCE_OUT_AFTER: Duration = Duration::from_secs(30);
 
+/// When a copy is made ready of a snapshot that was made or restored: it is likely to come back.
+const READY_AFTER: Duration = Duration::from_millis(500);
+
 /// When an automatic snapshot is brought to rest.
 const SETTLE_AFTER: Duration = Duration::from_secs(10);
 
@@ -50,6 +53,17 @@ pub(super) async fn save(
     Ok(kept)
 }
 
+/// Has a copy of Postgres' part ready for when this snapshot comes back.
+fn have_ready(kept: Kept, store: Store) {
+    tokio::spawn(async move {
+        tokio::time::sleep(READY_AFTER).await;
+        let made = tokio::task::spawn_blocking(move || store.make_ready(&kept)).await;
+        if let Ok(Err(error)) = made {
+            tracing::debug!(%error, "no copy of a snapshot was made ready");
+        }
+    });
+}
+
 /// Brings what was made to rest, and to the disk, beside the answer: a restore that comes earlier does
 /// the first itself, and a power cut before the second is seen by the sizes of files.
 fn tend(kept: Kept, plan: Arc<Plan>) {
@@ -58,8 +72,11 @@ fn tend(kept: Kept, plan: Arc<Plan>) {
             // Rarely restored, and what it was made before has the machine now.
             tokio::time::sleep(SETTLE_AFTER).await;
         }
-        let settled = kept.clone();
+        let (settled, store) = (kept.clone(), Store::of(&plan.project));
         let _ = tokio::task::spawn_blocking(move || bring_to_rest(&settled, &plan)).await;
+        if kept.manifest.reason == Reason::Asked {
+            have_ready(kept.clone(), store);
+        }
         tokio::time::sleep(FORCE_OUT_AFTER).await;
         let forced = tokio::task::spawn_blocking(move || kept.force_out()).await;
         if let Ok(Err(error)) = forced {
@@ -121,16 +138,20 @@ pub(super) async fn restore(
     let parts = live(access);
     order(Event::Release { parts: parts.clone() }, access).await;
     let dirs = plan.dirs.clone();
-    let redis = match before {
+    let (redis_signal, running) = match before {
         // What it would write at its end is thrown away.
-        Before::Saved(_) => StopSignal::Kill,
-        Before::Moved(_) => StopSignal::Terminate,
+        Before::Saved(_) => (StopSignal::Kill, None),
+        Before::Moved(_) => (StopSignal::Terminate, plan.ports.get(REDIS).copied()),
     };
     let of_redis = plan.dirs.clone();
     // Both at once: each waits for its own files.
     let (postgres, redis) = tokio::join!(
         blocking(move || process::clean_up(POSTGRES, &dirs, StopSignal::Quit, CLEAN_UP_GRACE)),
-        blocking(move || process::clean_up(REDIS, &of_redis, redis, CLEAN_UP_GRACE)),
+        blocking(move || {
+            // It looks for signals ten times a second, and for commands all the time.
+            running.into_iter().for_each(redis::end);
+            process::clean_up(REDIS, &of_redis, redis_signal, CLEAN_UP_GRACE)
+        }),
     );
     postgres.and(redis)?;
     for part in &parts {
@@ -150,6 +171,7 @@ pub(super) async fn restore(
     }
     let dirs = plan.dirs.clone();
     tokio::task::spawn_blocking(move || snapshot::sweep(&dirs));
+    have_ready(kept.clone(), store.clone());
     let before = match before {
         Before::Saved(before) => *before,
         Before::Moved(name) => {

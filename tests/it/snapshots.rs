@@ -180,6 +180,37 @@ fn two_are_compared_and_one_is_given_to_somebody_else() {
     assert_eq!(again.json()["error"]["code"], "snapshot-exists");
 }
 
+/// A restore moves a copy into place that was made before; what happens there stays out of the snapshot.
+#[test]
+fn a_copy_is_ready_for_the_next_restore_and_the_snapshot_keeps_its_own() {
+    let project = running();
+    mark(&project, "first");
+    project.devenv(&["snapshot", "save", "one"]).success();
+    let ready = || {
+        let entries = std::fs::read_dir(project.path().join(".devenv/snapshots/one")).ok()?;
+        let name = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+        entries.flatten().map(name).find(|name| name.starts_with("ready-"))
+    };
+    for later in ["second", "third"] {
+        wait_for("a ready copy", Duration::from_secs(60), ready);
+        mark(&project, later);
+        project.devenv(&["snapshot", "restore", "one"]).success();
+        assert_eq!(same(&marks(&project)), "first");
+    }
+    // Of an environment that is down too, and of one whose ready copy is gone.
+    wait_for("a ready copy", Duration::from_secs(60), ready);
+    mark(&project, "fourth");
+    project.devenv(&["down"]).success();
+    for is_ready in [true, false] {
+        assert_eq!(ready().is_some(), is_ready);
+        project.devenv(&["snapshot", "restore", "one"]).success();
+    }
+    project.up();
+    assert_eq!(same(&marks(&project)), "first");
+    project.devenv(&["snapshot", "delete", "one"]).success();
+    assert!(!project.path().join(".devenv/snapshots/one").exists());
+}
+
 /// Writers put a counter into one store after the other, each only after the former has answered. In
 /// a snapshot no store may be ahead of one that was written before it.
 #[test]

@@ -8,6 +8,7 @@ mod adopt;
 mod archive;
 mod diff;
 mod manifest;
+mod ready;
 mod restore;
 mod save;
 mod store;

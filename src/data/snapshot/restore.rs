@@ -201,7 +201,9 @@ fn lay_out_postgres(
     if let Some(Err(problem)) = at_rest.map(|at_rest| kept.bring_to_rest(at_rest)) {
         tracing::debug!("not brought to rest in the snapshot: {}", problem.message);
     }
-    tree::bring(&kept.dir.join(POSTGRES), &new, How::Copy, &|_| Keep::All).map_err(failed)?;
+    if !kept.take_ready(&new) {
+        tree::bring(&kept.dir.join(POSTGRES), &new, How::Copy, &|_| Keep::All).map_err(failed)?;
+    }
     give_to_owner(&place.postgres, &new).map_err(failed)?;
     match at_rest.filter(|_| !kept.is_at_rest()) {
         Some(at_rest) => at_rest(&new),

@@ -17,7 +17,7 @@ use crate::runtime::runas::RunAs;
 pub(crate) use binary::origin;
 pub use clock::sweep;
 pub use compare::{Keys, compare};
-pub use save::{Paused, Saving, Talk, lay_out};
+pub use save::{Paused, Saving, Talk, end, lay_out};
 use std::time::Duration;
 
 /// Where it listens. Never elsewhere.

@@ -111,6 +111,14 @@ impl Talk {
     }
 }
 
+/// Asks the server on `port`, if there is one, to end in order: what it has acknowledged is in its
+/// append-only file then. By command, as a signal may wait for a tenth of a second
+/// (<https://redis.io/docs/latest/commands/shutdown/>). Whoever asks looks for its end himself: a server
+/// that has ended does not answer, and one whose command has another name needs a signal.
+pub fn end(port: u16) {
+    let _ = Talk::with(port).and_then(|mut talk| talk.ask("SHUTDOWN NOSAVE"));
+}
+
 /// Writers wait for as long as this lives, [`PAUSE_MILLIS`] at the most.
 pub struct Paused {
     talk: Talk,
