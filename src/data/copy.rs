@@ -3,6 +3,7 @@
 
 use memchr::memchr;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// A field as it is on the wire; `None` is null.
 pub(crate) type Field<'a> = Option<&'a [u8]>;
@@ -10,48 +11,62 @@ pub(crate) type Field<'a> = Option<&'a [u8]>;
 /// The fields of a line without its end, into `fields`.
 pub(crate) fn split<'a>(line: &'a [u8], fields: &mut Vec<Field<'a>>) {
     fields.clear();
-    let mut rest = line;
+    places(line, |place| fields.push(place.map(|place| &line[place])));
+}
+
+/// The same of a line that is known to be text.
+pub(crate) fn split_text<'a>(line: &'a str, fields: &mut Vec<Option<&'a str>>) {
+    fields.clear();
+    places(line.as_bytes(), |place| fields.push(place.map(|place| &line[place])));
+}
+
+/// Where the fields of a line are.
+fn places(line: &[u8], mut found: impl FnMut(Option<Range<usize>>)) {
+    let mut begin = 0;
     loop {
-        let end = memchr(b'\t', rest).unwrap_or(rest.len());
-        let field = &rest[..end];
-        fields.push((field != b"\\N").then_some(field));
-        match rest.get(end + 1..) {
-            Some(behind) => rest = behind,
-            None => return,
+        let end = memchr(b'\t', &line[begin..]).map_or(line.len(), |at| begin + at);
+        found((&line[begin..end] != b"\\N").then_some(begin..end));
+        if end == line.len() {
+            return;
         }
+        begin = end + 1;
     }
 }
 
 /// The text of a field.
 pub(crate) fn text(field: &[u8]) -> Result<Cow<'_, str>, std::str::Utf8Error> {
-    if memchr(b'\\', field).is_none() {
-        return std::str::from_utf8(field).map(Cow::Borrowed);
-    }
-    let mut plain = Vec::with_capacity(field.len());
-    let mut bytes = field.iter().copied();
-    while let Some(byte) = bytes.next() {
-        plain.push(match byte {
-            b'\\' => match bytes.next() {
-                Some(b'b') => 8,
-                Some(b'f') => 12,
-                Some(b'n') => b'\n',
-                Some(b'r') => b'\r',
-                Some(b't') => b'\t',
-                Some(b'v') => 11,
+    str::from_utf8(field).map(unescaped)
+}
+
+/// The text of a field that is known to be text.
+pub(crate) fn unescaped(field: &str) -> Cow<'_, str> {
+    let Some(first) = memchr(b'\\', field.as_bytes()) else { return Cow::Borrowed(field) };
+    let mut plain = String::with_capacity(field.len());
+    plain.push_str(&field[..first]);
+    let mut chars = field[first..].chars();
+    while let Some(c) = chars.next() {
+        plain.push(match c {
+            '\\' => match chars.next() {
+                Some('b') => '\u{8}',
+                Some('f') => '\u{c}',
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some('t') => '\t',
+                Some('v') => '\u{b}',
                 Some(other) => other,
-                None => b'\\',
+                None => '\\',
             },
             other => other,
         });
     }
-    String::from_utf8(plain).map(Cow::Owned).map_err(|e| e.utf8_error())
+    Cow::Owned(plain)
 }
 
 /// Appends a text as a field.
 pub(crate) fn put(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    let special = |b: &u8| matches!(b, b'\\' | 8..=13);
-    if !bytes.iter().any(special) {
+    // To its end in any case: so several bytes are looked at at once.
+    if !bytes.iter().fold(false, |found, b| found | matches!(b, b'\\' | 8..=13)) {
         return out.extend_from_slice(bytes);
     }
     for byte in bytes {
@@ -74,12 +89,21 @@ pub(crate) fn put(text: &str, out: &mut Vec<u8>) {
 
 /// The lines of a batch, which ends with the end of a line.
 pub(crate) fn lines(batch: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = batch;
+    line_places(batch).map(|place| &batch[place])
+}
+
+/// The same of a batch that is known to be text.
+pub(crate) fn lines_of_text(batch: &str) -> impl Iterator<Item = &str> {
+    line_places(batch.as_bytes()).map(|place| &batch[place])
+}
+
+fn line_places(batch: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut begin = 0;
     std::iter::from_fn(move || {
-        let end = memchr(b'\n', rest)?;
-        let line = &rest[..end];
-        rest = &rest[end + 1..];
-        Some(line)
+        let end = begin + memchr(b'\n', &batch[begin..])?;
+        let place = begin..end;
+        begin = end + 1;
+        Some(place)
     })
 }
 

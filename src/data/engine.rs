@@ -3,11 +3,11 @@
 
 use super::catalog::{self, Table};
 use super::copy::{self, Field};
-use super::mask::{Beside, Job, Kind, LANES, Mask, Masks, Refused, Witness};
+use super::mask::{Beside, Kind, LANES, Mask, Masks, Refused, Texts, Value, Witness};
 use super::prints::{Prints, Recorder};
 use super::rules::{ColumnRule, TableRules};
+use memchr::memchr;
 use std::borrow::Cow;
-use std::ops::Range;
 
 enum Action {
     Keep,
@@ -68,46 +68,35 @@ pub(crate) struct Masked {
     pub(crate) masked: Vec<u64>,
 }
 
+/// The fields of a row.
+#[derive(Clone, Default)]
+struct Row<'a> {
+    fields: Vec<Option<&'a str>>,
+    /// No field has a backslash.
+    plain: bool,
+}
+
+impl<'a> Row<'a> {
+    /// The text of a field.
+    fn text(&self, column: usize) -> Option<Cow<'a, str>> {
+        let field = self.fields[column]?;
+        Some(if self.plain { Cow::Borrowed(field) } else { copy::unescaped(field) })
+    }
+}
+
 /// Some rows, at the most [`LANES`].
-type Rows<'a> = [Vec<Field<'a>>];
-
-/// The masked values of some rows, column by column, and room for work.
-#[derive(Default)]
-struct Made {
-    text: String,
-    places: Vec<Range<usize>>,
-    jobs: Vec<Job>,
-}
-
-impl Made {
-    fn clear(&mut self) {
-        self.text.clear();
-        self.places.clear();
-    }
-
-    /// Begins another column of so many values; the place of the first.
-    fn column(&mut self, rows: usize) -> usize {
-        self.jobs.clear();
-        let base = self.places.len();
-        self.places.resize(base + rows, 0..0);
-        base
-    }
-
-    /// The value that began at `begin` ends here.
-    fn end(&mut self, place: usize, begin: usize) {
-        self.places[place] = begin..self.text.len();
-    }
-
-    fn text(&self, place: usize) -> &str {
-        &self.text[self.places[place].clone()]
-    }
-}
+type Rows<'a> = [Row<'a>];
 
 fn put(masked: Option<&str>, bytes: &mut Vec<u8>) {
     match masked {
         Some(masked) => copy::put(masked, bytes),
         None => bytes.extend_from_slice(b"\\N"),
     }
+}
+
+/// The texts of a column of some rows.
+fn texts<'a>(rows: &Rows<'a>, column: usize) -> [Option<Cow<'a, str>>; LANES] {
+    std::array::from_fn(|n| rows.get(n)?.text(column))
 }
 
 impl Engine {
@@ -153,17 +142,19 @@ impl Engine {
     /// Masks a batch of whole rows.
     pub(crate) fn rows(&self, batch: &[u8], prints: &Prints) -> Result<Masked, Stop> {
         let recorder = Recorder::new(prints);
+        let text = str::from_utf8(batch).map_err(|_| self.not_text(batch))?;
         let mut bytes = Vec::with_capacity(batch.len() + batch.len() / 4);
-        let mut lines = copy::lines(batch);
-        let mut fields = vec![Vec::new(); LANES];
-        let mut made = Made::default();
+        let mut lines = copy::lines_of_text(text);
+        let mut some = vec![Row::default(); LANES];
+        let mut made = Texts::default();
         let mut rows = 0;
         loop {
             let mut count = 0;
-            for (fields, line) in fields.iter_mut().zip(&mut lines) {
-                copy::split(line, fields);
+            for (row, line) in some.iter_mut().zip(&mut lines) {
+                copy::split_text(line, &mut row.fields);
+                row.plain = memchr(b'\\', line.as_bytes()).is_none();
                 // A table without columns has empty lines.
-                if fields.len() != self.columns.len() && !self.columns.is_empty() {
+                if row.fields.len() != self.columns.len() && !self.columns.is_empty() {
                     return Err(self.stop(None, "a row has another number of fields than columns"));
                 }
                 count += 1;
@@ -171,9 +162,9 @@ impl Engine {
             if count == 0 {
                 break;
             }
-            self.some(&fields[..count], &recorder, &mut made)?;
+            self.some(&some[..count], &recorder, &mut made)?;
             for n in 0..count {
-                self.put((n, &fields[..count]), &made, &mut bytes);
+                self.put((n, &some[..count]), &made, &mut bytes);
             }
             rows += count as u64;
         }
@@ -182,34 +173,33 @@ impl Engine {
     }
 
     /// Masks some rows column by column: what several values of one need is done side by side.
-    fn some(&self, rows: &Rows<'_>, recorder: &Recorder<'_>, made: &mut Made) -> Result<(), Stop> {
+    fn some(&self, rows: &Rows<'_>, recorder: &Recorder<'_>, made: &mut Texts) -> Result<(), Stop> {
         made.clear();
-        let subject = |row: &Vec<Field<'_>>| {
-            let field = self.subject.and_then(|i| row.get(i).copied().flatten())?;
-            copy::text(field).ok().map(Cow::into_owned)
-        };
-        let subjects: Vec<Option<String>> = match self.subject {
-            Some(_) => rows.iter().map(subject).collect(),
-            None => Vec::new(),
-        };
-        let beside = |n: usize| Beside {
-            subject: subjects.get(n).and_then(Option::as_deref),
+        let subjects = self.subject.map(|i| texts(rows, i));
+        let beside: [Beside<'_>; LANES] = std::array::from_fn(|n| Beside {
+            subject: subjects.as_ref().and_then(|all| all[n].as_deref()),
             witness: Some(recorder as &dyn Witness),
-        };
+        });
         for (i, column) in self.columns.iter().enumerate() {
             match &column.action {
                 Action::Keep | Action::Null => {}
                 Action::Mask(mask) => {
-                    self.column((i, column), mask.as_ref(), rows, &beside, made)?;
+                    let texts = texts(rows, i);
+                    let values: [Value<'_>; LANES] = std::array::from_fn(|n| Value {
+                        text: texts[n].as_deref(),
+                        beside: beside[n],
+                    });
+                    let masked = mask.mask_all(&values[..rows.len()], made);
+                    masked.map_err(|refused| self.refused(column, refused))?;
                 }
                 Action::Of(from, mask) => {
-                    let base = made.column(rows.len());
-                    for (n, row) in rows.iter().enumerate() {
-                        let (Some(_), Some(field)) = (row[i], row[*from]) else { continue };
-                        let begin = made.text.len();
-                        let (mask, beside) = (mask.as_ref(), beside(n));
-                        self.made(column, *from, mask, field, &beside, &mut made.text)?;
-                        made.end(base + n, begin);
+                    let values = texts(rows, *from);
+                    for ((row, value), beside) in rows.iter().zip(&values).zip(&beside) {
+                        if let (Some(_), Some(value)) = (row.fields[i], value) {
+                            let mask = mask.as_ref();
+                            self.made(column, *from, mask, value, beside, &mut made.text)?;
+                        }
+                        made.end();
                     }
                 }
             }
@@ -217,54 +207,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Masks the values of the column with the number `i` of some rows.
-    fn column<'b>(
-        &self,
-        (i, column): (usize, &Column),
-        mask: &dyn Mask,
-        rows: &Rows<'_>,
-        beside: &dyn Fn(usize) -> Beside<'b>,
-        made: &mut Made,
-    ) -> Result<(), Stop> {
-        let base = made.column(rows.len());
-        let mut waiting = Vec::with_capacity(rows.len());
-        for (n, row) in rows.iter().enumerate() {
-            let Some(field) = row[i] else { continue };
-            let text = self.text(column, field)?;
-            if let Some(job) = mask.job(&text) {
-                made.jobs.push(job);
-                waiting.push((n, text));
-                continue;
-            }
-            let begin = made.text.len();
-            let masked = mask.mask_or_say(&text, &beside(n), &mut made.text);
-            masked.map_err(|refused| self.refused(column, refused))?;
-            made.end(base + n, begin);
-        }
-        let Some(permutation) = mask.permutation() else { return Ok(()) };
-        permutation.forward_all(&mut made.jobs);
-        for (k, (n, text)) in waiting.iter().enumerate() {
-            let (y, begin) = (made.jobs[k].x, made.text.len());
-            let finished = mask.finish(text, y, &beside(*n), &mut made.text);
-            finished.map_err(|reason| self.refused(column, reason.into()))?;
-            made.end(base + n, begin);
-        }
-        Ok(())
-    }
-
     /// Appends the row with the number `n` of `rows`, whose masked values are there.
-    fn put(&self, (n, rows): (usize, &Rows<'_>), made: &Made, bytes: &mut Vec<u8>) {
+    fn put(&self, (n, rows): (usize, &Rows<'_>), made: &Texts, bytes: &mut Vec<u8>) {
         let mut nth = n;
-        for (i, (column, field)) in self.columns.iter().zip(&rows[n]).enumerate() {
+        for (i, (column, field)) in self.columns.iter().zip(&rows[n].fields).enumerate() {
             if i > 0 {
                 bytes.push(b'\t');
             }
             let mut masked = || {
                 nth += rows.len();
-                made.text(nth - rows.len())
+                made.nth(nth - rows.len())
             };
             match (&column.action, field) {
-                (Action::Keep, Some(field)) => bytes.extend_from_slice(field),
+                (Action::Keep, Some(field)) => bytes.extend_from_slice(field.as_bytes()),
                 (Action::Keep | Action::Null, _) => bytes.extend_from_slice(b"\\N"),
                 (Action::Mask(_), field) => {
                     let masked = masked();
@@ -272,29 +227,23 @@ impl Engine {
                 }
                 (Action::Of(from, _), field) => {
                     let masked = masked();
-                    put(field.and(rows[n][*from]).map(|_| masked), bytes);
+                    put(field.and(rows[n].fields[*from]).map(|_| masked), bytes);
                 }
             }
         }
         bytes.push(b'\n');
     }
 
-    /// Masks one value behind what is in `out`.
-    fn one(
-        &self,
-        column: &Column,
-        mask: &dyn Mask,
-        field: &[u8],
-        beside: &Beside<'_>,
-        out: &mut String,
-    ) -> Result<(), Stop> {
-        let text = self.text(column, field)?;
-        mask.mask_or_say(&text, beside, out).map_err(|refused| self.refused(column, refused))
-    }
-
-    fn text<'f>(&self, column: &Column, field: &'f [u8]) -> Result<Cow<'f, str>, Stop> {
-        let not = |_| self.stop(Some(column), "holds a value that is not UTF-8");
-        copy::text(field).map_err(not)
+    /// Why a batch that is no text stops: the first column that holds what is none.
+    fn not_text(&self, batch: &[u8]) -> Stop {
+        let mut fields = Vec::new();
+        let found = copy::lines(batch).find_map(|line| {
+            copy::split(line, &mut fields);
+            let bytes = |field: &Field<'_>| field.is_some_and(|f| str::from_utf8(f).is_err());
+            fields.iter().position(bytes)
+        });
+        let column = found.and_then(|number| self.columns.get(number));
+        self.stop(column, "holds a value that is not UTF-8")
     }
 
     /// What `mask` makes of the masked value of the column with the number `from`.
@@ -303,7 +252,7 @@ impl Engine {
         column: &Column,
         from: usize,
         mask: &dyn Mask,
-        field: &[u8],
+        value: &str,
         beside: &Beside<'_>,
         out: &mut String,
     ) -> Result<(), Stop> {
@@ -312,7 +261,8 @@ impl Engine {
             return Err(self.stop(Some(column), "is made of a column that is not masked"));
         };
         let mut masked = String::new();
-        self.one(other, first.as_ref(), field, beside, &mut masked)?;
+        let done = first.mask_or_say(value, beside, &mut masked);
+        done.map_err(|refused| self.refused(other, refused))?;
         let beside = Beside { witness: None, ..*beside };
         mask.mask(&masked, &beside, out).map_err(|reason| self.refused(column, reason.into()))
     }

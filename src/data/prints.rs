@@ -11,26 +11,38 @@ const CHUNK_BYTES: usize = 64;
 /// Prose shorter than this may be a phrase that everybody uses.
 const PROSE_BYTES_MIN: usize = 24;
 
-/// Lowers letters and leaves out all that is no letter or digit, so that one value written in two ways
-/// is found.
-pub(crate) fn canonical(value: &str, out: &mut String) {
-    out.clear();
-    if value.is_ascii() {
-        return value.as_bytes().chunks(CHUNK_BYTES).for_each(|chunk| lower(chunk, out));
+/// What each byte of ASCII becomes in a canonical form; those that are left out become 0.
+const LOWERED: [u8; 128] = {
+    let mut all = [0; 128];
+    let mut byte = 0u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            all[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
     }
-    out.extend(value.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));
-}
+    all
+};
 
-/// The same for some bytes of ASCII.
-fn lower(chunk: &[u8], out: &mut String) {
-    let mut kept = [0; CHUNK_BYTES];
-    let mut count = 0;
-    for byte in chunk {
-        // Without a branch for each byte.
-        kept[count] = byte.to_ascii_lowercase();
-        count += usize::from(byte.is_ascii_alphanumeric());
+/// Appends the bytes of `value` in lower case, without all that is no letter or digit, so that one value
+/// written in two ways is found.
+pub(crate) fn canonical(value: &str, out: &mut Vec<u8>) {
+    if !value.is_ascii() {
+        let letters = value.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+        let mut room = [0; 4];
+        return letters.for_each(|c| out.extend_from_slice(c.encode_utf8(&mut room).as_bytes()));
     }
-    out.push_str(str::from_utf8(&kept[..count]).unwrap_or_default());
+    for chunk in value.as_bytes().chunks(CHUNK_BYTES) {
+        let (mut kept, mut count) = ([0; CHUNK_BYTES], 0);
+        for byte in chunk {
+            // Without a branch for each byte: what is left out is written over. No chunk is longer than
+            // the room, which the remainder tells the compiler.
+            let lowered = LOWERED[usize::from(byte & 0x7f)];
+            kept[count % CHUNK_BYTES] = lowered;
+            count += usize::from(lowered != 0);
+        }
+        out.extend_from_slice(&kept[..count]);
+    }
 }
 
 /// How far a sequence had come, as a value to look for: it tells how many there are at the source.
@@ -54,8 +66,14 @@ impl Prints {
     }
 
     /// The fingerprint of a canonical form; `None` if it is too short to be anybody's.
-    pub(crate) fn of(&self, canonical: &str) -> Option<u64> {
-        (canonical.len() >= CANONICAL_BYTES_MIN).then(|| self.values.hash(canonical.as_bytes()))
+    pub(crate) fn of(&self, canonical: &[u8]) -> Option<u64> {
+        (canonical.len() >= CANONICAL_BYTES_MIN).then(|| self.values.hash(canonical))
+    }
+
+    /// The fingerprints of several canonical forms, of those that are long enough.
+    fn of_all(&self, forms: &Forms, out: &mut Vec<u64>) {
+        let long = forms.all().filter(|form| form.len() >= CANONICAL_BYTES_MIN);
+        self.values.hash_all(long, out);
     }
 
     /// By which a batch of rows is known again.
@@ -70,9 +88,37 @@ pub(crate) struct Recorder<'a> {
     state: RefCell<State>,
 }
 
+/// Canonical forms one behind the other.
+#[derive(Default)]
+struct Forms {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Forms {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Adds that of `value`; its length.
+    fn add(&mut self, value: &str) -> usize {
+        let begin = self.bytes.len();
+        canonical(value, &mut self.bytes);
+        self.ends.push(self.bytes.len());
+        self.bytes.len() - begin
+    }
+
+    fn all(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, end)| &self.bytes[begin..*end])
+    }
+}
+
 #[derive(Default)]
 struct State {
-    buffer: String,
+    /// Of values, and of what they became.
+    forms: [Forms; 2],
     source: Vec<u64>,
     masked: Vec<u64>,
 }
@@ -82,14 +128,10 @@ impl Recorder<'_> {
         Recorder { prints, state: RefCell::new(State::default()) }
     }
 
-    /// Fingerprints of the source's values, and of masked values that may be somebody else's by chance;
-    /// both sorted, each once.
+    /// Fingerprints of the source's values, and of masked values that may be somebody else's by chance; as
+    /// they came. Those of many batches are sorted together.
     pub(crate) fn finish(self) -> (Vec<u64>, Vec<u64>) {
-        let State { mut source, mut masked, .. } = self.state.into_inner();
-        for all in [&mut source, &mut masked] {
-            all.sort_unstable();
-            all.dedup();
-        }
+        let State { source, masked, .. } = self.state.into_inner();
         (source, masked)
     }
 }
@@ -107,17 +149,17 @@ fn tells(kind: Kind, source: &str) -> bool {
 }
 
 impl Witness for Recorder<'_> {
-    fn saw(&self, kind: Kind, source: &str, masked: &str) {
-        if !tells(kind, source) {
-            return;
+    fn saw(&self, kind: Kind, all: &mut dyn Iterator<Item = (&str, &str)>) {
+        let State { forms: [sources, becomes], source, masked } = &mut *self.state.borrow_mut();
+        sources.clear();
+        becomes.clear();
+        for (value, made) in all.filter(|(value, _)| tells(kind, value)) {
+            let length = sources.add(value);
+            if length >= CANONICAL_BYTES_MIN && kind.may_coincide() {
+                becomes.add(made);
+            }
         }
-        let state = &mut *self.state.borrow_mut();
-        canonical(source, &mut state.buffer);
-        let Some(print) = self.prints.of(&state.buffer) else { return };
-        state.source.push(print);
-        if kind.may_coincide() {
-            canonical(masked, &mut state.buffer);
-            state.masked.extend(self.prints.of(&state.buffer));
-        }
+        self.prints.of_all(sources, source);
+        self.prints.of_all(becomes, masked);
     }
 }

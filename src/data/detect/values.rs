@@ -18,7 +18,7 @@ fn digits(value: &str) -> String {
 fn is_card(value: &str) -> bool {
     let shaped = value.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-'));
     let digits = digits(value);
-    shaped && (13..=19).contains(&digits.len()) && luhn_right(&digits)
+    shaped && (13..=19).contains(&digits.len()) && luhn_right(digits.as_bytes())
 }
 
 fn is_iban(value: &str) -> bool {

@@ -8,6 +8,7 @@ mod command;
 mod ewkb;
 mod key;
 mod kind;
+mod lane;
 mod letters;
 mod lexemes;
 mod marked;
@@ -29,7 +30,7 @@ pub(crate) use kind::{Certainty, Kind};
 pub(crate) use marked::hstore_document;
 pub(crate) use numbers::{iban_right, luhn_right};
 pub(crate) use paths::written as written_path;
-pub(crate) use permute::{Job, LANES, Permutation};
+pub(crate) use permute::{LANES, Permutation};
 pub(crate) use spec::{Masks, Spec};
 pub(crate) use words::{Locale, Words};
 
@@ -42,10 +43,53 @@ pub(crate) struct Beside<'a> {
     pub(crate) witness: Option<&'a dyn Witness>,
 }
 
+/// A value in its row; one without text is null.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Value<'a> {
+    pub(crate) text: Option<&'a str>,
+    pub(crate) beside: Beside<'a>,
+}
+
+/// Texts one behind the other.
+#[derive(Default)]
+pub(crate) struct Texts {
+    pub(crate) text: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    /// Forgets all of them, and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// What was appended since the last one is a text.
+    pub(crate) fn end(&mut self) {
+        self.ends.push(self.text.len());
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The one with this number, which is there.
+    pub(crate) fn nth(&self, number: usize) -> &str {
+        let begin = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[begin..self.ends[number]]
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
+        (0..self.count()).map(|number| self.nth(number))
+    }
+}
+
 /// Remembers sensitive values, so that they can be looked for afterwards.
 pub(crate) trait Witness {
-    /// `source` became `masked`.
-    fn saw(&self, kind: Kind, source: &str, masked: &str);
+    /// Of each pair the first became the second.
+    fn saw(&self, kind: Kind, all: &mut dyn Iterator<Item = (&str, &str)>);
 }
 
 /// Why a value cannot be masked: `is no date`. Never holds the value.
@@ -92,25 +136,14 @@ pub(crate) trait Mask: Send + Sync {
         Ok(self.mask(value, beside, out)?)
     }
 
-    /// The permutation whose jobs [`Self::job`] gives, for masks that give any.
-    fn permutation(&self) -> Option<&Permutation> {
-        None
-    }
-
-    /// The one number that masking `value` permutes, so that those of several values can be permuted side
-    /// by side; `None`: the value is masked by itself.
-    fn job(&self, _value: &str) -> Option<Job> {
-        None
-    }
-
-    /// Appends what `value` becomes when its job's number has become `y`.
-    fn finish(
-        &self,
-        value: &str,
-        _y: u128,
-        beside: &Beside<'_>,
-        out: &mut String,
-    ) -> Result<(), Reason> {
-        self.mask(value, beside, out)
+    /// Appends what each of some values becomes, nothing for a null.
+    fn mask_all(&self, values: &[Value<'_>], out: &mut Texts) -> Result<(), Refused> {
+        for value in values {
+            if let Some(text) = value.text {
+                self.mask_or_say(text, &value.beside, &mut out.text)?;
+            }
+            out.end();
+        }
+        Ok(())
     }
 }

@@ -1,9 +1,11 @@
 //! Numbers: ids as a bijection within their number of digits, cards with a right Luhn digit, IBANs with
 //! right check digits, phones, and amounts that keep their distribution.
 
+use super::lane::Lane;
 use super::letters::{Letters, mix, walk};
 use super::permute::{Job, Permutation, Span};
 use super::{Beside, Mask, Reason};
+use smallvec::SmallVec;
 use std::fmt::Write as _;
 
 /// Ranges that ids never leave: all numbers of as many digits, cut where an integer type of Postgres ends,
@@ -27,7 +29,7 @@ fn range(magnitude: u128) -> (u128, u128) {
 pub(super) struct Id(pub(super) Permutation);
 
 /// An integer key whose digits move.
-struct Movable {
+pub(super) struct Movable {
     negative: bool,
     low: u128,
     job: Job,
@@ -35,7 +37,7 @@ struct Movable {
 
 impl Id {
     /// `None`: zero, which stays.
-    fn read(value: &str) -> Result<Option<Movable>, Reason> {
+    fn number(value: &str) -> Result<Option<Movable>, Reason> {
         let digits = value.strip_prefix('-').unwrap_or(value);
         let number: u128 = match digits.parse::<u64>() {
             Ok(small) => small.into(),
@@ -52,77 +54,82 @@ impl Id {
         let job = Job { tweak: mix(low as u64, high as u64), span, x: number - low };
         Ok(Some(Movable { negative: digits.len() != value.len(), low, job }))
     }
+}
 
-    fn write(value: &str, moved: Option<(Movable, u128)>, out: &mut String) {
-        let Some((Movable { negative, low, .. }, y)) = moved else {
-            return out.push_str(if value.starts_with('-') { "-0" } else { "0" });
-        };
-        if negative {
+impl Movable {
+    /// Appends the key whose digits have become the number `y`.
+    fn put(&self, y: u128, out: &mut String) {
+        if self.negative {
             out.push('-');
         }
         // Writing to a string does not fail.
-        let _ = match u64::try_from(y + low) {
+        let _ = match u64::try_from(y + self.low) {
             Ok(small) => write!(out, "{small}"),
-            Err(_) => write!(out, "{}", y + low),
+            Err(_) => write!(out, "{}", y + self.low),
         };
     }
+}
 
-    fn go(&self, value: &str, back: bool, out: &mut String) -> Result<(), Reason> {
-        let moved = Self::read(value)?.map(|movable| {
-            let Job { tweak, span, x } = movable.job;
-            let y = match back {
-                false => self.0.forward(tweak, span, x),
-                true => self.0.backward(tweak, span, x),
-            };
-            (movable, y)
-        });
-        Self::write(value, moved, out);
+impl Lane for Id {
+    type Read<'v> = Movable;
+
+    fn permutation(&self) -> &Permutation {
+        &self.0
+    }
+
+    fn read(&self, value: &str) -> Option<(Movable, Job)> {
+        let movable = Self::number(value).ok()??;
+        let job = movable.job;
+        Some((movable, job))
+    }
+
+    fn write(&self, _: &str, movable: Movable, y: u128, out: &mut String) {
+        movable.put(y, out);
+    }
+
+    fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
+        match Self::number(value)? {
+            // Only zero stays.
+            None => out.push_str(if value.starts_with('-') { "-0" } else { "0" }),
+            Some(movable) => {
+                let Job { tweak, span, x } = movable.job;
+                movable.put(self.0.forward(tweak, span, x), out);
+            }
+        }
         Ok(())
     }
 }
 
-impl Mask for Id {
-    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
-        self.go(value, false, out)
-    }
+/// Bytes of ASCII, few as a rule.
+type Few = SmallVec<[u8; 32]>;
 
-    fn permutation(&self) -> Option<&Permutation> {
-        Some(&self.0)
-    }
-
-    fn job(&self, value: &str) -> Option<Job> {
-        Some(Self::read(value).ok()??.job)
-    }
-
-    fn finish(&self, value: &str, y: u128, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
-        let moved = Self::read(value)?.map(|movable| (movable, y));
-        Self::write(value, moved, out);
-        Ok(())
-    }
+/// The digits of a value.
+fn digits(value: &str) -> Few {
+    value.bytes().filter(u8::is_ascii_digit).collect()
 }
 
-/// A text of digits and what stands between them, permuted in its digits `from..to` only.
-fn digits(value: &str) -> String {
-    let mut digits = String::with_capacity(value.len());
-    digits.extend(value.bytes().filter(u8::is_ascii_digit).map(char::from));
-    digits
+fn text(few: &[u8]) -> &str {
+    str::from_utf8(few).unwrap_or_default()
 }
 
 /// `shape` with its digits replaced by `new`, one after the other.
 fn pour(shape: &str, new: &str, out: &mut String) {
-    out.reserve(shape.len());
-    let mut new = new.chars();
-    for c in shape.chars() {
-        out.push(if c.is_ascii_digit() { new.next().unwrap_or(c) } else { c });
-    }
+    let mut new = new.bytes();
+    let mut next = |old: u8| match old.is_ascii_digit() {
+        true => new.next().unwrap_or(old),
+        false => old,
+    };
+    // Digits take the places of digits, so what was a text stays one.
+    let poured: Few = shape.bytes().map(&mut next).collect();
+    out.push_str(text(&poured));
 }
 
 /// Phone numbers: a country code stays, a leading 0 stays the only one.
 pub(super) struct Phone(pub(super) Permutation);
 
 /// The digits of a number: those that stay, and those that move.
-struct Dialled {
-    digits: String,
+pub(super) struct Dialled {
+    digits: Few,
     kept: usize,
     /// The first of those that move may become a 0.
     free: bool,
@@ -140,7 +147,7 @@ impl Dialled {
         }
         let digits = digits(value);
         // What is kept tells the kinds apart, and no kind is left by the permutation of the rest.
-        let (kept, free) = match (value.trim_start().starts_with('+'), digits.as_bytes()) {
+        let (kept, free) = match (value.trim_start().starts_with('+'), &digits[..]) {
             (true, _) => (2, true),
             (_, [b'0', b'0', ..]) => (4, true),
             (_, [b'0', ..]) => (1, false),
@@ -150,11 +157,11 @@ impl Dialled {
     }
 
     fn tail(&self) -> &str {
-        &self.digits[self.kept..]
+        text(&self.digits[self.kept..])
     }
 
     fn tweak(&self, permutation: &Permutation) -> u64 {
-        permutation.hash(&self.digits.as_bytes()[..self.kept])
+        permutation.hash(&self.digits[..self.kept])
     }
 
     /// The tail as a number without a leading 0, and the least of as many digits.
@@ -178,9 +185,9 @@ impl Dialled {
         }
     }
 
-    fn finish(&self, value: &str, y: u128, out: &mut String) {
+    fn put(&self, value: &str, y: u128, out: &mut String) {
         let mut new = String::with_capacity(self.digits.len());
-        new.push_str(&self.digits[..self.kept]);
+        new.push_str(text(&self.digits[..self.kept]));
         match self.number() {
             Some((_, low)) => new.push_str(&(y + low).to_string()),
             None => Letters::finish(self.tail(), y, &mut new),
@@ -189,144 +196,136 @@ impl Dialled {
     }
 }
 
-impl Mask for Phone {
-    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+impl Lane for Phone {
+    type Read<'v> = Dialled;
+
+    fn permutation(&self) -> &Permutation {
+        &self.0
+    }
+
+    fn read(&self, value: &str) -> Option<(Dialled, Job)> {
+        let dialled = Dialled::read(value)?;
+        let job = dialled.job(&self.0)?;
+        Some((dialled, job))
+    }
+
+    fn write(&self, value: &str, dialled: Dialled, y: u128, out: &mut String) {
+        dialled.put(value, y, out);
+    }
+
+    fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
         let Some(dialled) = Dialled::read(value) else {
             Letters { permutation: &self.0, tweak: 1 }.mask(value, out);
             return Ok(());
         };
-        if let Some(Job { tweak, span, x }) = dialled.job(&self.0) {
-            dialled.finish(value, self.0.forward(tweak, span, x), out);
-            return Ok(());
-        }
-        let mut new = dialled.digits[..dialled.kept].to_owned();
+        let mut new = text(&dialled.digits[..dialled.kept]).to_owned();
         let tweak = dialled.tweak(&self.0);
         Letters { permutation: &self.0, tweak }.mask(dialled.tail(), &mut new);
         pour(value, &new, out);
         Ok(())
     }
-
-    fn permutation(&self) -> Option<&Permutation> {
-        Some(&self.0)
-    }
-
-    fn job(&self, value: &str) -> Option<Job> {
-        Dialled::read(value)?.job(&self.0)
-    }
-
-    fn finish(
-        &self,
-        value: &str,
-        y: u128,
-        beside: &Beside<'_>,
-        out: &mut String,
-    ) -> Result<(), Reason> {
-        match Dialled::read(value) {
-            Some(dialled) => dialled.finish(value, y, out),
-            None => return self.mask(value, beside, out),
-        }
-        Ok(())
-    }
 }
 
 /// The digit that makes `digits` right by Luhn's formula.
-pub(crate) fn luhn(digits: &str) -> u8 {
-    let sum: u32 = digits
-        .bytes()
-        .rev()
-        .enumerate()
-        .map(|(i, b)| {
-            let d = u32::from(b - b'0');
-            match i % 2 {
-                0 if d > 4 => 2 * d - 9,
-                0 => 2 * d,
-                _ => d,
-            }
-        })
-        .sum();
+pub(crate) fn luhn(digits: &[u8]) -> u8 {
+    // What twice a digit adds.
+    const TWICE: [u32; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
+    let value = |b: &u8| u32::from(b.wrapping_sub(b'0')).min(9);
+    let mut pairs = digits.rchunks_exact(2);
+    let mut sum: u32 = pairs.by_ref().map(|p| TWICE[value(&p[1]) as usize] + value(&p[0])).sum();
+    sum += pairs.remainder().iter().map(|b| TWICE[value(b) as usize]).sum::<u32>();
     u8::try_from((10 - sum % 10) % 10).unwrap_or(0)
 }
 
 /// Whether the last of `digits` is the one that Luhn's formula wants.
-pub(crate) fn luhn_right(digits: &str) -> bool {
-    let (body, check) = digits.split_at(digits.len().saturating_sub(1));
-    check.bytes().next().is_some_and(|c| c.is_ascii_digit() && c - b'0' == luhn(body))
+pub(crate) fn luhn_right(digits: &[u8]) -> bool {
+    let check = digits.split_last();
+    check.is_some_and(|(check, body)| check.is_ascii_digit() && check - b'0' == luhn(body))
 }
 
 /// Card numbers: the issuer's first digit stays, a right check digit stays right.
 pub(super) struct Card(pub(super) Permutation);
 
-/// The digits of a value, if they are a card's.
-fn card(value: &str) -> Option<String> {
-    let digits = digits(value);
-    (digits.len() >= 8 && luhn_right(&digits)).then_some(digits)
-}
+/// The digits of a card.
+pub(super) struct CardDigits(Few);
 
-/// Those between the issuer's and the check digit, and their tweak.
-fn card_body(digits: &str) -> (&str, u64) {
-    (&digits[1..digits.len() - 1], u64::from(digits.as_bytes()[0]))
-}
+impl CardDigits {
+    /// `None`: the value is no card.
+    fn read(value: &str) -> Option<CardDigits> {
+        let digits = digits(value);
+        (digits.len() >= 8 && luhn_right(&digits)).then_some(CardDigits(digits))
+    }
 
-impl Card {
-    /// Appends the card whose digits are `old` but for those in between.
-    fn put(value: &str, old: &str, body: impl FnOnce(&mut String), out: &mut String) {
-        let mut new = String::with_capacity(old.len());
-        new.push_str(&old[..1]);
-        body(&mut new);
-        new.push(char::from(b'0' + luhn(&new)));
+    /// The digits between the issuer's and the check digit.
+    fn body(&self) -> &str {
+        text(&self.0[1..self.0.len() - 1])
+    }
+
+    /// What permutes them.
+    fn letters<'p>(&self, permutation: &'p Permutation) -> Letters<'p> {
+        Letters { permutation, tweak: u64::from(self.0[0]) }
+    }
+
+    /// Appends `value` with another body, which `put` appends.
+    fn put(&self, value: &str, put: impl FnOnce(&mut String), out: &mut String) {
+        let mut new = String::with_capacity(self.0.len());
+        new.push(char::from(self.0[0]));
+        put(&mut new);
+        new.push(char::from(b'0' + luhn(new.as_bytes())));
         pour(value, &new, out);
     }
 }
 
-impl Mask for Card {
-    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
-        let Some(old) = card(value) else {
-            let is_card = |value: &str| card(value).is_some();
-            walk(&Letters { permutation: &self.0, tweak: 2 }, value, is_card, out);
-            return Ok(());
+impl Card {
+    /// What permutes the letters and digits of values that are no cards.
+    fn others(&self) -> Letters<'_> {
+        Letters { permutation: &self.0, tweak: 2 }
+    }
+}
+
+impl Lane for Card {
+    /// The card, if it is one.
+    type Read<'v> = Option<CardDigits>;
+
+    fn permutation(&self) -> &Permutation {
+        &self.0
+    }
+
+    fn read(&self, value: &str) -> Option<(Option<CardDigits>, Job)> {
+        let card = CardDigits::read(value);
+        let job = match &card {
+            Some(card) => card.letters(&self.0).job(card.body()),
+            // As a rule the first step leads to no card either; what leads to one goes on in `write`.
+            None => self.others().job(value),
         };
-        let (body, tweak) = card_body(&old);
-        let letters = Letters { permutation: &self.0, tweak };
-        Self::put(value, &old, |new| letters.mask(body, new), out);
-        Ok(())
+        Some((card, job?))
     }
 
-    fn permutation(&self) -> Option<&Permutation> {
-        Some(&self.0)
+    fn write(&self, value: &str, card: Option<CardDigits>, y: u128, out: &mut String) {
+        if let Some(card) = card {
+            return card.put(value, |new| Letters::finish(card.body(), y, new), out);
+        }
+        let begin = out.len();
+        Letters::finish(value, y, out);
+        if is_card(&out[begin..]) {
+            out.truncate(begin);
+            walk(&self.others(), value, is_card, out);
+        }
     }
 
-    fn job(&self, value: &str) -> Option<Job> {
-        let Some(old) = card(value) else {
-            // As a rule the first step leads to no card either; what leads to one goes on in `finish`.
-            return Letters { permutation: &self.0, tweak: 2 }.job(value);
-        };
-        let (body, tweak) = card_body(&old);
-        Letters { permutation: &self.0, tweak }.job(body)
-    }
-
-    fn finish(
-        &self,
-        value: &str,
-        y: u128,
-        beside: &Beside<'_>,
-        out: &mut String,
-    ) -> Result<(), Reason> {
-        match card(value) {
-            Some(old) => {
-                let (body, _) = card_body(&old);
-                Self::put(value, &old, |new| Letters::finish(body, y, new), out);
+    fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
+        match CardDigits::read(value) {
+            Some(card) => {
+                card.put(value, |new| card.letters(&self.0).mask(card.body(), new), out);
             }
-            None => {
-                let mut new = String::with_capacity(value.len());
-                Letters::finish(value, y, &mut new);
-                if card(&new).is_some() {
-                    return self.mask(value, beside, out);
-                }
-                out.push_str(&new);
-            }
+            None => walk(&self.others(), value, is_card, out),
         }
         Ok(())
     }
+}
+
+fn is_card(value: &str) -> bool {
+    CardDigits::read(value).is_some()
 }
 
 /// The check digits of an IBAN of this country and account (ISO 13616: 98 less the remainder by 97).

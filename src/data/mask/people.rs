@@ -2,12 +2,16 @@
 //! a bijection; the others are taken from lists by a keyed hash, so the same person has the same name
 //! everywhere, and two persons may share one.
 
+use super::lane::Lane;
 use super::letters::Letters;
-use super::permute::{Job, Permutation};
+use super::permute::{Job, LANES, Permutation};
 use super::words::{Locale, Words};
-use super::{Beside, Mask, Reason};
+use super::{Beside, Mask, Reason, Refused, Texts, Value};
+use foldhash::fast::RandomState;
+use memchr::memrchr;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A top-level domain that no mail ever reaches (RFC 2606).
 const NOWHERE: &str = ".test";
@@ -29,30 +33,31 @@ pub(super) struct Email {
 }
 
 /// What a domain becomes, and the tweak of the names before it.
-#[derive(Clone)]
 struct Domain {
     tweak: u64,
     masked: String,
 }
 
+type Domains = HashMap<String, Rc<Domain>, RandomState>;
+
 thread_local! {
     /// Domains at hand by permutation: many addresses share a few.
-    static DOMAINS: RefCell<Vec<(u64, HashMap<String, Domain>)>> = RefCell::default();
+    static DOMAINS: RefCell<Vec<(u64, Domains)>> = RefCell::default();
 }
 
 impl Email {
-    /// Gives `then` what becomes of `domain`.
-    fn with_domain<T>(&self, domain: &str, then: impl FnOnce(&Domain) -> T) -> T {
+    /// What becomes of `domain`.
+    fn at_hand(&self, domain: &str) -> Rc<Domain> {
         DOMAINS.with_borrow_mut(|all| {
             let at = all.iter().position(|(id, _)| *id == self.permutation.id());
             let at = at.unwrap_or_else(|| {
                 all.truncate(PERMUTATIONS_MAX - 1);
-                all.push((self.permutation.id(), HashMap::new()));
+                all.push((self.permutation.id(), Domains::default()));
                 all.len() - 1
             });
             let known = &mut all[at].1;
             if let Some(domain) = known.get(domain) {
-                return then(domain);
+                return domain.clone();
             }
             if known.len() >= DOMAINS_MAX || domain.len() > DOMAIN_BYTES_MAX {
                 known.clear();
@@ -60,8 +65,19 @@ impl Email {
             let mut masked = String::with_capacity(domain.len() + NOWHERE.len());
             self.domain(domain, &mut masked);
             let tweak = self.permutation.hash(domain.to_lowercase().as_bytes());
-            then(known.entry(domain.to_owned()).or_insert(Domain { tweak, masked }))
+            known.entry(domain.to_owned()).or_insert(Rc::new(Domain { tweak, masked })).clone()
         })
+    }
+
+    /// The parts of an address; `None`: it has no @.
+    fn local<'v>(&self, value: &'v str) -> Option<Local<'v>> {
+        let at = memrchr(b'@', value.as_bytes())?;
+        Some(Local { name: &value[..at], domain: self.at_hand(&value[at + 1..]) })
+    }
+
+    /// What permutes the part before the @.
+    fn letters(&self, local: &Local<'_>) -> Letters<'_> {
+        Letters { permutation: &self.permutation, tweak: local.domain.tweak }
     }
 
     /// Whether the masked address would not fit into its column.
@@ -91,55 +107,43 @@ impl Email {
     }
 }
 
-impl Mask for Email {
-    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
-        let Some((local, domain)) = value.rsplit_once('@') else {
-            Letters { permutation: &self.permutation, tweak: 4 }.mask(value, out);
-            return Ok(());
-        };
-        if let Some(max) = self.max.filter(|_| self.is_too_long(value)) {
-            let folded = value.to_lowercase();
-            match max >= SHORT_MIN {
-                true => self.short(&folded, max, out),
-                false => Letters { permutation: &self.permutation, tweak: 4 }.mask(value, out),
-            }
-            return Ok(());
-        }
-        self.with_domain(domain, |domain| {
-            let letters = Letters { permutation: &self.permutation, tweak: domain.tweak };
-            letters.mask(local, out);
-            out.push('@');
-            out.push_str(&domain.masked);
-        });
-        Ok(())
+/// An address with an @: what is before it, and what its domain becomes.
+pub(super) struct Local<'v> {
+    name: &'v str,
+    domain: Rc<Domain>,
+}
+
+impl Lane for Email {
+    type Read<'v> = Local<'v>;
+
+    fn permutation(&self) -> &Permutation {
+        &self.permutation
     }
 
-    fn permutation(&self) -> Option<&Permutation> {
-        Some(&self.permutation)
+    fn read<'v>(&self, value: &'v str) -> Option<(Local<'v>, Job)> {
+        let local = self.local(value).filter(|_| !self.is_too_long(value))?;
+        let job = self.letters(&local).job(local.name)?;
+        Some((local, job))
     }
 
-    fn job(&self, value: &str) -> Option<Job> {
-        let (local, domain) = value.rsplit_once('@')?;
-        if self.is_too_long(value) {
-            return None;
-        }
-        let tweak = self.with_domain(domain, |domain| domain.tweak);
-        Letters { permutation: &self.permutation, tweak }.job(local)
-    }
-
-    fn finish(
-        &self,
-        value: &str,
-        y: u128,
-        beside: &Beside<'_>,
-        out: &mut String,
-    ) -> Result<(), Reason> {
-        let Some((local, domain)) = value.rsplit_once('@') else {
-            return self.mask(value, beside, out);
-        };
-        Letters::finish(local, y, out);
+    fn write(&self, _: &str, Local { name, domain }: Local<'_>, y: u128, out: &mut String) {
+        Letters::finish(name, y, out);
         out.push('@');
-        self.with_domain(domain, |domain| out.push_str(&domain.masked));
+        out.push_str(&domain.masked);
+    }
+
+    fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
+        let plain = Letters { permutation: &self.permutation, tweak: 4 };
+        match (self.local(value), self.max.filter(|_| self.is_too_long(value))) {
+            (None, _) => plain.mask(value, out),
+            (_, Some(max)) if max >= SHORT_MIN => self.short(&value.to_lowercase(), max, out),
+            (_, Some(_)) => plain.mask(value, out),
+            (Some(local), None) => {
+                self.letters(&local).mask(local.name, out);
+                out.push('@');
+                out.push_str(&local.domain.masked);
+            }
+        }
         Ok(())
     }
 }
@@ -183,29 +187,70 @@ pub(super) struct MadeUp {
     pub(super) max: Option<usize>,
 }
 
-impl Mask for MadeUp {
-    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
-        let canonical = value.trim().to_lowercase();
-        let mut words = Words::of(self.locale, self.permutation.hash(canonical.as_bytes()));
-        let made = match self.part {
-            Part::Name if canonical.contains(',') => {
+impl MadeUp {
+    /// Appends by what a value is known, however it is written.
+    fn known(value: &str, out: &mut String) {
+        let (value, begin) = (value.trim(), out.len());
+        match value.is_ascii() {
+            true => {
+                out.push_str(value);
+                out[begin..].make_ascii_lowercase();
+            }
+            false => out.push_str(&value.to_lowercase()),
+        }
+    }
+
+    /// Appends what becomes of a value with this hash.
+    fn put(&self, value: &str, hash: u64, out: &mut String) {
+        let begin = out.len();
+        let mut words = Words::of(self.locale, hash);
+        match self.part {
+            Part::Name if value.contains(',') => {
                 let first = words.first_name();
-                format!("{}, {first}", words.last_name())
+                words.put_last_name(out);
+                out.push_str(", ");
+                out.push_str(first);
             }
             Part::Name => {
-                let first = words.first_name();
-                format!("{first} {}", words.last_name())
+                out.push_str(words.first_name());
+                out.push(' ');
+                words.put_last_name(out);
             }
-            Part::FirstName => words.first_name().to_owned(),
-            Part::LastName => words.last_name(),
-            Part::Company => words.company(),
-            Part::Street => words.street(),
-            Part::City => words.city(),
-            Part::Address => words.address(),
-        };
-        match self.max {
-            Some(max) => out.extend(made.chars().take(max)),
-            None => out.push_str(&made),
+            Part::FirstName => out.push_str(words.first_name()),
+            Part::LastName => words.put_last_name(out),
+            Part::Company => out.push_str(&words.company()),
+            Part::Street => out.push_str(&words.street()),
+            Part::City => out.push_str(&words.city()),
+            Part::Address => out.push_str(&words.address()),
+        }
+        let end = self.max.and_then(|max| out[begin..].char_indices().nth(max));
+        if let Some((end, _)) = end {
+            out.truncate(begin + end);
+        }
+    }
+}
+
+impl Mask for MadeUp {
+    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+        let mut known = String::with_capacity(value.len());
+        Self::known(value, &mut known);
+        self.put(value, self.permutation.hash(known.as_bytes()), out);
+        Ok(())
+    }
+
+    fn mask_all(&self, values: &[Value<'_>], out: &mut Texts) -> Result<(), Refused> {
+        let mut known = Texts::default();
+        let mut hashes = Vec::with_capacity(LANES);
+        for value in values {
+            Self::known(value.text.unwrap_or_default(), &mut known.text);
+            known.end();
+        }
+        self.permutation.hash_all(known.all().map(str::as_bytes), &mut hashes);
+        for (value, hash) in values.iter().zip(hashes) {
+            if let Some(text) = value.text {
+                self.put(text, hash, &mut out.text);
+            }
+            out.end();
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
 const ROUNDS: u8 = 10;
 /// Numbers that are permuted side by side.
 pub(crate) const LANES: usize = 8;
+/// Bytes of a block of the cipher.
+const BLOCK_BYTES: usize = 16;
 /// The largest size: halves must fit into 64 bits.
 pub(crate) const SIZE_MAX: u128 = 1 << 122;
 
@@ -49,6 +51,11 @@ pub(crate) struct Job {
     pub(crate) tweak: u64,
     pub(crate) span: Span,
     pub(crate) x: u128,
+}
+
+impl Job {
+    /// Of no number.
+    pub(crate) const NONE: Job = Job { tweak: 0, span: Span { size: 1, a: 1, b: 1 }, x: 0 };
 }
 
 /// Permutations under one key, told apart by a tweak.
@@ -156,18 +163,61 @@ impl Permutation {
 
     /// A keyed hash: AES in CBC over the length and the bytes, which no other text continues.
     pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
-        let mut state = [0; 16];
-        state[..8].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
-        // A round that the permutation does not have.
-        state[15] = 0xff;
-        state = self.block(state);
-        for chunk in bytes.chunks(16) {
-            for (s, b) in state.iter_mut().zip(chunk) {
-                *s ^= b;
-            }
+        let mut state = self.block(beginning(bytes));
+        for chunk in bytes.chunks(BLOCK_BYTES) {
+            mix_in(chunk, &mut state);
             state = self.block(state);
         }
         low(&state)
+    }
+
+    /// Appends the [`Self::hash`] of each of several texts, side by side.
+    pub(crate) fn hash_all<'t>(
+        &self,
+        mut texts: impl Iterator<Item = &'t [u8]>,
+        out: &mut Vec<u64>,
+    ) {
+        loop {
+            let lanes: [Option<&[u8]>; LANES] = std::array::from_fn(|_| texts.next());
+            let count = lanes.iter().flatten().count();
+            let lanes = lanes.map(Option::unwrap_or_default);
+            let mut states: [Block<Aes128>; LANES] = lanes.map(|text| beginning(text).into());
+            self.cipher.encrypt_blocks(&mut states[..count]);
+            let shortest = lanes[..count].iter().map(|text| text.len()).min().unwrap_or(0);
+            let together = shortest - shortest % BLOCK_BYTES;
+            for at in (0..together).step_by(BLOCK_BYTES) {
+                for (text, state) in lanes.iter().zip(&mut states[..count]) {
+                    mix_in(&text[at..at + BLOCK_BYTES], state);
+                }
+                self.cipher.encrypt_blocks(&mut states[..count]);
+            }
+            // What is left differs in length.
+            for (text, state) in lanes.iter().zip(&mut states[..count]) {
+                for chunk in text[together..].chunks(BLOCK_BYTES) {
+                    mix_in(chunk, state);
+                    self.cipher.encrypt_block(state);
+                }
+            }
+            out.extend(states[..count].iter().map(|state| low(state)));
+            if count < LANES {
+                return;
+            }
+        }
+    }
+}
+
+/// What a hash begins with.
+fn beginning(bytes: &[u8]) -> [u8; BLOCK_BYTES] {
+    let mut state = [0; BLOCK_BYTES];
+    state[..8].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+    // A round that the permutation does not have.
+    state[BLOCK_BYTES - 1] = 0xff;
+    state
+}
+
+fn mix_in(chunk: &[u8], state: &mut [u8]) {
+    for (s, b) in state.iter_mut().zip(chunk) {
+        *s ^= b;
     }
 }
 
@@ -242,6 +292,17 @@ mod tests {
             let one: Vec<u128> = jobs.iter().map(|j| p.forward(j.tweak, j.span, j.x)).collect();
             p.forward_all(&mut jobs);
             proptest::prop_assert_eq!(jobs.iter().map(|j| j.x).collect::<Vec<_>>(), one);
+        }
+    }
+
+    #[test]
+    fn hashes_side_by_side_are_as_one_by_one() {
+        let p = permutation();
+        let texts: Vec<Vec<u8>> = (0..50u8).map(|n| vec![n; usize::from(n) * 7 % 61]).collect();
+        for count in [0, 1, 7, 8, 9, 50] {
+            let mut all = Vec::new();
+            p.hash_all(texts[..count].iter().map(Vec::as_slice), &mut all);
+            assert_eq!(all, texts[..count].iter().map(|t| p.hash(t)).collect::<Vec<_>>());
         }
     }
 

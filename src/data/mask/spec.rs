@@ -2,13 +2,17 @@
 
 use super::command::Program;
 use super::kind::{Certainty, Kind};
+use super::lane::Lane;
 use super::letters::Letters;
 use super::paths::{Action, Paths};
 use super::pattern::Pattern;
 use super::people::{Email, MadeUp, Part, Prose, Url};
 use super::permute::{Job, Permutation};
 use super::words::Locale;
-use super::{Beside, Key, Mask, Reason, ewkb, lexemes, marked, nested, net, numbers, when};
+use super::{
+    Beside, Key, Mask, Reason, Refused, Texts, Value, ewkb, lexemes, marked, nested, net, numbers,
+    when,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -115,22 +119,29 @@ impl Mask for Keep {
 
 struct Text(Permutation);
 
-impl Mask for Text {
-    fn mask(&self, value: &str, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
-        Letters { permutation: &self.0, tweak: 0 }.mask(value, out);
-        Ok(())
+impl Text {
+    fn letters(&self) -> Letters<'_> {
+        Letters { permutation: &self.0, tweak: 0 }
+    }
+}
+
+impl Lane for Text {
+    type Read<'v> = ();
+
+    fn permutation(&self) -> &Permutation {
+        &self.0
     }
 
-    fn permutation(&self) -> Option<&Permutation> {
-        Some(&self.0)
+    fn read(&self, value: &str) -> Option<((), Job)> {
+        Some(((), self.letters().job(value)?))
     }
 
-    fn job(&self, value: &str) -> Option<Job> {
-        Letters { permutation: &self.0, tweak: 0 }.job(value)
-    }
-
-    fn finish(&self, value: &str, y: u128, _: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
+    fn write(&self, value: &str, (): (), y: u128, out: &mut String) {
         Letters::finish(value, y, out);
+    }
+
+    fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
+        self.letters().mask(value, out);
         Ok(())
     }
 }
@@ -145,37 +156,21 @@ impl Mask for Watched {
     fn mask(&self, value: &str, beside: &Beside<'_>, out: &mut String) -> Result<(), Reason> {
         let begin = out.len();
         self.inner.mask(value, beside, out)?;
-        self.watch(value, beside, &out[begin..]);
-        Ok(())
-    }
-
-    fn permutation(&self) -> Option<&Permutation> {
-        self.inner.permutation()
-    }
-
-    fn job(&self, value: &str) -> Option<Job> {
-        self.inner.job(value)
-    }
-
-    fn finish(
-        &self,
-        value: &str,
-        y: u128,
-        beside: &Beside<'_>,
-        out: &mut String,
-    ) -> Result<(), Reason> {
-        let begin = out.len();
-        self.inner.finish(value, y, beside, out)?;
-        self.watch(value, beside, &out[begin..]);
-        Ok(())
-    }
-}
-
-impl Watched {
-    fn watch(&self, value: &str, beside: &Beside<'_>, masked: &str) {
         if let Some(witness) = beside.witness {
-            witness.saw(self.kind, value, masked);
+            witness.saw(self.kind, &mut std::iter::once((value, &out[begin..])));
         }
+        Ok(())
+    }
+
+    fn mask_all(&self, values: &[Value<'_>], out: &mut Texts) -> Result<(), Refused> {
+        let begin = out.count();
+        self.inner.mask_all(values, out)?;
+        if let Some(witness) = values.first().and_then(|value| value.beside.witness) {
+            let pairs = values.iter().zip(begin..);
+            let mut pairs = pairs.filter_map(|(value, n)| Some((value.text?, out.nth(n))));
+            witness.saw(self.kind, &mut pairs);
+        }
+        Ok(())
     }
 }
 

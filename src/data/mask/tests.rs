@@ -192,8 +192,8 @@ fn rotated_embeddings_keep_their_distances() {
 proptest::proptest! {
     #[test]
     fn formats_are_kept(digits in "[0-9]{14}", account in "[A-Z]{2}[0-9A-Z]{16}", name in "[a-z]{3,12}") {
-        let card = format!("{digits}{}", numbers::luhn(&digits));
-        proptest::prop_assert!(luhn_right(&by(Kind::Card, &card)));
+        let card = format!("{digits}{}", numbers::luhn(digits.as_bytes()));
+        proptest::prop_assert!(luhn_right(by(Kind::Card, &card).as_bytes()));
         let check = numbers::iban_check(&account[..2], &account[2..]);
         let iban = format!("{}{check:02}{}", &account[..2], &account[2..]);
         proptest::prop_assert!(iban_right(&iban) && iban_right(&by(Kind::Iban, &iban)));
@@ -249,21 +249,27 @@ proptest::proptest! {
     ) {
         let key = Key::from_text("a key for tests only").expect("key");
         let masks = Masks { key: &key, locale: Locale::De };
-        let kinds = [Kind::Id, Kind::Email, Kind::Phone, Kind::Card, Kind::Text, Kind::Token];
+        let kinds = [Kind::Id, Kind::Email, Kind::Phone, Kind::Card, Kind::Text, Kind::Name];
         for (kind, max) in kinds.map(|kind| (kind, None)).into_iter().chain([(Kind::Email, Some(20))]) {
             let mask = masks.make(&Spec { max, ..Spec::of(kind) }).expect("mask");
-            let (waiting, mut jobs): (Vec<&String>, Vec<Job>) =
-                values.iter().filter_map(|value| Some((value, mask.job(value)?))).unzip();
-            if let Some(permutation) = mask.permutation() {
-                permutation.forward_all(&mut jobs);
+            let one = |value: &String| {
+                let mut out = String::new();
+                mask.mask(value, &Beside::default(), &mut out).map(|()| out)
+            };
+            // A value that is refused refuses all.
+            let values: Vec<&String> = values.iter().filter(|value| one(value).is_ok()).collect();
+            let all: Vec<Value<'_>> = values
+                .iter()
+                .flat_map(|text| [Value { text: Some(text), ..Value::default() }, Value::default()])
+                .collect();
+            let mut made = Texts::default();
+            mask.mask_all(&all, &mut made).expect("masked");
+            for (nth, value) in values.iter().enumerate() {
+                let alone = one(value).expect("masked");
+                proptest::prop_assert_eq!(made.nth(2 * nth), alone, "{:?} of {:?}", kind, value);
+                proptest::prop_assert_eq!(made.nth(2 * nth + 1), "", "a null");
             }
-            for (value, job) in waiting.into_iter().zip(jobs) {
-                let (mut one, mut other) = (String::new(), String::new());
-                let here = Beside::default();
-                mask.mask(value, &here, &mut one).expect("masked");
-                mask.finish(value, job.x, &here, &mut other).expect("masked");
-                proptest::prop_assert_eq!(one, other, "{:?} of {:?}", kind, value);
-            }
+            proptest::prop_assert_eq!(made.count(), all.len());
         }
     }
 }

@@ -120,8 +120,15 @@ impl Words {
 
     /// A last name.
     pub(crate) fn last_name(&mut self) -> String {
-        let head = self.one(self.lists.name_heads);
-        format!("{head}{}", self.one(self.lists.name_tails))
+        let mut name = String::new();
+        self.put_last_name(&mut name);
+        name
+    }
+
+    /// Appends a last name.
+    pub(crate) fn put_last_name(&mut self, out: &mut String) {
+        out.push_str(self.one(self.lists.name_heads));
+        out.push_str(self.one(self.lists.name_tails));
     }
 
     /// A firm.

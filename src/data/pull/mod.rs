@@ -200,10 +200,11 @@ async fn sequences(snapshot: &Snapshot) -> Result<Sequences, Problem> {
 
 /// Fingerprints of sequences that have come far enough to tell something.
 fn far(sequences: &Sequences, prints: &Prints) -> Vec<u64> {
-    let mut form = String::new();
+    let mut form = Vec::new();
     let telling = sequences.iter().filter(|(_, value)| *value > SEQUENCE_TELLS);
     telling
         .filter_map(|(name, value)| {
+            form.clear();
             canonical(&sequence_value(name, *value), &mut form);
             prints.of(&form)
         })

@@ -145,7 +145,7 @@ fn phone(locale: Locale, dice: &mut Dice) -> String {
 fn card(dice: &mut Dice) -> String {
     let body = format!("999999{:09}", dice.below(1_000_000_000));
     let all = (0..10).map(|check| format!("{body}{check}"));
-    all.clone().find(|number| luhn_right(number)).unwrap_or(body)
+    all.clone().find(|number| luhn_right(number.as_bytes())).unwrap_or(body)
 }
 
 /// With right check digits, of a bank that does not exist.

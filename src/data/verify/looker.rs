@@ -51,7 +51,7 @@ pub(crate) struct Looker {
     masked: Vec<u64>,
     sieve: Vec<u64>,
     report: Report,
-    buffer: String,
+    buffer: Vec<u8>,
     words: Vec<(usize, usize)>,
     joined: String,
 }
@@ -65,7 +65,7 @@ impl Looker {
             masked: Vec::new(),
             sieve: vec![0; SIEVE_BITS / 64],
             report: Report::default(),
-            buffer: String::new(),
+            buffer: Vec::new(),
             words: Vec::new(),
             joined: String::new(),
         }
@@ -143,6 +143,7 @@ impl Looker {
 
     /// Looks for a text as a whole.
     pub(crate) fn whole(&mut self, place: &str, text: &str) {
+        self.buffer.clear();
         canonical(text, &mut self.buffer);
         let Some(print) = self.prints.of(&self.buffer) else { return };
         self.report.looks += 1;
@@ -228,8 +229,9 @@ mod tests {
     fn looker(values: &[&str]) -> Looker {
         let prints = Prints::new(&Key::from_text("0123456789abcdef").expect("key"));
         let mut looker = Looker::new(prints.clone(), 0, 1);
-        let mut canon = String::new();
+        let mut canon = Vec::new();
         for value in values {
+            canon.clear();
             canonical(value, &mut canon);
             looker.source(&prints.of(&canon).expect("long enough").to_le_bytes());
         }
