@@ -308,8 +308,8 @@ impl Lane for Card {
         let begin = out.len();
         Letters::finish(value, y, out);
         if is_card(&out[begin..]) {
-            out.truncate(begin);
-            walk(&self.others(), value, is_card, out);
+            let first = out.split_off(begin);
+            walk(&self.others(), &first, is_card, out);
         }
     }
 
