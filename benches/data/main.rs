@@ -147,7 +147,7 @@ fn peer(dir: &Path, source: &str, rows: u64, pull: Duration) {
     let at = ["--db-host", "127.0.0.1", "--db-port", &port, "--db-name", "source"];
     let at = [&at[..], &["--db-user", user, "--db-user-password", password]].concat();
     let fields: Vec<String> = ["email", "phone", "card", "name"]
-        .map(|name| format!("'{name}': 'anon_funcs.digest(\"{name}\", \'salt\', \'md5\')'"))
+        .map(|name| format!("'{name}': '''anon_funcs.digest(\"{name}\", 'salt', 'md5')'''"))
         .into();
     let dictionary = format!(
         "{{'dictionary': [{{'schema': 'public', 'table': 'people', 'fields': {{{}}}}}], 'dictionary_exclude': []}}",
