@@ -6,6 +6,7 @@
 //! then does the snapshot get its name.
 
 use super::manifest::{LAYOUT, Manifest, boot};
+use super::ready::is_ready;
 use super::store::{Kept, MANIFEST, Store};
 use crate::base::{Exit, Problem};
 use crate::runtime::dirs::unwritable;
@@ -100,12 +101,17 @@ fn append_text<W: Write>(tar: &mut tar::Builder<W>, name: &str, text: &[u8]) -> 
     tar.append_data(&mut header, name, text)
 }
 
+/// Whether something belongs to the store, and not to what it keeps.
+fn is_own(path: &Path) -> bool {
+    OWN.iter().any(|own| path == Path::new(own)) || is_ready(path)
+}
+
 fn walk(root: &Path, below: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(root.join(below))? {
         let entry = entry?;
         let path = below.join(entry.file_name());
         let kind = entry.file_type()?;
-        if OWN.iter().any(|own| path == Path::new(own)) || !(kind.is_dir() || kind.is_file()) {
+        if is_own(&path) || !(kind.is_dir() || kind.is_file()) {
             continue;
         }
         found.push(path.clone());
@@ -246,7 +252,7 @@ impl Taken {
 /// Whether a path leads down, and nowhere else, and is not one of those that devenv writes itself.
 fn is_plain(path: &Path) -> bool {
     let down = path.components().all(|part| matches!(part, Component::Normal(_)));
-    down && path.components().next().is_some() && !OWN.iter().any(|own| path == Path::new(own))
+    down && path.components().next().is_some() && !is_own(path)
 }
 
 #[cfg(test)]
@@ -295,11 +301,16 @@ mod tests {
     fn what_is_exported_comes_in_elsewhere_and_a_changed_byte_does_not() {
         let ((dir, here), (_other, there)) = (store(), store());
         let file = dir.path().join("one.devsnap");
-        export(&kept(&here), &file).unwrap();
+        let one = kept(&here);
+        for ready in ["ready-x", "unready"] {
+            fs::create_dir_all(one.dir.join(ready).join("base")).unwrap();
+        }
+        export(&one, &file).unwrap();
         assert_eq!(export(&here.find("one").unwrap(), &file).unwrap_err().code, "file-exists");
         let came = import(&there, &file, Some("two")).unwrap();
         assert_eq!(fs::read_to_string(came.dir.join("state/state.db")).unwrap(), "database");
         assert!(came.dir.join("state/blobs/empty").is_dir());
+        assert!(!came.dir.join("ready-x").exists() && !came.dir.join("unready").exists());
         assert!(there.find("two").is_ok());
         assert_eq!(import(&there, &file, Some("two")).unwrap_err().code, "snapshot-exists");
         let whole = fs::read(&file).unwrap();

@@ -26,6 +26,12 @@ const SHARE_OF_FREE: u64 = 8;
 /// The largest there is, in bytes.
 const BYTES_MAX: u64 = 4 << 30;
 
+/// Whether what lies at `path` below a snapshot is such a copy, or a part of one.
+pub(super) fn is_ready(path: &Path) -> bool {
+    let first = path.iter().next().unwrap_or_default().to_string_lossy();
+    first.starts_with(READY) || first == UNREADY
+}
+
 impl Store {
     /// Makes a ready copy of `kept`, unless there is one, Postgres' part is not at rest yet, somebody
     /// makes one, or the disk has better uses for its room. That of another snapshot makes room for it:
