@@ -443,7 +443,12 @@ fn verify(
 
 /// The running environment's database server.
 pub(super) fn server() -> Result<data::Server, Problem> {
-    let all = variables(&choose::home()?)?;
+    server_of(&choose::home()?)
+}
+
+/// The same of another environment.
+pub(super) fn server_of(home: &Home) -> Result<data::Server, Problem> {
+    let all = variables(home)?;
     let url = all.get("DATABASE_URL").ok_or_else(|| exec::without("postgres"))?;
     data::server(url)
 }

@@ -37,7 +37,7 @@ impl Seed {
         // Whether it runs is said before anything else.
         super::env::variables(&home)?;
         let steps = match self.files.is_empty() {
-            true => listed(printer)?,
+            true => listed(None, printer)?,
             false => self.files.iter().map(|file| step(file)).collect::<Result<_, _>>()?,
         };
         let runtime = runtime()?;
@@ -66,6 +66,32 @@ impl Seed {
         }
         Ok(Outcome::Done)
     }
+}
+
+/// Fills the environment at `home` from files; one that is called `profile` stands for what `[seed]` of
+/// the profile named lists.
+pub(super) fn fill(
+    files: &[PathBuf],
+    named: Option<&str>,
+    home: &Home,
+    printer: &Printer,
+) -> Result<(), Problem> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let mut steps = Vec::new();
+    for file in files {
+        match file == Path::new("profile") {
+            true => steps.extend(listed(named, printer)?),
+            false => steps.push(step(file)?),
+        }
+    }
+    let runtime = runtime()?;
+    for step in &steps {
+        let (what, how) = runtime.block_on(carry_out(step, home, printer))?;
+        printer.say(format!("{what}: {how}"));
+    }
+    Ok(())
 }
 
 /// What came of a step that went into the database before, when the same files did.
@@ -114,8 +140,8 @@ fn path_of(input: &Input) -> &Path {
 }
 
 /// The steps of the profile.
-fn listed(printer: &Printer) -> Result<Vec<Value>, Problem> {
-    let choice = choose::profile(None, printer)?;
+fn listed(named: Option<&str>, printer: &Printer) -> Result<Vec<Value>, Problem> {
+    let choice = choose::profile(named, printer)?;
     let root = choice.home.project.clone();
     let absolute = |path: &str| root.join(path).to_string_lossy().into_owned();
     let mut steps = choice.profile.seed.clone();
@@ -165,15 +191,15 @@ async fn carry_out(
 ) -> Result<(String, String), Problem> {
     let named = |key: &str| step[key].as_str().map(PathBuf::from);
     if let Some(path) = named("archives") {
-        return archive(&path, &super::data::server()?, printer).await;
+        return archive(&path, &super::data::server_of(home)?, printer).await;
     }
     if let Some(path) = named("sql") {
-        let ran = data::seed_sql(&path, &super::data::server()?).await?;
+        let ran = data::seed_sql(&path, &super::data::server_of(home)?).await?;
         let how = if ran { "run" } else { "was run already" };
         return Ok((path.display().to_string(), how.to_owned()));
     }
     if let Some(path) = named("fixtures") {
-        let rows = data::seed_fixtures(&path, &super::data::server()?).await?;
+        let rows = data::seed_fixtures(&path, &super::data::server_of(home)?).await?;
         return Ok((path.display().to_string(), format!("{rows} rows")));
     }
     if let Some(path) = named("redis") {

@@ -41,7 +41,7 @@ const NOT_EXECUTABLE: u8 = 126;
 /// Run a command in an environment of its own, removed afterwards; its exit code is ours
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  devenv test -- npm test\n  devenv test --snapshot seeded --check no-messages,no-uploads -- pytest -q"
+    after_help = "Examples:\n  devenv test -- npm test\n  devenv test --snapshot seeded --check no-messages,no-uploads -- pytest -q\n  devenv test --fill app.devseed --fill users.json -- cargo test"
 )]
 pub(super) struct Test {
     /// A shipped profile's name, or a file
@@ -50,6 +50,9 @@ pub(super) struct Test {
     /// Begin with the state of this snapshot
     #[arg(long, value_name = "NAME")]
     snapshot: Option<String>,
+    /// Fill it first, as `devenv seed FILE` does; `profile`: by what its `[seed]` lists
+    #[arg(long, value_name = "FILE")]
+    fill: Vec<PathBuf>,
     /// Have ids, receipt handles, versions and the time follow from this number (docs/seeded.md)
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -119,6 +122,7 @@ impl Test {
         let project = Dirs::create(&choice.home.project)?;
         sweep();
         let environment = self.boot(printer)?;
+        super::seed::fill(&self.fill, self.profile.as_deref(), &environment.home, printer)?;
         let up = begun.elapsed();
         let slices = environment.slices(self.jobs)?;
         let started = Instant::now();

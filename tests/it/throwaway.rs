@@ -103,6 +103,36 @@ fn a_test_runs_beside_the_projects_environment_and_from_its_snapshots() {
 }
 
 #[test]
+fn a_test_is_filled_from_archives_and_by_the_profile() {
+    let seed = "[seed]\nsql = [\"seed.sql\"]\nmessages = [{ queue = \"work\", body = \"m\" }]\n";
+    let profile = format!("{PROFILE}\n[postgres]\nversion = 17\ndatabases = [\"app\"]\n{seed}");
+    let project = project(&profile);
+    project.write("seed.sql", "create table seeded (x int); insert into seeded values (1), (2);");
+    let rules = "version = 1\n[tables.\"public.users\"]\ncolumns.id = \"id\"\n";
+    project.write("devenv.data.toml", rules);
+    project.up();
+    let sql =
+        "create table users (id int primary key); insert into users select generate_series(1, 500)";
+    project.devenv(&["psql", "-qc", sql]).success();
+    let url = project.environment().into_iter().find(|(name, _)| name == "DATABASE_URL").unwrap().1;
+    let pull = ["data", "pull", "--source", &url, "--out", "users.devseed"];
+    project.devenv(&pull).success();
+    let code = "import os, psycopg; c = psycopg.connect(os.environ['DATABASE_URL']); print([c.execute(f'select count(*) from {t}').fetchone()[0] for t in ('users', 'seeded')])";
+    let both = ["--fill", "users.devseed", "--fill", "profile"];
+    let filled = python_test(&project, &both, code).success();
+    assert!(filled.stdout.contains("[500, 2]"), "{}", filled.stdout);
+    // Of the environment of the test alone, and its jobs have it too.
+    let seeded = project.devenv(&["psql", "-Atc", "select to_regclass('seeded') is null"]);
+    assert_eq!(seeded.success().stdout.trim(), "t");
+    let jobs = python_test(&project, &[&both[..], &["--jobs", "2"]].concat(), code).success();
+    assert_eq!(jobs.stdout.matches("[500, 2]").count(), 2, "{}", jobs.stdout);
+    let checked = [&["test", "--check", "no-messages"], &both[..], &["--", "true"]].concat();
+    assert!(project.devenv(&checked).ends(1).stderr.contains("1 messages in queue work"));
+    project.devenv(&["test", "--fill", "none.devseed", "--", "true"]).ends(1);
+    project.devenv(&["test", "--fill", "none.txt", "--", "true"]).ends(2);
+}
+
+#[test]
 fn what_a_test_leaves_behind_fails_it() {
     let profile = format!("{PROFILE}\n[postgres]\nversion = 17\ndatabases = [\"app\"]\n");
     let project = project(&profile);
