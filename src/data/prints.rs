@@ -1,7 +1,7 @@
 //! Fingerprints of sensitive values: keyed hashes, by which a value can be looked for in an archive or a
 //! database without being kept, and which tell nothing to whoever has no key.
 
-use super::mask::{Key, Kind, Permutation, Witness};
+use super::mask::{Ends, Key, Kind, Permutation, Witness};
 use std::cell::RefCell;
 
 /// Canonical forms shorter than this are too common to be anybody's.
@@ -92,7 +92,7 @@ pub(crate) struct Recorder<'a> {
 #[derive(Default)]
 struct Forms {
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    ends: Ends,
 }
 
 impl Forms {
@@ -105,13 +105,12 @@ impl Forms {
     fn add(&mut self, value: &str) -> usize {
         let begin = self.bytes.len();
         canonical(value, &mut self.bytes);
-        self.ends.push(self.bytes.len());
+        self.ends.end(self.bytes.len());
         self.bytes.len() - begin
     }
 
     fn all(&self) -> impl Iterator<Item = &[u8]> {
-        let begins = std::iter::once(0).chain(self.ends.iter().copied());
-        begins.zip(&self.ends).map(|(begin, end)| &self.bytes[begin..*end])
+        self.ends.all().map(|form| &self.bytes[form])
     }
 }
 

@@ -11,28 +11,6 @@ const CHUNK_MAX: u128 = 1 << 110;
 /// Longest text of ASCII that is permuted without room of its own.
 const SHORT_BYTES: usize = 64;
 
-/// What a byte counts among the letters and digits of ASCII.
-#[derive(Clone, Copy)]
-struct Place {
-    /// 0: it is none.
-    radix: u8,
-    base: u8,
-}
-
-const PLACES: [Place; 256] = {
-    let mut all = [Place { radix: 0, base: 0 }; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        if byte.is_ascii_digit() {
-            all[byte as usize] = Place { radix: 10, base: b'0' };
-        } else if byte.is_ascii_alphabetic() {
-            all[byte as usize] = Place { radix: 26, base: b'a' };
-        }
-        byte += 1;
-    }
-    all
-};
-
 /// A character's class: its characters are `radix` many from `base`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Class {
@@ -116,15 +94,15 @@ impl Letters<'_> {
         let count = text.iter().filter(|b| b.is_ascii_alphanumeric()).count();
         let (mut size, mut x, mut shape) = (1u64, 0u64, count as u64);
         for byte in text {
-            let Place { radix, base } = PLACES[usize::from(*byte)];
-            match radix {
-                0 if byte.is_ascii() => continue,
-                0 => return None,
-                _ => {}
-            }
-            size = size.checked_mul(radix.into())?;
+            let (radix, base) = match byte {
+                b'0'..=b'9' => (10, b'0'),
+                b'a'..=b'z' | b'A'..=b'Z' => (26, b'a'),
+                128.. => return None,
+                _ => continue,
+            };
+            size = size.checked_mul(radix)?;
             // Setting this bit lowers a letter and leaves a digit as it is.
-            x = x * u64::from(radix) + u64::from((byte | 0x20) - base);
+            x = x * radix + u64::from((byte | 0x20) - base);
             shape = mix(shape, u64::from(base));
         }
         let tweak = mix(self.tweak ^ shape, 1);

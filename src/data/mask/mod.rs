@@ -22,6 +22,7 @@ mod permute;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod when;
 mod words;
 
@@ -32,6 +33,7 @@ pub(crate) use numbers::{iban_right, luhn_right};
 pub(crate) use paths::written as written_path;
 pub(crate) use permute::{LANES, Permutation};
 pub(crate) use spec::{Masks, Spec};
+pub(crate) use texts::{Ends, Texts, Value};
 pub(crate) use words::{Locale, Words};
 
 /// What stands in the same row, and who watches.
@@ -41,49 +43,6 @@ pub(crate) struct Beside<'a> {
     pub(crate) subject: Option<&'a str>,
     /// Sees sensitive values pass, wherever they lie.
     pub(crate) witness: Option<&'a dyn Witness>,
-}
-
-/// A value in its row; one without text is null.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Value<'a> {
-    pub(crate) text: Option<&'a str>,
-    pub(crate) beside: Beside<'a>,
-}
-
-/// Texts one behind the other.
-#[derive(Default)]
-pub(crate) struct Texts {
-    pub(crate) text: String,
-    ends: Vec<usize>,
-}
-
-impl Texts {
-    /// Forgets all of them, and keeps the room.
-    pub(crate) fn clear(&mut self) {
-        self.text.clear();
-        self.ends.clear();
-    }
-
-    /// What was appended since the last one is a text.
-    pub(crate) fn end(&mut self) {
-        self.ends.push(self.text.len());
-    }
-
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The one with this number, which is there.
-    pub(crate) fn nth(&self, number: usize) -> &str {
-        let begin = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[begin..self.ends[number]]
-    }
-
-    /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
-        (0..self.count()).map(|number| self.nth(number))
-    }
 }
 
 /// Remembers sensitive values, so that they can be looked for afterwards.

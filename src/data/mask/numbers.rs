@@ -28,16 +28,15 @@ fn range(magnitude: u128) -> (u128, u128) {
 /// Integer keys.
 pub(super) struct Id(pub(super) Permutation);
 
-/// An integer key whose digits move.
-pub(super) struct Movable {
+/// What stays of an integer key whose digits move.
+pub(super) struct Moving {
     negative: bool,
     low: u128,
-    job: Job,
 }
 
 impl Id {
     /// `None`: zero, which stays.
-    fn number(value: &str) -> Result<Option<Movable>, Reason> {
+    fn number(value: &str) -> Result<Option<(Moving, Job)>, Reason> {
         let digits = value.strip_prefix('-').unwrap_or(value);
         let number: u128 = match digits.parse::<u64>() {
             Ok(small) => small.into(),
@@ -52,50 +51,37 @@ impl Id {
         let (low, high) = range(number);
         let span = Span::new(high - low + 1);
         let job = Job { tweak: mix(low as u64, high as u64), span, x: number - low };
-        Ok(Some(Movable { negative: digits.len() != value.len(), low, job }))
-    }
-}
-
-impl Movable {
-    /// Appends the key whose digits have become the number `y`.
-    fn put(&self, y: u128, out: &mut String) {
-        if self.negative {
-            out.push('-');
-        }
-        // Writing to a string does not fail.
-        let _ = match u64::try_from(y + self.low) {
-            Ok(small) => write!(out, "{small}"),
-            Err(_) => write!(out, "{}", y + self.low),
-        };
+        Ok(Some((Moving { negative: digits.len() != value.len(), low }, job)))
     }
 }
 
 impl Lane for Id {
-    type Read<'v> = Movable;
+    type Read<'v> = Moving;
 
     fn permutation(&self) -> &Permutation {
         &self.0
     }
 
-    fn read(&self, value: &str) -> Option<(Movable, Job)> {
-        let movable = Self::number(value).ok()??;
-        let job = movable.job;
-        Some((movable, job))
+    fn read(&self, value: &str) -> Option<(Moving, Job)> {
+        Self::number(value).ok()?
     }
 
-    fn write(&self, _: &str, movable: Movable, y: u128, out: &mut String) {
-        movable.put(y, out);
+    fn write(&self, _: &str, Moving { negative, low }: Moving, y: u128, out: &mut String) {
+        if negative {
+            out.push('-');
+        }
+        // Writing to a string does not fail.
+        let _ = match u64::try_from(y + low) {
+            Ok(small) => write!(out, "{small}"),
+            Err(_) => write!(out, "{}", y + low),
+        };
     }
 
     fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
-        match Self::number(value)? {
-            // Only zero stays.
-            None => out.push_str(if value.starts_with('-') { "-0" } else { "0" }),
-            Some(movable) => {
-                let Job { tweak, span, x } = movable.job;
-                movable.put(self.0.forward(tweak, span, x), out);
-            }
-        }
+        // Whatever else is a number moves.
+        let moving = Self::number(value)?;
+        debug_assert!(moving.is_none());
+        out.push_str(if value.starts_with('-') { "-0" } else { "0" });
         Ok(())
     }
 }

@@ -121,7 +121,10 @@ impl Lane for Email {
     }
 
     fn read<'v>(&self, value: &'v str) -> Option<(Local<'v>, Job)> {
-        let local = self.local(value).filter(|_| !self.is_too_long(value))?;
+        if self.is_too_long(value) {
+            return None;
+        }
+        let local = self.local(value)?;
         let job = self.letters(&local).job(local.name)?;
         Some((local, job))
     }
@@ -134,15 +137,19 @@ impl Lane for Email {
 
     fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
         let plain = Letters { permutation: &self.permutation, tweak: 4 };
-        match (self.local(value), self.max.filter(|_| self.is_too_long(value))) {
-            (None, _) => plain.mask(value, out),
-            (_, Some(max)) if max >= SHORT_MIN => self.short(&value.to_lowercase(), max, out),
-            (_, Some(_)) => plain.mask(value, out),
-            (Some(local), None) => {
-                self.letters(&local).mask(local.name, out);
-                out.push('@');
-                out.push_str(&local.domain.masked);
+        match self.max.filter(|_| self.is_too_long(value)) {
+            Some(max) if max >= SHORT_MIN && value.contains('@') => {
+                self.short(&value.to_lowercase(), max, out);
             }
+            Some(_) => plain.mask(value, out),
+            None => match self.local(value) {
+                Some(local) => {
+                    self.letters(&local).mask(local.name, out);
+                    out.push('@');
+                    out.push_str(&local.domain.masked);
+                }
+                None => plain.mask(value, out),
+            },
         }
         Ok(())
     }
