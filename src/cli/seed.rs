@@ -11,6 +11,7 @@ use crate::data::{self, Input, Loaded, Server, Template};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// Threads that drive connections; masking has its own.
 const THREADS: usize = 2;
@@ -46,21 +47,12 @@ impl Seed {
             false => None,
         };
         let mut done = Vec::new();
-        for (nth, step) in steps.iter().enumerate() {
-            let (what, how) = match (&fresh, input(step)) {
-                (Some(Fresh { wanted: None, .. }), Some(input)) => {
-                    (path_of(&input).display().to_string(), COPIED.to_owned())
-                }
-                _ => runtime.block_on(carry_out(step, &home, printer))?,
-            };
-            if let Some(fresh) = fresh.as_ref().filter(|fresh| fresh.last == Some(nth)) {
-                runtime.block_on(fresh.keep())?;
-            }
+        carry_out_all(&runtime, &steps, fresh.as_ref(), &home, printer, |what, how| {
             if !printer.json {
                 printer.out(format!("{what}: {how}"));
             }
             done.push(json!({"what": what, "how": how}));
-        }
+        })?;
         if printer.json {
             printer.object(&json!({"schema": SCHEMA, "seeded": done}));
         }
@@ -68,17 +60,13 @@ impl Seed {
     }
 }
 
-/// Fills the environment at `home` from files; one that is called `profile` stands for what `[seed]` of
-/// the profile named lists.
-pub(super) fn fill(
+/// What is to be done to fill an environment from files; one that is called `profile` stands for what
+/// `[seed]` of the profile named lists.
+pub(super) fn steps(
     files: &[PathBuf],
     named: Option<&str>,
-    home: &Home,
     printer: &Printer,
-) -> Result<(), Problem> {
-    if files.is_empty() {
-        return Ok(());
-    }
+) -> Result<Vec<Value>, Problem> {
     let mut steps = Vec::new();
     for file in files {
         match file == Path::new("profile") {
@@ -86,10 +74,39 @@ pub(super) fn fill(
             false => steps.push(step(file)?),
         }
     }
-    let runtime = runtime()?;
-    for step in &steps {
-        let (what, how) = runtime.block_on(carry_out(step, home, printer))?;
+    Ok(steps)
+}
+
+/// Fills the environment at `home`.
+pub(super) fn fill(steps: &[Value], home: &Home, printer: &Printer) -> Result<(), Problem> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    carry_out_all(&runtime()?, steps, None, home, printer, |what, how| {
         printer.say(format!("{what}: {how}"));
+    })
+}
+
+/// Carries out one step after the other; `done` hears what each was and what came of it.
+fn carry_out_all(
+    runtime: &Runtime,
+    steps: &[Value],
+    fresh: Option<&Fresh>,
+    home: &Home,
+    printer: &Printer,
+    mut done: impl FnMut(&str, &str),
+) -> Result<(), Problem> {
+    for (nth, step) in steps.iter().enumerate() {
+        let (what, how) = match (fresh, input(step)) {
+            (Some(Fresh { wanted: None, .. }), Some(input)) => {
+                (path_of(&input).display().to_string(), COPIED.to_owned())
+            }
+            _ => runtime.block_on(carry_out(step, home, printer))?,
+        };
+        if let Some(fresh) = fresh.filter(|fresh| fresh.last == Some(nth)) {
+            runtime.block_on(fresh.keep())?;
+        }
+        done(&what, &how);
     }
     Ok(())
 }
@@ -242,7 +259,7 @@ async fn archive(
 }
 
 /// What drives connections to Postgres.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+pub(super) fn runtime() -> Result<Runtime, Problem> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()

@@ -120,9 +120,10 @@ impl Test {
         let begun = Instant::now();
         let choice = choose::profile(self.profile.as_deref(), printer)?;
         let project = Dirs::create(&choice.home.project)?;
+        let fill = super::seed::steps(&self.fill, self.profile.as_deref(), printer)?;
         sweep();
         let environment = self.boot(printer)?;
-        super::seed::fill(&self.fill, self.profile.as_deref(), &environment.home, printer)?;
+        super::seed::fill(&fill, &environment.home, printer)?;
         let up = begun.elapsed();
         let slices = environment.slices(self.jobs)?;
         let started = Instant::now();
