@@ -10,10 +10,12 @@ use crate::runtime::{ExitReport, Launch, Running, adopt, spawn};
 use crate::supervisor::{Event, Report};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Between probes until the first answer.
+/// Between probes until the first answer, which most give soon.
+const QUICK_PACE: Duration = Duration::from_millis(2);
+const QUICK_FOR: Duration = Duration::from_millis(250);
 const PROBE_PACE: Duration = Duration::from_millis(8);
 /// Between probes of a part that answers.
 const WATCH_PACE: Duration = Duration::from_secs(2);
@@ -225,6 +227,7 @@ async fn watch<N: Native>(
 ) -> Result<ExitReport, Problem> {
     let mut pulse = Pulse::default();
     let mut initialised = false;
+    let begun = Instant::now();
     let mut pace = Duration::ZERO;
     loop {
         let look = async {
@@ -249,7 +252,11 @@ async fn watch<N: Native>(
             }
             initialised = true;
         }
-        pace = if initialised { WATCH_PACE } else { PROBE_PACE };
+        pace = match initialised {
+            true => WATCH_PACE,
+            false if begun.elapsed() < QUICK_FOR => QUICK_PACE,
+            false => PROBE_PACE,
+        };
         if let Some(report) = pulse.beat(answer) {
             run.report(report).await;
         }

@@ -23,7 +23,7 @@ pub struct Launch {
     pub run_as: RunAs,
     /// How readiness is found out.
     pub probe: Probe,
-    /// The signal that asks it to stop.
+    /// How it is asked to stop.
     pub stop: StopSignal,
     /// How long it may take to stop before it is killed.
     pub stop_grace: Duration,
@@ -68,6 +68,9 @@ pub enum Probe {
         user: String,
         /// Database named in the startup packet.
         database: String,
+        /// Where a native server says what it is about: asked before it is spoken to, as each word to
+        /// one that starts costs it a process.
+        pid_file: Option<PathBuf>,
     },
     /// Redis answers `PING` with `PONG`.
     Redis {
@@ -94,13 +97,16 @@ pub enum Probe {
     },
 }
 
-/// A signal that asks a process to stop.
+/// How a process is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopSignal {
     /// SIGINT: Postgres' fast shutdown.
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// Redis' command `SHUTDOWN`, which does what SIGTERM does without its wait for up to a tenth of a
+    /// second, and SIGTERM for a server that does not take it.
+    Shutdown,
     /// SIGQUIT: Postgres' immediate shutdown.
     Quit,
     /// SIGKILL, for data that nobody wants any more.
@@ -111,7 +117,7 @@ impl StopSignal {
     pub(crate) fn number(self) -> rustix::process::Signal {
         match self {
             StopSignal::Interrupt => rustix::process::Signal::INT,
-            StopSignal::Terminate => rustix::process::Signal::TERM,
+            StopSignal::Terminate | StopSignal::Shutdown => rustix::process::Signal::TERM,
             StopSignal::Quit => rustix::process::Signal::QUIT,
             StopSignal::Kill => rustix::process::Signal::KILL,
         }

@@ -4,6 +4,7 @@
 //! ErrorResponse); the Redis serialization protocol (inline commands).
 
 use crate::runtime::launch::Probe;
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,7 +21,10 @@ impl Probe {
     pub async fn check(&self) -> Result<(), String> {
         let ask = async {
             match self {
-                Probe::Postgres { host, port, user, database } => {
+                Probe::Postgres { host, port, user, database, pid_file } => {
+                    if pid_file.as_deref().is_some_and(is_starting) {
+                        return Err("Postgres is starting".into());
+                    }
                     postgres(connect(host, *port).await?, user, database).await
                 }
                 Probe::Redis { host, port } => redis(connect(host, *port).await?).await,
@@ -58,6 +62,14 @@ async fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
 fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+/// Whether a Postgres that runs says in its lock file that it does not answer yet
+/// (`LOCK_FILE_LINE_PM_STATUS`; `pg_ctl` reads the same line). Whoever left such a file and is gone keeps
+/// nobody from asking: one that starts writes its own first of all.
+fn is_starting(pid_file: &Path) -> bool {
+    let text = std::fs::read_to_string(pid_file).unwrap_or_default();
+    text.lines().nth(7).is_some_and(|status| status.trim() == "starting")
 }
 
 async fn postgres(mut stream: TcpStream, user: &str, database: &str) -> Result<(), String> {
@@ -148,7 +160,13 @@ mod tests {
 
     fn postgres_at(port: u16) -> Probe {
         let text = "postgres".to_owned();
-        Probe::Postgres { host: "127.0.0.1".into(), port, user: text.clone(), database: text }
+        Probe::Postgres {
+            host: "127.0.0.1".into(),
+            port,
+            user: text.clone(),
+            database: text,
+            pid_file: None,
+        }
     }
 
     #[tokio::test]
@@ -164,6 +182,25 @@ mod tests {
                 .await;
         let answer = postgres_at(port).check().await;
         assert_eq!(answer, Err("FATAL: the database system is starting up".into()));
+    }
+
+    #[tokio::test]
+    async fn postgres_is_not_spoken_to_while_it_says_that_it_starts() {
+        let port = server(b"R\0\0\0\x08\0\0\0\0").await;
+        let dir = tempfile::tempdir().expect("a directory");
+        let pid_file = dir.path().join("postmaster.pid");
+        let mut probe = postgres_at(port);
+        let Probe::Postgres { pid_file: asked, .. } = &mut probe else { unreachable!() };
+        *asked = Some(pid_file.clone());
+        let says = |status: &str| {
+            let lines = format!("1\n/data\n1\n5432\n/tmp\n127.0.0.1\n  1 2\n{status}\n");
+            std::fs::write(&pid_file, lines).expect("written");
+        };
+        assert_eq!(probe.check().await, Ok(()), "no file");
+        says("starting");
+        assert_eq!(probe.check().await, Err("Postgres is starting".into()));
+        says("ready   ");
+        assert_eq!(probe.check().await, Ok(()));
     }
 
     #[tokio::test]

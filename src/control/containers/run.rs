@@ -393,7 +393,7 @@ async fn well(run: &Run, unit: &Unit, engine: &Engine, id: &str) -> Result<(), S
     match &unit.server {
         Some(Server::Postgres(settings)) => {
             let (user, database) = (settings.user.clone(), "postgres".to_owned());
-            Probe::Postgres { host, port, user, database }.check().await
+            Probe::Postgres { host, port, user, database, pid_file: None }.check().await
         }
         Some(Server::Redis) => Probe::Redis { host, port }.check().await,
         None => {

@@ -69,6 +69,7 @@ pub fn prepare(
         vec!["-D".into(), data.clone().into_os_string(), "-p".into(), port.to_string().into()];
     // Not read by Postgres: it makes a change of settings a change of the launch.
     args.extend(["-c".into(), format!("devenv.settings={written}").into()]);
+    let pid_file = data.join("postmaster.pid");
     Ok(Launch {
         name: "postgres".into(),
         program: binaries.bin.join("postgres"),
@@ -81,6 +82,7 @@ pub fn prepare(
             port,
             user: settings.user.clone(),
             database: "postgres".into(),
+            pid_file: Some(pid_file),
         },
         stop: StopSignal::Interrupt,
         stop_grace: Duration::from_secs(STOP_GRACE_S),
