@@ -138,20 +138,16 @@ pub(super) async fn restore(
     let parts = live(access);
     order(Event::Release { parts: parts.clone() }, access).await;
     let dirs = plan.dirs.clone();
-    let (redis_signal, running) = match before {
+    let redis_stops = match before {
         // What it would write at its end is thrown away.
-        Before::Saved(_) => (StopSignal::Kill, None),
-        Before::Moved(_) => (StopSignal::Terminate, plan.ports.get(REDIS).copied()),
+        Before::Saved(_) => StopSignal::Kill,
+        Before::Moved(_) => StopSignal::Shutdown,
     };
     let of_redis = plan.dirs.clone();
     // Both at once: each waits for its own files.
     let (postgres, redis) = tokio::join!(
         blocking(move || process::clean_up(POSTGRES, &dirs, StopSignal::Quit, CLEAN_UP_GRACE)),
-        blocking(move || {
-            // It looks for signals ten times a second, and for commands all the time.
-            running.into_iter().for_each(redis::end);
-            process::clean_up(REDIS, &of_redis, redis_signal, CLEAN_UP_GRACE)
-        }),
+        blocking(move || process::clean_up(REDIS, &of_redis, redis_stops, CLEAN_UP_GRACE)),
     );
     postgres.and(redis)?;
     for part in &parts {
@@ -165,10 +161,10 @@ pub(super) async fn restore(
         return Err(problem.clone().hint(hint));
     }
     order(Event::Want { parts: parts.clone() }, access).await;
-    exchanged?;
-    for part in &parts {
-        until(part, "healthy", access).await?;
-    }
+    let exchanged = exchanged?;
+    let (adopted, up) =
+        tokio::join!(blocking(move || exchanged.adopt()), all_healthy(&parts, access));
+    up.and(adopted)?;
     let dirs = plan.dirs.clone();
     tokio::task::spawn_blocking(move || snapshot::sweep(&dirs));
     have_ready(kept.clone(), store.clone());
@@ -182,6 +178,13 @@ pub(super) async fn restore(
         }
     };
     Ok(Restored { kept, before: Some(before) })
+}
+
+async fn all_healthy(parts: &[String], access: &Access) -> Result<(), Problem> {
+    for part in parts {
+        until(part, "healthy", access).await?;
+    }
+    Ok(())
 }
 
 /// Lays the snapshot out. The state that it is to replace is moved into one of its own if that can be,
@@ -245,7 +248,7 @@ pub fn restore_stopped(home: &Home, name: &str) -> Result<Restored, Problem> {
 /// Puts a snapshot in place of what is there; nothing runs. Without a profile its server brings the
 /// data to rest when it starts.
 pub(super) fn put(kept: &Kept, dirs: &Dirs, profile: Option<&Profile>) -> Result<(), Problem> {
-    lay_out(kept, dirs, profile)?.commit()?;
+    lay_out(kept, dirs, profile)?.commit()?.adopt()?;
     snapshot::sweep(dirs);
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! Directory trees copied by several threads at once, or linked file by file where files never change.
 //!
-//! A file system that shares blocks (btrfs, xfs, APFS) shares them: `std::fs::copy` asks for that first.
+//! A file system that shares blocks (btrfs, xfs, APFS) shares those of large files: the system is asked to copy,
+//! and no byte goes through here. It forces what is shared to the disk first.
 //! What vanishes while a tree is read is left out: the caller decides whether that may be.
 
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -13,6 +14,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 const THREADS_MAX: usize = 4;
 /// Files below which another thread costs more than it brings.
 const FILES_A_THREAD: usize = 64;
+
+/// Bytes up to which a file is written anew where its blocks could be shared: that takes longer.
+const WRITTEN_BYTES_MAX: u64 = 64 * 1024;
 
 /// How a file comes into the new tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +45,14 @@ pub struct Size {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl Size {
+    /// Of both.
+    #[must_use]
+    pub fn and(self, other: Size) -> Size {
+        Size { files: self.files + other.files, bytes: self.bytes + other.bytes }
+    }
 }
 
 /// Brings the directory `from` to `to`, which must not exist. `keep` is asked about each entry by its
@@ -85,14 +97,39 @@ pub fn bring_file(from: &Path, to: &Path, how: How) -> io::Result<Option<u64>> {
             Err(_) => {}
         }
     }
-    match fs::copy(from, to) {
-        Ok(bytes) => {
-            give(from, to)?;
-            Ok(Some(bytes))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound && !from.exists() => Ok(None),
-        Err(error) => Err(error),
+    match File::open(from) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        reader => copy(reader?, from, to).map(Some),
     }
+}
+
+/// Writes what is read to a file of its own, with the same mode and, where root copies for somebody
+/// else, the same owner; its bytes. With as few changes of inodes as can be: they are what a copy of many
+/// small files costs on a file system with a journal.
+fn copy(mut reader: File, from: &Path, to: &Path) -> io::Result<u64> {
+    let meta = reader.metadata()?;
+    let is_small = meta.len() <= WRITTEN_BYTES_MAX;
+    if cfg!(not(target_os = "linux")) && !is_small {
+        // There this is what asks for shared blocks.
+        let bytes = fs::copy(from, to)?;
+        return give(from, to).map(|()| bytes);
+    }
+    let mode = meta.mode() & 0o777;
+    let mut writer = File::options().write(true).create(true).truncate(true).mode(mode).open(to)?;
+    if writer.metadata()?.mode() & 0o777 != mode {
+        // The process' mask took some away, or a file was there.
+        writer.set_permissions(meta.permissions())?;
+    }
+    if let Some((uid, gid)) = owner_to_keep(&meta) {
+        std::os::unix::fs::fchown(&writer, Some(uid), Some(gid))?;
+    }
+    if !is_small {
+        return io::copy(&mut reader, &mut writer);
+    }
+    let mut bytes = Vec::with_capacity(WRITTEN_BYTES_MAX as usize);
+    reader.read_to_end(&mut bytes)?;
+    writer.write_all(&bytes)?;
+    Ok(bytes.len() as u64)
 }
 
 /// Number and bytes of the files below `dir`, which need not exist.
@@ -105,12 +142,10 @@ pub fn size(dir: &Path) -> io::Result<Size> {
     for entry in entries {
         let entry = entry?;
         let meta = entry.metadata()?;
-        let more = match meta.is_dir() {
+        all = all.and(match meta.is_dir() {
             true => size(&entry.path())?,
             false => Size { files: 1, bytes: meta.len() },
-        };
-        all.files += more.files;
-        all.bytes += more.bytes;
+        });
     }
     Ok(all)
 }
@@ -122,14 +157,17 @@ fn make_dir(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn give(from: &Path, to: &Path) -> io::Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
     let Ok(meta) = fs::metadata(from) else { return Ok(()) };
-    match meta.uid() {
-        0 => Ok(()),
-        uid => std::os::unix::fs::chown(to, Some(uid), Some(meta.gid())),
+    match owner_to_keep(&meta) {
+        None => Ok(()),
+        Some((uid, gid)) => std::os::unix::fs::chown(to, Some(uid), Some(gid)),
     }
+}
+
+/// Whose a copy is to be, where it would not be theirs by itself.
+fn owner_to_keep(meta: &fs::Metadata) -> Option<(u32, u32)> {
+    let for_others = rustix::process::geteuid().is_root() && meta.uid() != 0;
+    for_others.then(|| (meta.uid(), meta.gid()))
 }
 
 fn plan(
@@ -162,6 +200,22 @@ fn plan(
         }
     }
     Ok(())
+}
+
+/// Removes a file or a directory with all that is in it, if it is there.
+pub fn remove(path: &Path) -> io::Result<()> {
+    gone(match path.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    })
+}
+
+/// That something is gone already is no failure of its removal.
+pub fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

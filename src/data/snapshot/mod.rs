@@ -16,6 +16,6 @@ mod store;
 pub use archive::{export, import};
 pub use diff::{Difference, diff};
 pub use manifest::{Manifest, Reason};
-pub use restore::{AtRest, Place, Swap, is_pending, prepare, settle, sweep};
+pub use restore::{AtRest, Exchanged, Place, Swap, is_pending, prepare, settle, sweep};
 pub use save::{Sources, Taken, save};
 pub use store::{Kept, Store};

@@ -11,7 +11,7 @@ use super::store::{Kept, Store};
 use crate::runtime::tree::{self, How, Keep, Size};
 use rustix::fs::FlockOperation;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -75,12 +75,12 @@ impl Kept {
     /// Removes all that [`Store::make_ready`] makes.
     fn forget_ready(&self) -> io::Result<()> {
         let aside = self.dir.join(UNREADY);
-        gone(fs::remove_dir_all(&aside))?;
+        tree::remove(&aside)?;
         for entry in fs::read_dir(&self.dir)?.flatten() {
             if entry.file_name().to_string_lossy().starts_with(READY) {
                 // Never in its place: somebody may take it in this moment.
-                gone(fs::rename(entry.path(), &aside))?;
-                gone(fs::remove_dir_all(&aside))?;
+                tree::gone(fs::rename(entry.path(), &aside))?;
+                tree::remove(&aside)?;
             }
         }
         Ok(())
@@ -92,14 +92,6 @@ fn has_room(from: &Path) -> io::Result<bool> {
     let disk = rustix::fs::statvfs(from)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     Ok(bytes <= BYTES_MAX.min(free / SHARE_OF_FREE))
-}
-
-/// That something is gone already is no failure of its removal.
-fn gone(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 //! 1. [`prepare`] lays everything out beside what is there, under names of its own, while all runs.
 //! 2. [`Swap::commit`], when nothing runs, writes down what is to be exchanged: from that moment on the
 //!    snapshot is the environment's state. Then it exchanges, by renames.
-//! 3. [`settle`], before anything starts, finishes an exchange that was written down, and removes what
-//!    one that was not has left.
+//! 3. [`Exchanged::adopt`] makes a snapshot of what has made room, while all starts.
+//! 4. [`settle`], before anything starts, finishes what was written down, and removes what a restore that
+//!    was not has left.
 //!
-//! Invariant: each step of an exchange can be done again after any part of it was done.
+//! Invariant: each step of 2 and 3 can be done again after any part of it was done, and none of 2 once 3
+//! has begun: what is written down gets another name then.
 
 use super::adopt::Adoption;
 use super::save::{
@@ -26,6 +28,8 @@ use std::path::{Path, PathBuf};
 
 /// What is to be exchanged, in the state directory.
 const INTENT: &str = "restore.json";
+/// The same when all is exchanged, and what has made room is still to be adopted.
+const EXCHANGED: &str = "restored.json";
 /// Begin the names of what is to come and of what has made room.
 const NEW: &str = ".restore-new-";
 pub(super) const OLD: &str = ".restore-old-";
@@ -73,7 +77,7 @@ impl Step {
             return Ok(());
         }
         if self.current.exists() {
-            remove(&old)?;
+            tree::remove(&old)?;
             fs::rename(&self.current, &old)?;
         }
         if self.comes { fs::rename(&new, &self.current) } else { Ok(()) }
@@ -93,6 +97,7 @@ pub type AtRest<'a> = &'a dyn Fn(&Path) -> Result<(), Problem>;
 /// that was not done in the snapshot; without it the server does when it starts, and waits for the
 /// disk. Blocks; everything may run meanwhile.
 pub fn prepare(kept: &Kept, place: &Place, at_rest: Option<AtRest<'_>>) -> Result<Swap, Problem> {
+    adopt_rest(&place.dirs)?;
     sweep(&place.dirs);
     let state = place.dirs.state.clone();
     let mut swap = Swap { state, steps: Vec::new(), adoption: None };
@@ -243,11 +248,11 @@ impl Swap {
     }
 
     /// Exchanges. Nothing runs on the state, and nothing starts before this returns.
-    pub fn commit(self) -> Result<(), Problem> {
+    pub fn commit(self) -> Result<Exchanged, Problem> {
         let (path, new) = (self.state.join(INTENT), self.state.join(format!("{NEW}{INTENT}")));
         let text = serde_json::to_vec(&self).unwrap_or_default();
         let write = || -> io::Result<()> {
-            remove(&new)?;
+            tree::remove(&new)?;
             let mut options = File::options();
             let mut file = options.write(true).create_new(true).mode(0o600).open(&new)?;
             file.write_all(&text)?;
@@ -258,14 +263,31 @@ impl Swap {
         self.carry_out()
     }
 
-    fn carry_out(&self) -> Result<(), Problem> {
-        let path = self.state.join(INTENT);
+    fn carry_out(self) -> Result<Exchanged, Problem> {
         for step in &self.steps {
             step.run().map_err(|error| unwritable(&step.current, &error))?;
         }
-        if let Some(adoption) = &self.adoption {
-            adoption.carry_out().map_err(|error| unwritable(&self.state, &error))?;
-        }
+        let path = self.state.join(INTENT);
+        let done = match self.adoption {
+            Some(_) => fs::rename(&path, self.state.join(EXCHANGED)),
+            None => fs::remove_file(&path),
+        };
+        done.map_err(|error| unwritable(&path, &error))?;
+        Ok(Exchanged(self))
+    }
+}
+
+/// An exchange that is through: everything may start.
+#[derive(Debug)]
+#[must_use = "what has made room is still to be adopted"]
+pub struct Exchanged(Swap);
+
+impl Exchanged {
+    /// Makes the snapshot that [`Swap::adopt`] planned, if it did.
+    pub fn adopt(self) -> Result<(), Problem> {
+        let Swap { state, adoption: Some(adoption), .. } = self.0 else { return Ok(()) };
+        adoption.carry_out().map_err(|error| unwritable(&state, &error))?;
+        let path = state.join(EXCHANGED);
         fs::remove_file(&path).map_err(|error| unwritable(&path, &error))
     }
 }
@@ -277,31 +299,48 @@ pub fn is_pending(dirs: &Dirs) -> bool {
 
 /// Finishes what was written down, and removes what is left of what was not. Nothing runs.
 pub fn settle(dirs: &Dirs) -> Result<(), Problem> {
-    let path = dirs.state.join(INTENT);
-    match fs::read(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        text => {
-            let text = text.map_err(|error| unwritable(&path, &error))?;
-            let swap: Swap = serde_json::from_slice(&text).map_err(|error| {
-                let message = format!("{} cannot be read: {error}", path.display());
-                Problem::failed("restore-unreadable", message)
-                    .hint("the environment's state is between two snapshots; start anew with `devenv down --volumes`")
-            })?;
-            swap.carry_out()?;
-        }
+    let exchanged = match written(&dirs.state.join(INTENT))? {
+        Some(swap) => Some(swap.carry_out()?),
+        None => None,
+    };
+    match exchanged {
+        Some(exchanged) => exchanged.adopt()?,
+        None => adopt_rest(dirs)?,
     }
     sweep(dirs);
     Ok(())
 }
 
+/// Adopts what an exchange that is through has left to be adopted.
+fn adopt_rest(dirs: &Dirs) -> Result<(), Problem> {
+    written(&dirs.state.join(EXCHANGED))?.map_or(Ok(()), |swap| Exchanged(swap).adopt())
+}
+
+/// What was written down at `path`, if anything.
+fn written(path: &Path) -> Result<Option<Swap>, Problem> {
+    let text = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|error| unwritable(path, &error))?,
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|error| {
+        let message = format!("{} cannot be read: {error}", path.display());
+        Problem::failed("restore-unreadable", message)
+            .hint("the environment's state is between two snapshots; start anew with `devenv down --volumes`")
+    })
+}
+
 /// Removes what is neither state nor to become state.
 pub fn sweep(dirs: &Dirs) {
+    if dirs.state.join(EXCHANGED).exists() {
+        // What has made room is to be a snapshot.
+        return;
+    }
     for dir in [dirs.state.clone(), dirs.data.clone(), runas::outside_data(dirs)] {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with(NEW) || name.starts_with(OLD) {
                 // What cannot be removed now is removed by the next start.
-                let _ = remove(&entry.path());
+                let _ = tree::remove(&entry.path());
             }
         }
     }
@@ -343,15 +382,4 @@ fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    let removed = match path.is_dir() {
-        true => fs::remove_dir_all(path),
-        false => fs::remove_file(path),
-    };
-    match removed {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

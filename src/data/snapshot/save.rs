@@ -5,10 +5,10 @@
 //! snapshot, and whatever was acknowledged anywhere before is in it too.
 
 use super::manifest::{LAYOUT, Manifest, Reason, boot};
-use super::store::{Draft, Kept, Store, payload};
+use super::store::{Draft, Kept, Store, part};
 use crate::base::Problem;
 use crate::runtime::dirs::{private_dir, unwritable};
-use crate::runtime::tree::{self, How, Keep};
+use crate::runtime::tree::{self, How, Keep, Size};
 use crate::runtime::{postgres, redis};
 use crate::storage::{Moment, Storage, StorageError};
 use std::path::{Path, PathBuf};
@@ -66,8 +66,7 @@ pub fn save(store: &Store, sources: &Sources, taken: &Taken) -> Result<Kept, Pro
     }
     Manifest::check_name(&taken.name)?;
     let draft = store.draft()?;
-    let paused_us = write(&draft, sources)?;
-    let size = payload(&draft.dir).map_err(|error| unwritable(&draft.dir, &error))?;
+    let (paused_us, size) = write(&draft, sources)?;
     let services = draft.dir.join(STATE).join(STATE_FILE).exists();
     let (files, bytes) = (size.files, size.bytes);
     let manifest = Manifest { files, bytes, paused_us, ..manifest(taken, sources, services) };
@@ -99,9 +98,10 @@ pub(super) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// The stores' copies below the draft; for how many microseconds writers were held up.
-fn write(draft: &Draft, sources: &Sources) -> Result<u64, Problem> {
+/// The stores' copies below the draft; for how many microseconds writers were held up, and how much it is.
+fn write(draft: &Draft, sources: &Sources) -> Result<(u64, Size), Problem> {
     let dir = |name: &str| draft.dir.join(name);
+    let part = |name| part(&draft.dir, name).map_err(|error| unwritable(&draft.dir, &error));
     for name in [STATE, REDIS] {
         private_dir(&dir(name))?;
     }
@@ -120,13 +120,19 @@ fn write(draft: &Draft, sources: &Sources) -> Result<u64, Problem> {
         }
         let redis = instant.redis;
         let paused = instant.paused_us;
-        std::thread::scope(|scope| {
-            let saved = scope.spawn(|| keep_redis(sources, redis, &dir(REDIS)));
+        let size = std::thread::scope(|scope| -> Result<Size, Problem> {
+            let saved = scope.spawn(|| -> Result<Size, Problem> {
+                keep_redis(sources, redis, &dir(REDIS))?;
+                // Postgres' part is whole already.
+                Ok(part(POSTGRES)?.and(part(REDIS)?))
+            });
             keep_state(sources, instant.moment.as_ref(), &dir(STATE))?;
-            saved.join().unwrap_or_else(|_| Err(Problem::failed("redis-save", "it panicked")))
+            let saved = saved.join();
+            let panicked = |_| Err(Problem::failed("redis-save", "it panicked"));
+            Ok(saved.unwrap_or_else(panicked)?.and(part(STATE)?))
         })?;
         drop(files);
-        return Ok(paused);
+        return Ok((paused, size));
     }
     let message = format!("Postgres ended a checkpoint during each of {TRIES_MAX} copies");
     Err(Problem::failed("postgres-busy", message).retryable())

@@ -315,13 +315,13 @@ fn remove_later(dir: PathBuf) {
 
 /// What a snapshot holds, without what is known of it.
 pub(super) fn payload(dir: &Path) -> std::io::Result<Size> {
-    let mut all = Size::default();
-    for part in [STATE, POSTGRES, REDIS] {
-        let size = tree::size(&dir.join(part))?;
-        all.files += size.files;
-        all.bytes += size.bytes;
-    }
-    Ok(all)
+    let sizes = [STATE, POSTGRES, REDIS].map(|name| part(dir, name));
+    sizes.into_iter().try_fold(Size::default(), |all, size| Ok(all.and(size?)))
+}
+
+/// What a store's part of a snapshot holds.
+pub(super) fn part(dir: &Path, name: &str) -> std::io::Result<Size> {
+    tree::size(&dir.join(name))
 }
 
 fn said(size: Size) -> String {

@@ -30,8 +30,12 @@ const CONTROL: &str = "global/pg_control";
 const CONTROL_BYTES: usize = 512;
 /// Where the last checkpoint and its redo position stand (`ControlFileData`, Postgres 11 to 18).
 const CHECKPOINT: std::ops::Range<usize> = 32..48;
+/// Where within that the redo position stands.
+const REDO: std::ops::Range<usize> = 40..48;
 /// The log.
 const LOG: &str = "pg_wal";
+/// Where a page of it says from which position of the log it is (`XLogPageHeaderData`, the same).
+const PAGE_ADDRESS: std::ops::Range<usize> = 8..16;
 /// Directories whose contents a start makes anew; the same that a base backup leaves out.
 const EMPTY: [&str; 7] = [
     "pg_dynshmem",
@@ -107,12 +111,15 @@ impl Copy {
         Ok(now.get(CHECKPOINT) == self.control.get(CHECKPOINT))
     }
 
-    /// Copies the segments that were written after `since`, oldest first.
+    /// Copies the segments that were written after `since`, oldest first; not those that the checkpoint
+    /// has no need for.
     fn log(&self, since: SystemTime) -> io::Result<()> {
+        let redo = number(&self.control[REDO]);
         let mut segments = Vec::new();
         for entry in fs::read_dir(self.from.join(LOG))?.flatten() {
             let Ok(meta) = entry.metadata() else { continue };
-            if meta.is_file() && meta.modified()? >= since {
+            let is_new = meta.is_file() && meta.modified()? >= since;
+            if is_new && is_needed(&entry.path(), meta.len(), redo) {
                 segments.push(entry.file_name());
             }
         }
@@ -123,6 +130,31 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+/// Whether a file of the log, with so many bytes, holds anything that was written since the position `redo`.
+/// Postgres keeps segments that it has done with under the names of those to come, with their old
+/// contents: what a segment's first page says of itself is not its name's position then.
+fn is_needed(path: &Path, bytes: u64, redo: u64) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Some(begin) = position(&name, bytes) else { return true };
+    let mut page = [0; PAGE_ADDRESS.end];
+    // One that cannot be read is told of when it is copied.
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut page));
+    read.is_err() || (number(&page[PAGE_ADDRESS]) == begin && begin.saturating_add(bytes) > redo)
+}
+
+/// The position of the log at which a segment of this name begins; `None`: it is none.
+fn position(name: &str, bytes: u64) -> Option<u64> {
+    let of = |part: std::ops::Range<usize>| u64::from_str_radix(name.get(part)?, 16).ok();
+    let is_segment = name.len() == 24 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    is_segment.then_some(())?;
+    (of(8..16)? << 32).checked_add(of(16..24)?.checked_mul(bytes)?)
+}
+
+/// A number of eight bytes as the machine writes them.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_ne_bytes)
 }
 
 /// Copies the data directory of a server that does not run.
@@ -248,6 +280,35 @@ mod tests {
             assert!(!to.join(gone).exists(), "{gone}");
         }
         assert_eq!(fs::read(to.join(CONTROL)).unwrap(), [7; 8192]);
+    }
+
+    #[test]
+    fn the_log_is_copied_from_the_checkpoint_to_its_end() {
+        const BYTES: u64 = 16 << 20;
+        let dir = tempfile::tempdir().unwrap();
+        let (data, to) = (data(dir.path()), dir.path().join("to"));
+        let mut control = vec![7; 8192];
+        control[REDO].copy_from_slice(&((1u64 << 32) + 5 * BYTES + 40).to_ne_bytes());
+        fs::write(data.join(CONTROL), control).unwrap();
+        let segment = |number: u64, says: u64| {
+            let name = format!("0000000100000001{number:08X}");
+            let file = File::create(data.join(LOG).join(&name)).unwrap();
+            file.set_len(BYTES).unwrap();
+            let page = (1u64 << 32) + says * BYTES;
+            std::os::unix::fs::FileExt::write_all_at(&file, &page.to_ne_bytes(), 8).unwrap();
+            name
+        };
+        let [before, first, next, kept] =
+            [segment(4, 4), segment(5, 5), segment(6, 6), segment(7, 3)];
+        fs::write(data.join(LOG).join("00000002.history"), "1").unwrap();
+        let copy = Copy::begin(&data, &to).unwrap();
+        let is_there = |name: &str| to.join(LOG).join(name).exists();
+        assert!(is_there(&first) && is_there(&next) && is_there("00000002.history"));
+        assert!(!is_there(&before), "the checkpoint is later");
+        assert!(!is_there(&kept), "it has its old contents");
+        segment(7, 7);
+        assert!(copy.finish().unwrap());
+        assert!(is_there(&kept), "it is in use by now");
     }
 
     #[test]
