@@ -38,7 +38,7 @@ pub(super) const PROXIES: [(&str, &str, u16); 2] =
     [(POSTGRES, "postgres-proxy", 15_432), (REDIS, "redis-proxy", 16_379)];
 /// Native parts that a killed daemon may have left behind.
 pub(super) const NATIVE: [(&str, StopSignal); 2] =
-    [(POSTGRES, StopSignal::Interrupt), (REDIS, StopSignal::Terminate)];
+    [(POSTGRES, StopSignal::Interrupt), (REDIS, StopSignal::Shutdown)];
 
 /// Postgres writes a checkpoint at its end; this is longer than its own grace.
 const POSTGRES_STOP_GRACE_MS: u64 = 20_000;

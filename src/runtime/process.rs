@@ -8,6 +8,7 @@ use crate::base::Problem;
 use crate::runtime::dirs::{Dirs, unwritable};
 use crate::runtime::launch::{Launch, StopSignal};
 use crate::runtime::logs;
+use crate::runtime::redis;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -51,6 +52,7 @@ impl fmt::Display for ExitReport {
 pub struct Running {
     pid: u32,
     adopted: bool,
+    port: Option<u16>,
     handle: Option<OwnedFd>,
     exit: watch::Receiver<Option<ExitReport>>,
 }
@@ -77,7 +79,20 @@ impl Running {
 
     /// Asks it to stop. Nothing happens if it has ended.
     pub fn signal(&self, signal: StopSignal) {
-        self.send(signal.number());
+        let handle = self.handle.as_ref().and_then(|fd| fd.try_clone().ok());
+        let (StopSignal::Shutdown, Some(port), Some(handle)) = (signal, self.port, handle) else {
+            return self.send(signal.number());
+        };
+        let pid = self.pid;
+        let thread = std::thread::Builder::new().name("shutdown".into());
+        // Beside the caller: the server may be long in answering.
+        let asked = thread.spawn(move || {
+            redis::end(port, pid);
+            send(pid, Some(&handle), signal.number());
+        });
+        if asked.is_err() {
+            self.send(signal.number());
+        }
     }
 
     /// Ends it at once.
@@ -130,6 +145,11 @@ fn send(pid: u32, handle: Option<&OwnedFd>, signal: Signal) {
     }
 }
 
+/// The port of `127.0.0.1:5432`.
+fn port(address: &str) -> Option<u16> {
+    address.rsplit(':').next()?.parse().ok()
+}
+
 /// What is written down about a running child, `run/<name>.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -148,7 +168,7 @@ pub struct Record {
 impl Record {
     /// The port of its address.
     pub fn port(&self) -> Option<u16> {
-        self.address.rsplit(':').next()?.parse().ok()
+        port(&self.address)
     }
 
     fn alive(&self) -> bool {
@@ -187,7 +207,13 @@ pub fn spawn(launch: &Launch, dirs: &Dirs) -> Result<Running, Problem> {
         .map_err(|error| cannot_start(launch, &error))?;
     logs::pump(pipe.reader, log);
     let pid = child.id();
-    let running = Running { pid, adopted: false, handle: handle(pid), exit: watch_child(child) };
+    let running = Running {
+        pid,
+        adopted: false,
+        port: port(&launch.address),
+        handle: handle(pid),
+        exit: watch_child(child),
+    };
     let record = Record {
         pid,
         start_time: start_time(pid).unwrap_or_default(),
@@ -259,13 +285,13 @@ pub fn adopt(launch: &Launch, dirs: &Dirs) -> Result<Option<Running>, Problem> {
     if let Some(reader) = logs::reopen(dirs, &launch.name) {
         logs::pump(reader, logs::Writer::open(dirs, &launch.name)?);
     }
-    let pid = record.pid;
+    let (pid, port) = (record.pid, record.port());
     let watched = handle.as_ref().and_then(|fd| fd.try_clone().ok());
     let exit = watch_by(move || {
         wait_stranger(&record, watched.as_ref(), None);
         ExitReport::default()
     });
-    Ok(Some(Running { pid, adopted: true, handle, exit }))
+    Ok(Some(Running { pid, adopted: true, port, handle, exit }))
 }
 
 /// Stops what a killed daemon left under `name`, if anything; used when the service is no longer wanted.
@@ -290,6 +316,9 @@ fn end(
 ) -> Result<(), Problem> {
     if !record.alive() {
         return Ok(());
+    }
+    if let (StopSignal::Shutdown, Some(port)) = (signal, record.port()) {
+        redis::end(port, record.pid);
     }
     send(record.pid, handle, signal.number());
     if wait_stranger(record, handle, Some(grace)) {

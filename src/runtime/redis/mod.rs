@@ -17,7 +17,8 @@ use crate::runtime::runas::RunAs;
 pub(crate) use binary::origin;
 pub use clock::sweep;
 pub use compare::{Keys, compare};
-pub use save::{Paused, Saving, Talk, end, lay_out};
+pub(in crate::runtime) use save::end;
+pub use save::{Paused, Saving, Talk, lay_out};
 use std::time::Duration;
 
 /// Where it listens. Never elsewhere.
@@ -55,7 +56,7 @@ pub fn prepare(
         dir: data,
         run_as: RunAs::Current,
         probe: Probe::Redis { host: HOST.into(), port },
-        stop: StopSignal::Terminate,
+        stop: StopSignal::Shutdown,
         stop_grace: Duration::from_secs(STOP_GRACE_S),
         version: binary.version,
         note: None,

@@ -21,6 +21,8 @@ const PAUSE_MILLIS: u64 = 5_000;
 /// Longest wait for an answer, and for a save that is under way already.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 const SAVE_WAIT: Duration = Duration::from_secs(60);
+/// The same of a server that is to end: a signal comes next.
+const END_WAIT: Duration = Duration::from_millis(500);
 /// Between two questions whether the save is through.
 const PACE: Duration = Duration::from_millis(2);
 /// Bytes of an answer that are read.
@@ -38,10 +40,15 @@ pub struct Talk {
 impl Talk {
     /// With the server on `port`.
     pub fn with(port: u16) -> Result<Talk, Problem> {
+        Talk::within(port, ANSWER_WAIT)
+    }
+
+    /// The same, where no answer takes longer than `wait`.
+    fn within(port: u16, wait: Duration) -> Result<Talk, Problem> {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let open = || -> io::Result<TcpStream> {
-            let stream = TcpStream::connect_timeout(&address, ANSWER_WAIT)?;
-            stream.set_read_timeout(Some(ANSWER_WAIT))?;
+            let stream = TcpStream::connect_timeout(&address, wait)?;
+            stream.set_read_timeout(Some(wait))?;
             stream.set_nodelay(true)?;
             Ok(stream)
         };
@@ -90,7 +97,7 @@ impl Talk {
     /// order; one that does not run has nothing else.
     pub fn all_in_files(port: Option<u16>) -> Result<bool, Problem> {
         let Some(port) = port else { return Ok(true) };
-        Ok(Talk::with(port)?.info("aof_enabled")?.as_deref() == Some("1"))
+        Ok(Talk::with(port)?.info("persistence", "aof_enabled")?.as_deref() == Some("1"))
     }
 
     fn answer(&mut self) -> io::Result<Result<String, String>> {
@@ -102,21 +109,25 @@ impl Talk {
         }
     }
 
-    /// A number of `INFO persistence`.
-    fn info(&mut self, name: &str) -> Result<Option<String>, Problem> {
-        let text = self.must("INFO persistence")?;
+    /// A value of a section of `INFO`.
+    fn info(&mut self, section: &str, name: &str) -> Result<Option<String>, Problem> {
+        let text = self.must(&format!("INFO {section}"))?;
         let value =
             |line: &str| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned());
         Ok(text.lines().find_map(value))
     }
 }
 
-/// Asks the server on `port`, if there is one, to end in order: what it has acknowledged is in its
-/// append-only file then. By command, as a signal may wait for a tenth of a second
-/// (<https://redis.io/docs/latest/commands/shutdown/>). Whoever asks looks for its end himself: a server
-/// that has ended does not answer, and one whose command has another name needs a signal.
-pub fn end(port: u16) {
-    let _ = Talk::with(port).and_then(|mut talk| talk.ask("SHUTDOWN NOSAVE"));
+/// Asks the server on `port` to end in order if it is the process `pid`: what it has acknowledged is in
+/// its files then (<https://redis.io/docs/latest/commands/shutdown/>). Whoever asks looks for its end
+/// himself: a server that has ended does not answer, and one whose commands have other names or need a
+/// password needs a signal.
+pub(in crate::runtime) fn end(port: u16, pid: u32) {
+    let Ok(mut talk) = Talk::within(port, END_WAIT) else { return };
+    // Somebody else's server may have the port of one that did not get it, or has ended.
+    if matches!(talk.info("server", "process_id"), Ok(Some(id)) if id == pid.to_string()) {
+        let _ = talk.ask("SHUTDOWN");
+    }
 }
 
 /// Writers wait for as long as this lives, [`PAUSE_MILLIS`] at the most.
@@ -132,8 +143,8 @@ impl Paused {
     pub fn begin(port: u16, data: &Path) -> Result<Paused, Problem> {
         let mut talk = Talk::with(port)?;
         let limit = Instant::now() + SAVE_WAIT;
-        while talk.info("rdb_bgsave_in_progress")?.as_deref() == Some("1")
-            || talk.info("aof_rewrite_in_progress")?.as_deref() == Some("1")
+        while talk.info("persistence", "rdb_bgsave_in_progress")?.as_deref() == Some("1")
+            || talk.info("persistence", "aof_rewrite_in_progress")?.as_deref() == Some("1")
         {
             if Instant::now() > limit {
                 let message = "Redis has been saving its data for a minute";
@@ -174,7 +185,8 @@ impl Saving {
     pub fn fetch(mut self, to: &Path) -> Result<(), Problem> {
         let limit = Instant::now() + SAVE_WAIT;
         loop {
-            let over = self.talk.info("rdb_bgsave_in_progress")?.as_deref() == Some("0");
+            let over =
+                self.talk.info("persistence", "rdb_bgsave_in_progress")?.as_deref() == Some("0");
             if inode(&self.dump) != self.former {
                 break;
             }

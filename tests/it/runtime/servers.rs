@@ -1,7 +1,7 @@
 //! Real servers: Postgres 15 to 18 with pgvector and contrib, Valkey; existing data; kill -9.
 
 use super::*;
-use devenv::runtime::{StopSignal, postgres as pg};
+use devenv::runtime::{StopSignal, postgres as pg, process};
 
 /// Boots `major` from nothing and uses what applications use.
 async fn boots(major: u32) {
@@ -157,4 +157,37 @@ async fn valkey_serves_and_survives_kill_9() {
     assert_eq!(redis_says(port, &["GET", "k"]).await, "v");
     let report = running.stop(launch.stop, launch.stop_grace).await;
     assert_eq!(report.code, Some(0), "{report}");
+}
+
+#[tokio::test]
+async fn only_the_own_redis_is_asked_to_end_and_all_it_took_is_there_again() {
+    let (place, other) = (place(), super::place());
+    let (settings, port) = (redis(&[]), free_port());
+    let launch = prepare_redis(&settings, port, &place.dirs).await.expect("prepared");
+    let mut own = start(&launch, &place.dirs).await;
+    assert_eq!(redis_says(port, &["SET", "k", "v"]).await, "+OK");
+    let report = own.stop(StopSignal::Shutdown, launch.stop_grace).await;
+    assert_eq!(report.code, Some(0), "in order: {report}");
+
+    // Somebody's server on the port of one that is asked to stop, but listens elsewhere.
+    let stranger = prepare_redis(&settings, port, &other.dirs).await.expect("prepared");
+    let mut stranger = start(&stranger, &other.dirs).await;
+    let elsewhere = free_port();
+    let moved = prepare_redis(&settings, elsewhere, &place.dirs).await.expect("prepared");
+    let mistaken = Launch { address: format!("127.0.0.1:{port}"), ..moved.clone() };
+    let mut own = start(&mistaken, &place.dirs).await;
+    let clean_up = {
+        let dirs = place.dirs.clone();
+        move || process::clean_up("redis", &dirs, StopSignal::Shutdown, launch.stop_grace)
+    };
+    tokio::task::spawn_blocking(clean_up).await.expect("no panic").expect("it ended");
+    assert_eq!(own.wait().await.code, Some(0), "by its signal");
+    assert_eq!(redis_says(port, &["PING"]).await, "+PONG", "the other one is left alone");
+    stranger.kill();
+    stranger.wait().await;
+
+    let mut own = start(&moved, &place.dirs).await;
+    assert_eq!(redis_says(elsewhere, &["GET", "k"]).await, "v");
+    own.kill();
+    own.wait().await;
 }
