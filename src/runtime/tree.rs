@@ -10,13 +10,17 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Threads that copy at the most; a copy of many small files is mostly system calls.
+/// Threads that copy at the most; each has a processor to itself, as a copy of many small files is mostly
+/// system calls.
 const THREADS_MAX: usize = 4;
 /// Files below which another thread costs more than it brings.
 const FILES_A_THREAD: usize = 64;
 
-/// Bytes up to which a file is written anew where its blocks could be shared: that takes longer.
+/// Bytes up to which a file is written anew where its blocks could be shared: that takes longer, but on
+/// btrfs, where every small file written is a change of its trees (`statfs(2)` tells it by this number).
 const WRITTEN_BYTES_MAX: u64 = 64 * 1024;
+#[cfg(target_os = "linux")]
+const BTRFS: i64 = 0x9123_683e;
 
 /// How a file comes into the new tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,15 +70,16 @@ pub fn bring(
     let mut files = Vec::new();
     make_dir(from, to)?;
     plan(from, to, Path::new(""), keep, &mut files)?;
-    let (next, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let (next, bytes, written) = (AtomicUsize::new(0), AtomicU64::new(0), written_max(to));
     let work = || -> io::Result<()> {
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let copied = bring_file(&from.join(file), &to.join(file), how)?;
+            let copied = bring_one(&from.join(file), &to.join(file), how, written)?;
             bytes.fetch_add(copied.unwrap_or(0), Ordering::Relaxed);
         }
         Ok(())
     };
-    let threads = (files.len() / FILES_A_THREAD).clamp(1, THREADS_MAX);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = (files.len() / FILES_A_THREAD).clamp(1, processors.min(THREADS_MAX));
     std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut done = work();
@@ -87,8 +92,22 @@ pub fn bring(
     Ok(Size { files: files.len() as u64, bytes: bytes.into_inner() })
 }
 
+/// Up to how many bytes files below `dir` are written anew.
+fn written_max(dir: &Path) -> u64 {
+    #[cfg(target_os = "linux")]
+    if rustix::fs::statfs(dir).is_ok_and(|disk| i64::from(disk.f_type) == BTRFS) {
+        return 0;
+    }
+    let _ = dir;
+    WRITTEN_BYTES_MAX
+}
+
 /// Brings one file; `None` if it is not there any more.
 pub fn bring_file(from: &Path, to: &Path, how: How) -> io::Result<Option<u64>> {
+    bring_one(from, to, how, WRITTEN_BYTES_MAX)
+}
+
+fn bring_one(from: &Path, to: &Path, how: How, written: u64) -> io::Result<Option<u64>> {
     if how == How::Link {
         match fs::hard_link(from, to) {
             Ok(()) => return Ok(Some(fs::metadata(to)?.len())),
@@ -99,16 +118,16 @@ pub fn bring_file(from: &Path, to: &Path, how: How) -> io::Result<Option<u64>> {
     }
     match File::open(from) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        reader => copy(reader?, from, to).map(Some),
+        reader => copy(reader?, from, to, written).map(Some),
     }
 }
 
 /// Writes what is read to a file of its own, with the same mode and, where root copies for somebody
 /// else, the same owner; its bytes. With as few changes of inodes as can be: they are what a copy of many
 /// small files costs on a file system with a journal.
-fn copy(mut reader: File, from: &Path, to: &Path) -> io::Result<u64> {
+fn copy(mut reader: File, from: &Path, to: &Path, written: u64) -> io::Result<u64> {
     let meta = reader.metadata()?;
-    let is_small = meta.len() <= WRITTEN_BYTES_MAX;
+    let is_small = meta.len() <= written;
     if cfg!(not(target_os = "linux")) && !is_small {
         // There this is what asks for shared blocks.
         let bytes = fs::copy(from, to)?;
@@ -124,9 +143,13 @@ fn copy(mut reader: File, from: &Path, to: &Path) -> io::Result<u64> {
         std::os::unix::fs::fchown(&writer, Some(uid), Some(gid))?;
     }
     if !is_small {
+        #[cfg(target_os = "linux")]
+        if rustix::fs::ioctl_ficlone(&writer, &reader).is_ok() {
+            return Ok(meta.len());
+        }
         return io::copy(&mut reader, &mut writer);
     }
-    let mut bytes = Vec::with_capacity(WRITTEN_BYTES_MAX as usize);
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
     reader.read_to_end(&mut bytes)?;
     writer.write_all(&bytes)?;
     Ok(bytes.len() as u64)

@@ -83,7 +83,8 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Copies all but the end of the log from `from` to `to`, which must not exist.
+    /// Copies all but the end of the log from `from` to `to`, which must not exist. What is written meanwhile
+    /// to a segment of the log is in none but the copy that [`Copy::finish`] makes of it.
     pub fn begin(from: &Path, to: &Path) -> Result<Copy, Problem> {
         let refused = |error: io::Error| cannot(from, &error);
         if let Some(setting) = loses_pages(from).map_err(refused)? {
@@ -95,11 +96,14 @@ impl Copy {
         }
         let begun = SystemTime::now();
         let control = read_control(from).map_err(refused)?;
-        tree::bring(from, to, How::Copy, &|path| keep(path, false)).map_err(refused)?;
+        let redo = number(&control[REDO]);
+        let keep = |path: &Path| match path.parent() == Some(Path::new(LOG)) {
+            true => keep_log(&from.join(path), redo),
+            false => keep(path, false),
+        };
+        tree::bring(from, to, How::Copy, &keep).map_err(refused)?;
         write_control(&to.join(CONTROL), &control).map_err(refused)?;
-        let copy = Copy { from: from.to_owned(), to: to.to_owned(), control, begun };
-        copy.log(SystemTime::UNIX_EPOCH).map_err(refused)?;
-        Ok(copy)
+        Ok(Copy { from: from.to_owned(), to: to.to_owned(), control, begun })
     }
 
     /// Copies what the log has gained; whether the copy is good. Fast: it holds others up.
@@ -111,15 +115,14 @@ impl Copy {
         Ok(now.get(CHECKPOINT) == self.control.get(CHECKPOINT))
     }
 
-    /// Copies the segments that were written after `since`, oldest first; not those that the checkpoint
-    /// has no need for.
+    /// Copies the segments that were written after `since`, oldest first.
     fn log(&self, since: SystemTime) -> io::Result<()> {
         let redo = number(&self.control[REDO]);
         let mut segments = Vec::new();
         for entry in fs::read_dir(self.from.join(LOG))?.flatten() {
             let Ok(meta) = entry.metadata() else { continue };
             let is_new = meta.is_file() && meta.modified()? >= since;
-            if is_new && is_needed(&entry.path(), meta.len(), redo) {
+            if is_new && keep_log(&entry.path(), redo) == Keep::All {
                 segments.push(entry.file_name());
             }
         }
@@ -132,16 +135,20 @@ impl Copy {
     }
 }
 
-/// Whether a file of the log, with so many bytes, holds anything that was written since the position `redo`.
-/// Postgres keeps segments that it has done with under the names of those to come, with their old
+/// What is copied of the log: files that hold anything that was written since the position `redo`. Postgres keeps segments that it has done with under the names of those to come, with their old
 /// contents: what a segment's first page says of itself is not its name's position then.
-fn is_needed(path: &Path, bytes: u64, redo: u64) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let Some(begin) = position(&name, bytes) else { return true };
+fn keep_log(path: &Path, redo: u64) -> Keep {
+    let Ok(meta) = fs::metadata(path) else { return Keep::Nothing };
+    if meta.is_dir() {
+        return Keep::Empty;
+    }
+    let (name, bytes) = (path.file_name().unwrap_or_default().to_string_lossy(), meta.len());
+    let Some(begin) = position(&name, bytes) else { return Keep::All };
     let mut page = [0; PAGE_ADDRESS.end];
     // One that cannot be read is told of when it is copied.
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut page));
-    read.is_err() || (number(&page[PAGE_ADDRESS]) == begin && begin.saturating_add(bytes) > redo)
+    let is_used = read.is_err() || number(&page[PAGE_ADDRESS]) == begin;
+    if is_used && begin.saturating_add(bytes) > redo { Keep::All } else { Keep::Nothing }
 }
 
 /// The position of the log at which a segment of this name begins; `None`: it is none.
@@ -186,13 +193,11 @@ pub fn bring_to_rest(
 fn keep(path: &Path, log: bool) -> Keep {
     let text = path.to_string_lossy();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_log = path.parent() == Some(Path::new(LOG));
     match &*text {
         "postmaster.pid" | "postmaster.opts" => Keep::Nothing,
         // Written at the end of a copy, from what was read at its begin.
         CONTROL if !log => Keep::Nothing,
         text if EMPTY.contains(&text) && !log => Keep::Empty,
-        _ if is_log && !log => Keep::Empty,
         _ if name.starts_with("pgsql_tmp") => Keep::Nothing,
         _ => Keep::All,
     }
