@@ -13,6 +13,14 @@ fn run(project: &Project, name: &str, arguments: &[&str]) {
     Run::of(command.env("AWS_EC2_METADATA_DISABLED", "true")).success();
 }
 
+/// The same of a script for Node.
+#[track_caller]
+fn run_node(project: &Project, name: &str) {
+    let mut command = project.command(node());
+    command.arg(script(name)).env("DEVENV_TEST_NODE_MODULES", node_modules());
+    Run::of(command.envs(project.environment())).success();
+}
+
 fn table(service: &str) -> String {
     let path = format!("src/services/{service}/model/{service}.model");
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path).to_str().unwrap().to_owned()
@@ -42,9 +50,7 @@ fn what_clients_were_told_is_there_after_kill_9_and_every_operation_answers() {
     run(&project, "ssm/life.py", &["before"]);
     run(&project, "iam/life.py", &["before"]);
     run(&project, "iam/sts.py", &["before"]);
-    let mut sdk = project.command(node());
-    sdk.arg(script("iam/sdk.mjs")).env("DEVENV_TEST_NODE_MODULES", node_modules());
-    Run::of(sdk.envs(project.environment())).success();
+    run_node(&project, "iam/sdk.mjs");
     for service in ["iam", "ssm", "sts"] {
         run(&project, "operations.py", &[service, &table(service)]);
     }
@@ -61,4 +67,12 @@ fn under_enforce_policies_say_who_may_do_what() {
     let project = Project::with("extends = \"minimal\"\nport = \"auto\"\nauth = \"enforce\"\n");
     project.up();
     run(&project, "iam/enforce.py", &[]);
+}
+
+#[test]
+fn under_enforce_other_clients_are_refused_in_the_same_words() {
+    let project = Project::with("extends = \"minimal\"\nport = \"auto\"\nauth = \"enforce\"\n");
+    project.up();
+    run_node(&project, "iam/enforce.mjs");
+    run(&project, "iam/enforce_cli.py", &[]);
 }
