@@ -1,10 +1,10 @@
 //! A copy of a data directory while its server runs, and of one moment: what a crash in that moment
 //! would have left, which Postgres itself makes whole when it starts on the copy.
 //!
-//! How it comes about: the control file first, then all data, then the write-ahead log. Pages that are
-//! written meanwhile may be torn or newer than others; the log since the last checkpoint holds each page
-//! that was changed since whole (`full_page_writes`), and every change, so replaying it mends them. This
-//! is the reason why a base backup works
+//! How it comes about: the control file first, then all data and the write-ahead log as far as it goes,
+//! then what the log has gained. Pages that are written meanwhile may be torn or newer than others; the
+//! log since the last checkpoint holds each page that was changed since whole (`full_page_writes`), and
+//! every change, so replaying it mends them. This is the reason why a base backup works
 //! (<https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP>);
 //! instead of asking for a checkpoint, as that does, a copy during which one ended is thrown away and
 //! made again. The moment is when the log's end is copied: all that was committed before is in it.
