@@ -164,7 +164,9 @@ pub(super) async fn restore(
     let exchanged = exchanged?;
     let (adopted, up) =
         tokio::join!(blocking(move || exchanged.adopt()), all_healthy(&parts, access));
-    up.and(adopted)?;
+    up.and(adopted.map_err(|problem| {
+        problem.hint("the snapshot is restored; what was there becomes one with the next start")
+    }))?;
     let dirs = plan.dirs.clone();
     tokio::task::spawn_blocking(move || snapshot::sweep(&dirs));
     have_ready(kept.clone(), store.clone());

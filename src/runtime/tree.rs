@@ -1,7 +1,7 @@
 //! Directory trees copied by several threads at once, or linked file by file where files never change.
 //!
-//! A file system that shares blocks (btrfs, xfs, APFS) shares those of large files: the system is asked to copy,
-//! and no byte goes through here. It forces what is shared to the disk first.
+//! A file system that shares blocks (btrfs, xfs, APFS) shares those of large files: the system is asked to
+//! copy, and no byte goes through here. It forces what is shared to the disk first.
 //! What vanishes while a tree is read is left out: the caller decides whether that may be.
 
 use std::fs::{self, File};
@@ -20,7 +20,7 @@ const FILES_A_THREAD: usize = 64;
 /// btrfs, where every small file written is a change of its trees (`statfs(2)` tells it by this number).
 const WRITTEN_BYTES_MAX: u64 = 64 * 1024;
 #[cfg(target_os = "linux")]
-const BTRFS: i64 = 0x9123_683e;
+const BTRFS: u64 = 0x9123_683e;
 
 /// How a file comes into the new tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub fn bring(
 /// Up to how many bytes files below `dir` are written anew.
 fn written_max(dir: &Path) -> u64 {
     #[cfg(target_os = "linux")]
-    if rustix::fs::statfs(dir).is_ok_and(|disk| i64::from(disk.f_type) == BTRFS) {
+    if rustix::fs::statfs(dir).is_ok_and(|disk| u64::try_from(disk.f_type) == Ok(BTRFS)) {
         return 0;
     }
     let _ = dir;

@@ -135,7 +135,8 @@ impl Copy {
     }
 }
 
-/// What is copied of the log: files that hold anything that was written since the position `redo`. Postgres keeps segments that it has done with under the names of those to come, with their old
+/// What is copied of the log: files that hold anything that was written since the position `redo`.
+/// Postgres keeps segments that it has done with under the names of those to come, with their old
 /// contents: what a segment's first page says of itself is not its name's position then.
 fn keep_log(path: &Path, redo: u64) -> Keep {
     let Ok(meta) = fs::metadata(path) else { return Keep::Nothing };
