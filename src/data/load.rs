@@ -4,7 +4,7 @@
 //! are there already (made by migrations, or loaded before), their rows are replaced and everything else
 //! stays; loading the same archive twice changes nothing.
 
-use super::archive::{Frame, FrameKind, Manifest, Reader, TableEntry};
+use super::archive::{FrameKind, Manifest, Reader, TableEntry};
 use super::catalog::{Table, ident};
 use super::postgres::{Link, catalog, connect, failed};
 use crate::base::Problem;
@@ -13,7 +13,6 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use std::path::Path;
 use std::pin::pin;
-use tokio::sync::mpsc;
 use tokio_postgres::{Client, Config};
 
 /// Where devenv notes what it loaded.
@@ -22,8 +21,6 @@ pub(crate) const NOTE: &str = "CREATE SCHEMA IF NOT EXISTS devenv_seed;
     COMMENT ON SCHEMA devenv_seed IS 'what devenv seed has loaded'";
 /// Bytes sent at a time.
 const SEND_BYTES: usize = 256 * 1024;
-/// Frames that are unpacked while Postgres has not taken the one before; each holds about a mebibyte.
-const FRAMES_AHEAD: usize = 2;
 
 /// What became of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,64 +39,41 @@ pub(crate) async fn load(
     config: &Config,
     progress: &dyn Progress,
 ) -> Result<(Loaded, Manifest), Problem> {
-    let reader = Reader::open(path)?;
-    let manifest = reader.manifest.clone();
+    let mut reader = Reader::open(path)?;
     let link = connect(config).await?;
     let client = &link.client;
     let settings = "SET client_min_messages = 'warning'; SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD';
          SET IntervalStyle = 'postgres'; SET standard_conforming_strings = on; SET synchronous_commit = off; BEGIN";
     client.batch_execute(settings).await.map_err(|e| failed("cannot begin to load", &e))?;
     client.batch_execute(NOTE).await.map_err(|e| failed("cannot note what is loaded", &e))?;
+    let content = reader.manifest.content_hash.clone();
     let there = catalog(client).await?;
     let missing: Vec<&TableEntry> =
-        manifest.tables.iter().filter(|t| there.table(&t.label()).is_none()).collect();
+        reader.manifest.tables.iter().filter(|t| there.table(&t.label()).is_none()).collect();
     let known = "SELECT EXISTS (SELECT FROM devenv_seed.loaded WHERE content = $1)";
-    let known = client.query_one(known, &[&manifest.content_hash]).await;
+    let known = client.query_one(known, &[&content]).await;
     let known: bool = known.map_err(|e| failed("cannot see what is loaded", &e))?.get(0);
     if known && missing.is_empty() {
-        return Ok((Loaded::Already, manifest));
+        return Ok((Loaded::Already, reader.manifest.clone()));
     }
-    let fresh = missing.len() == manifest.tables.len();
+    let fresh = missing.len() == reader.manifest.tables.len();
     if !fresh {
-        fits(&manifest, &missing, &there.tables)?;
-        empty(client, &manifest).await?;
+        fits(&reader.manifest, &missing, &there.tables)?;
+        empty(client, &reader.manifest).await?;
     }
-    frames(&mut Ahead::of(reader), &manifest, client, fresh, progress).await?;
+    frames(&mut reader, client, fresh, progress).await?;
     if fresh {
         refresh(client).await?;
     }
-    sequences(client, &manifest).await?;
+    sequences(client, &reader.manifest).await?;
     let note = "INSERT INTO devenv_seed.loaded (content) VALUES ($1) ON CONFLICT DO NOTHING";
     client
-        .execute(note, &[&manifest.content_hash])
+        .execute(note, &[&content])
         .await
         .map_err(|e| failed("cannot note what is loaded", &e))?;
     client.batch_execute("COMMIT").await.map_err(|e| failed("cannot commit the load", &e))?;
-    analyse(&link, &manifest).await?;
-    Ok((if fresh { Loaded::Whole } else { Loaded::Rows }, manifest))
-}
-
-/// An archive's frames, read, proven and unpacked beside what becomes of the one before.
-struct Ahead(mpsc::Receiver<Result<(Frame, Vec<u8>), Problem>>);
-
-impl Ahead {
-    fn of(mut reader: Reader) -> Ahead {
-        let (sender, frames) = mpsc::channel(FRAMES_AHEAD);
-        tokio::task::spawn_blocking(move || {
-            while let Some(frame) = reader.next_bytes().transpose() {
-                let is_last = frame.is_err();
-                // Nobody listens any more when the load has failed.
-                if sender.blocking_send(frame).is_err() || is_last {
-                    return;
-                }
-            }
-        });
-        Ahead(frames)
-    }
-
-    async fn next(&mut self) -> Result<Option<(Frame, Vec<u8>)>, Problem> {
-        self.0.recv().await.transpose()
-    }
+    analyse(&link, &reader.manifest).await?;
+    Ok((if fresh { Loaded::Whole } else { Loaded::Rows }, reader.manifest.clone()))
 }
 
 /// Whether rows of the archive go into the tables that are there.
@@ -147,26 +121,25 @@ fn sql(entry: &TableEntry) -> String {
 
 /// Carries out the archive's frames in their order.
 async fn frames(
-    ahead: &mut Ahead,
-    manifest: &Manifest,
+    reader: &mut Reader,
     client: &Client,
     fresh: bool,
     progress: &dyn Progress,
 ) -> Result<(), Problem> {
-    let mut pending = ahead.next().await?;
+    let mut pending = reader.next_bytes()?;
     while let Some((frame, bytes)) = pending.take() {
         match frame.kind {
             FrameKind::Before | FrameKind::Behind if fresh => {
                 script(client, &bytes, frame.kind == FrameKind::Before).await?;
             }
             FrameKind::Rows => {
-                let entry = &manifest.tables[frame.table as usize];
-                pending = rows(ahead, client, entry, frame.table, bytes, progress).await?;
+                let entry = reader.manifest.tables[frame.table as usize].clone();
+                pending = rows(reader, client, &entry, frame.table, bytes, progress).await?;
                 continue;
             }
             _ => {}
         }
-        pending = ahead.next().await?;
+        pending = reader.next_bytes()?;
     }
     Ok(())
 }
@@ -188,13 +161,13 @@ async fn script(client: &Client, bytes: &[u8], before: bool) -> Result<(), Probl
 
 /// Fills one table; returns the first frame that is not its.
 async fn rows(
-    ahead: &mut Ahead,
+    reader: &mut Reader,
     client: &Client,
     entry: &TableEntry,
     number: u32,
     first: Vec<u8>,
     progress: &dyn Progress,
-) -> Result<Option<(Frame, Vec<u8>)>, Problem> {
+) -> Result<Option<(super::archive::Frame, Vec<u8>)>, Problem> {
     let label = entry.label();
     let wrong = |e: tokio_postgres::Error| failed(&format!("cannot fill {label}"), &e);
     let columns = entry.columns.iter().map(|c| ident(&c.name)).collect::<Vec<_>>().join(", ");
@@ -212,7 +185,7 @@ async fn rows(
             progress.advance(&label, piece.len() as u64);
             sink.send(piece).await.map_err(wrong)?;
         }
-        match ahead.next().await? {
+        match reader.next_bytes()? {
             Some((frame, next)) if frame.kind == FrameKind::Rows && frame.table == number => {
                 bytes = Bytes::from(next);
             }
