@@ -87,8 +87,7 @@ impl Running {
         let thread = std::thread::Builder::new().name("shutdown".into());
         // Beside the caller: the server may be long in answering.
         let asked = thread.spawn(move || {
-            redis::end(port, pid);
-            send(pid, Some(&handle), signal.number());
+            ask(pid, Some(port), Some(&handle), signal);
         });
         if asked.is_err() {
             self.send(signal.number());
@@ -143,6 +142,14 @@ fn send(pid: u32, handle: Option<&OwnedFd>, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = rustix::process::kill_process(pid, signal);
     }
+}
+
+/// Asks a process to stop. Blocks while its server is spoken to.
+fn ask(pid: u32, port: Option<u16>, handle: Option<&OwnedFd>, signal: StopSignal) {
+    if let (StopSignal::Shutdown, Some(port)) = (signal, port) {
+        redis::end(port, pid);
+    }
+    send(pid, handle, signal.number());
 }
 
 /// The port of `127.0.0.1:5432`.
@@ -317,10 +324,7 @@ fn end(
     if !record.alive() {
         return Ok(());
     }
-    if let (StopSignal::Shutdown, Some(port)) = (signal, record.port()) {
-        redis::end(port, record.pid);
-    }
-    send(record.pid, handle, signal.number());
+    ask(record.pid, record.port(), handle, signal);
     if wait_stranger(record, handle, Some(grace)) {
         return Ok(());
     }
