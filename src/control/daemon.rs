@@ -12,6 +12,7 @@ use super::message::{EnvState, Update};
 use super::parts::{self, ServicesCell};
 use super::replan::{Changes, moves_ground};
 use super::server::{self, Access};
+use super::snapshot::AheadCell;
 use super::status::{Sources, status};
 use crate::base::{Exit, Problem};
 use crate::runtime::{Dirs, logs};
@@ -55,15 +56,18 @@ pub async fn run(
                 services: services.clone(),
                 plan: server::PlanCell::default(),
                 turn: Arc::default(),
+                ahead: AheadCell::default(),
             };
             if let Some(named) = boot.followed.clone() {
                 tokio::spawn(edits::follow(access.clone(), named));
             }
+            let ahead = access.ahead.clone();
             let serving = server.serve(access);
             let result = boot_and_run(boot, &hub, &serving, sender, messages, services).await;
             if let Err(problem) = &result {
                 hub.fail(problem.clone());
             }
+            drop(ahead.take());
             // Those who follow read the last words before the connection ends.
             tokio::time::sleep(LAST_WORDS).await;
             serving.end();

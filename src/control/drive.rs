@@ -120,7 +120,7 @@ pub(super) trait Native: Send + Sync + 'static {
     /// Finds or fetches what is needed; blocks.
     fn prepare(&self, run: &Run) -> Result<Launch, Problem>;
     /// Work on the server once it answers.
-    fn initialise(&self) -> impl Future<Output = Result<(), Problem>> + Send;
+    fn initialise(&self, launch: &Launch) -> impl Future<Output = Result<(), Problem>> + Send;
 }
 
 /// A run of a native part, from preparation to its end.
@@ -248,7 +248,7 @@ async fn watch<N: Native>(
         if answer.is_ok() && !initialised {
             tokio::select! {
                 exit = running.wait() => return Ok(exit),
-                done = part.initialise() => done?,
+                done = part.initialise(launch) => done?,
             }
             initialised = true;
         }

@@ -106,8 +106,12 @@ impl Native for Postgres {
         Ok(launch)
     }
 
-    async fn initialise(&self) -> Result<(), Problem> {
+    async fn initialise(&self, launch: &Launch) -> Result<(), Problem> {
+        if runtime::postgres::is_back(launch, &self.settings) {
+            return Ok(());
+        }
         runtime::postgres::initialise(&self.settings, self.port).await?;
+        runtime::postgres::is_made(launch, &self.settings);
         follow::catch_up(&self.settings, self.port, &self.services).await
     }
 }
@@ -128,7 +132,7 @@ impl Native for Redis {
         Ok(launch)
     }
 
-    async fn initialise(&self) -> Result<(), Problem> {
+    async fn initialise(&self, _: &Launch) -> Result<(), Problem> {
         Ok(())
     }
 }

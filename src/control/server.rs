@@ -41,6 +41,8 @@ pub(super) struct Access {
     pub(super) plan: PlanCell,
     /// Taken by whoever replaces or copies the state as a whole.
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+    /// What the next snapshot begins with.
+    pub(super) ahead: snapshot::AheadCell,
 }
 
 /// The plan of now; none before the boot has claimed its ports.

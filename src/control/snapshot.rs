@@ -7,13 +7,15 @@ use super::home::Home;
 use super::reset::until;
 use super::server::{Access, settle};
 use crate::base::Problem;
-use crate::data::snapshot::{self, AtRest, Kept, Place, Reason, Sources, Store, Swap, Taken};
+use crate::data::snapshot::{
+    self, Ahead, AtRest, Kept, Place, Reason, Sources, Store, Swap, Taken,
+};
 use crate::profile::Profile;
 use crate::runtime::{Dirs, StopSignal, postgres, process, redis};
 use crate::supervisor::Event;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long what a killed daemon left may take to stop.
@@ -48,34 +50,68 @@ pub(super) async fn save(
     let sources = sources(plan, access)?;
     let store = Store::of(&plan.project);
     let taken = taken(name, reason, replace, plan);
-    let kept = blocking(move || snapshot::save(&store, &sources, &taken)).await?;
-    tend(kept.clone(), plan.clone());
+    let ahead = access.ahead.take();
+    let kept = blocking(move || snapshot::save(&store, &sources, &taken, ahead)).await?;
+    tend(kept.clone(), plan.clone(), access.clone());
     Ok(kept)
 }
 
-/// Has a copy of Postgres' part ready for when this snapshot comes back.
-fn have_ready(kept: Kept, store: Store) {
+/// What was copied for the next snapshot, while there is such a copy.
+#[derive(Clone, Default)]
+pub(super) struct AheadCell(Arc<Mutex<Option<Ahead>>>);
+
+impl AheadCell {
+    /// The copy: whoever has it makes a snapshot of it, or lets it go.
+    pub(super) fn take(&self) -> Option<Ahead> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Makes one where there is none of these sources. Blocks.
+    fn fill(&self, store: &Store, sources: &Sources) -> Result<(), Problem> {
+        let made = match self.take().filter(|ahead| ahead.is_of(sources)) {
+            Some(there) => Some(there),
+            None => Ahead::make(store, sources)?,
+        };
+        let mut cell = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = std::mem::replace(&mut *cell, made);
+        drop(cell);
+        // One that came meanwhile is let go.
+        drop(other);
+        Ok(())
+    }
+}
+
+/// Has copies of Postgres' part ready for when this snapshot comes back, and for when the next is made.
+fn have_ready(kept: Kept, store: Store, plan: Arc<Plan>, access: Access) {
     tokio::spawn(async move {
         tokio::time::sleep(READY_AFTER).await;
+        let (of, beside) = (store.clone(), kept.dir.clone());
         let made = tokio::task::spawn_blocking(move || store.make_ready(&kept)).await;
         if let Ok(Err(error)) = made {
-            tracing::debug!(%error, "no copy of a snapshot was made ready");
+            tracing::debug!(%error, ?beside, "no copy of a snapshot was made ready");
+        }
+        let Ok(sources) = sources(&plan, &access) else { return };
+        let ahead = access.ahead.clone();
+        let made = tokio::task::spawn_blocking(move || ahead.fill(&of, &sources)).await;
+        if let Ok(Err(problem)) = made {
+            tracing::debug!("nothing was copied ahead of a snapshot: {}", problem.message);
         }
     });
 }
 
 /// Brings what was made to rest, and to the disk, beside the answer: a restore that comes earlier does
 /// the first itself, and a power cut before the second is seen by the sizes of files.
-fn tend(kept: Kept, plan: Arc<Plan>) {
+fn tend(kept: Kept, plan: Arc<Plan>, access: Access) {
     tokio::spawn(async move {
         if kept.manifest.reason.is_automatic() {
             // Rarely restored, and what it was made before has the machine now.
             tokio::time::sleep(SETTLE_AFTER).await;
         }
         let (settled, store) = (kept.clone(), Store::of(&plan.project));
-        let _ = tokio::task::spawn_blocking(move || bring_to_rest(&settled, &plan)).await;
+        let planned = plan.clone();
+        let _ = tokio::task::spawn_blocking(move || bring_to_rest(&settled, &planned)).await;
         if kept.manifest.reason == Reason::Asked {
-            have_ready(kept.clone(), store);
+            have_ready(kept.clone(), store, plan, access);
         }
         tokio::time::sleep(FORCE_OUT_AFTER).await;
         let forced = tokio::task::spawn_blocking(move || kept.force_out()).await;
@@ -169,12 +205,12 @@ pub(super) async fn restore(
     }))?;
     let dirs = plan.dirs.clone();
     tokio::task::spawn_blocking(move || snapshot::sweep(&dirs));
-    have_ready(kept.clone(), store.clone());
+    have_ready(kept.clone(), store.clone(), plan.clone(), access.clone());
     let before = match before {
         Before::Saved(before) => *before,
         Before::Moved(name) => {
             let before = store.find(&name)?;
-            tend(before.clone(), plan.clone());
+            tend(before.clone(), plan.clone(), access.clone());
             tokio::task::spawn_blocking(move || store.prune());
             before
         }
@@ -292,7 +328,7 @@ fn save_stopped(home: &Home, store: &Store, dirs: &Dirs) -> Result<Kept, Problem
         project: home.project.clone(),
         replace: false,
     };
-    snapshot::save(store, &sources, &taken)
+    snapshot::save(store, &sources, &taken, None)
 }
 
 /// Whether everything lies where a snapshot can be made of it.

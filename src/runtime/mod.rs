@@ -12,6 +12,7 @@ pub mod engine;
 mod fetch;
 pub mod launch;
 pub mod logs;
+pub mod mirror;
 pub mod ports;
 pub mod postgres;
 mod probe;

@@ -67,33 +67,48 @@ pub fn bring(
     how: How,
     keep: &(dyn Fn(&Path) -> Keep + Sync),
 ) -> io::Result<Size> {
-    let mut files = Vec::new();
+    let found = list(from, keep)?;
     make_dir(from, to)?;
-    plan(from, to, Path::new(""), keep, &mut files)?;
-    let (next, bytes, written) = (AtomicUsize::new(0), AtomicU64::new(0), written_max(to));
-    let work = || -> io::Result<()> {
+    for dir in &found.dirs {
+        make_dir(&from.join(dir), &to.join(dir))?;
+    }
+    let (bytes, written) = (AtomicU64::new(0), written_max(to));
+    each(&found.files, |file| {
+        let copied = bring_one(&from.join(file), &to.join(file), how, written)?;
+        bytes.fetch_add(copied.unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    })?;
+    Ok(Size { files: found.files.len() as u64, bytes: bytes.into_inner() })
+}
+
+/// Does `work` for each file, on several threads where there are many. The first failure of each thread
+/// ends its part of it.
+pub(super) fn each(
+    files: &[PathBuf],
+    work: impl Fn(&Path) -> io::Result<()> + Sync,
+) -> io::Result<()> {
+    let next = AtomicUsize::new(0);
+    let part = || -> io::Result<()> {
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let copied = bring_one(&from.join(file), &to.join(file), how, written)?;
-            bytes.fetch_add(copied.unwrap_or(0), Ordering::Relaxed);
+            work(file)?;
         }
         Ok(())
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (files.len() / FILES_A_THREAD).clamp(1, processors.min(THREADS_MAX));
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(part)).collect();
+        let mut done = part();
         for other in others {
             let ended = other.join().unwrap_or_else(|_| Err(io::Error::other("a copy panicked")));
             done = done.and(ended);
         }
         done
-    })?;
-    Ok(Size { files: files.len() as u64, bytes: bytes.into_inner() })
+    })
 }
 
 /// Up to how many bytes files below `dir` are written anew.
-fn written_max(dir: &Path) -> u64 {
+pub(super) fn written_max(dir: &Path) -> u64 {
     #[cfg(target_os = "linux")]
     if rustix::fs::statfs(dir).is_ok_and(|disk| u64::try_from(disk.f_type) == Ok(BTRFS)) {
         return 0;
@@ -107,7 +122,7 @@ pub fn bring_file(from: &Path, to: &Path, how: How) -> io::Result<Option<u64>> {
     bring_one(from, to, how, WRITTEN_BYTES_MAX)
 }
 
-fn bring_one(from: &Path, to: &Path, how: How, written: u64) -> io::Result<Option<u64>> {
+pub(super) fn bring_one(from: &Path, to: &Path, how: How, written: u64) -> io::Result<Option<u64>> {
     if how == How::Link {
         match fs::hard_link(from, to) {
             Ok(()) => return Ok(Some(fs::metadata(to)?.len())),
@@ -155,6 +170,26 @@ fn copy(mut reader: File, from: &Path, to: &Path, written: u64) -> io::Result<u6
     Ok(bytes.len() as u64)
 }
 
+/// Whether a copy of `file` in the directory `dir` takes no room until one of both is written to.
+pub fn shares_blocks(file: &Path, dir: &Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        let probe = dir.join(".shared");
+        let share = || -> io::Result<()> {
+            Ok(rustix::fs::ioctl_ficlone(File::create(&probe)?, File::open(file)?)?)
+        };
+        let shares = share().is_ok();
+        // Whoever removes the directory removes what would stay.
+        let _ = fs::remove_file(&probe);
+        shares
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, dir);
+        false
+    }
+}
+
 /// Number and bytes of the files below `dir`, which need not exist.
 pub fn size(dir: &Path) -> io::Result<Size> {
     let mut all = Size::default();
@@ -174,7 +209,7 @@ pub fn size(dir: &Path) -> io::Result<Size> {
 }
 
 /// Makes `to` for its owner alone: the owner of `from`, where root copies for somebody else.
-fn make_dir(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn make_dir(from: &Path, to: &Path) -> io::Result<()> {
     fs::DirBuilder::new().mode(0o700).create(to)?;
     give(from, to)
 }
@@ -193,12 +228,24 @@ fn owner_to_keep(meta: &fs::Metadata) -> Option<(u32, u32)> {
     for_others.then(|| (meta.uid(), meta.gid()))
 }
 
-fn plan(
+/// What of a tree is to be brought, by paths below it; each directory stands before what is in it.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) dirs: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
+}
+
+pub(super) fn list(from: &Path, keep: &dyn Fn(&Path) -> Keep) -> io::Result<Found> {
+    let mut found = Found::default();
+    list_below(from, Path::new(""), keep, &mut found)?;
+    Ok(found)
+}
+
+fn list_below(
     from: &Path,
-    to: &Path,
     below: &Path,
     keep: &dyn Fn(&Path) -> Keep,
-    files: &mut Vec<PathBuf>,
+    found: &mut Found,
 ) -> io::Result<()> {
     let entries = match fs::read_dir(from.join(below)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -212,13 +259,13 @@ fn plan(
         match (kept, kind.is_dir()) {
             (Keep::Nothing, _) | (Keep::Empty, false) => {}
             (_, true) => {
-                make_dir(&from.join(&path), &to.join(&path))?;
+                found.dirs.push(path.clone());
                 if kept == Keep::All {
-                    plan(from, to, &path, keep, files)?;
+                    list_below(from, &path, keep, found)?;
                 }
             }
             // A link leads out of the tree: what lies there is not the environment's.
-            (Keep::All, false) if kind.is_file() => files.push(path),
+            (Keep::All, false) if kind.is_file() => found.files.push(path),
             (Keep::All, false) => {}
         }
     }

@@ -214,6 +214,30 @@ fn a_copy_is_ready_for_the_next_restore_and_the_snapshot_keeps_its_own() {
 /// Writers put a counter into one store after the other, each only after the former has answered. In
 /// a snapshot no store may be ahead of one that was written before it.
 #[test]
+fn what_the_profile_asks_for_since_is_made_after_a_restore() {
+    let project = running();
+    let databases = |project: &Project| {
+        let list = "select string_agg(datname, ' ' order by datname) from pg_database where datname like 'app%'";
+        project.devenv(&["psql", "-d", "postgres", "-Atc", list]).success().stdout.trim().to_owned()
+    };
+    project.devenv(&["psql", "-d", "postgres", "-c", "create database app_own"]).success();
+    project.devenv(&["snapshot", "save", "two"]).success();
+    project.devenv(&["psql", "-d", "postgres", "-c", "drop database app_own"]).success();
+    project.devenv(&["snapshot", "restore", "two"]).success();
+    assert_eq!(databases(&project), "app app_own");
+    project.devenv(&["down"]).success();
+    let profile = project.path().join("devenv.toml");
+    let text = std::fs::read_to_string(&profile).unwrap();
+    std::fs::write(&profile, text.replace(r#"["app"]"#, r#"["app", "app_later"]"#)).unwrap();
+    project.devenv(&["snapshot", "restore", "two"]).success();
+    project.up();
+    assert_eq!(databases(&project), "app app_later app_own");
+    project.devenv(&["psql", "-d", "postgres", "-c", "drop database app_later"]).success();
+    project.devenv(&["restart", "postgres"]).success();
+    assert_eq!(databases(&project), "app app_later app_own", "a start makes what is missing");
+}
+
+#[test]
 fn no_effect_without_its_cause_however_busy_the_writers_are() {
     let project = running();
     mark(&project, "0");

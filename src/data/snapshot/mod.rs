@@ -5,6 +5,7 @@
 //! not at all). The protocol is decision 007.
 
 mod adopt;
+mod ahead;
 mod archive;
 mod diff;
 mod manifest;
@@ -13,6 +14,7 @@ mod restore;
 mod save;
 mod store;
 
+pub use ahead::Ahead;
 pub use archive::{export, import};
 pub use diff::{Difference, diff};
 pub use manifest::{Manifest, Reason};

@@ -210,6 +210,7 @@ fn lay_out_postgres(
         tree::bring(&kept.dir.join(POSTGRES), &new, How::Copy, &|_| Keep::All).map_err(failed)?;
     }
     give_to_owner(&place.postgres, &new).map_err(failed)?;
+    postgres::comes_back(&new);
     match at_rest.filter(|_| !kept.is_at_rest()) {
         Some(at_rest) => at_rest(&new),
         None => Ok(()),

@@ -4,10 +4,12 @@
 //! the AWS services is acknowledged. So whatever Postgres' copy shows, its causes elsewhere are in the
 //! snapshot, and whatever was acknowledged anywhere before is in it too.
 
+use super::ahead::Ahead;
 use super::manifest::{LAYOUT, Manifest, Reason, boot};
 use super::store::{Draft, Kept, Store, part};
 use crate::base::Problem;
 use crate::runtime::dirs::{private_dir, unwritable};
+use crate::runtime::mirror::Mirror;
 use crate::runtime::tree::{self, How, Keep, Size};
 use crate::runtime::{postgres, redis};
 use crate::storage::{Moment, Storage, StorageError};
@@ -59,14 +61,22 @@ pub struct Taken {
     pub replace: bool,
 }
 
-/// Makes a snapshot. Blocks.
-pub fn save(store: &Store, sources: &Sources, taken: &Taken) -> Result<Kept, Problem> {
+/// Makes a snapshot, of what was copied ahead if there is anything. Blocks.
+pub fn save(
+    store: &Store,
+    sources: &Sources,
+    taken: &Taken,
+    ahead: Option<Ahead>,
+) -> Result<Kept, Problem> {
     if !taken.replace {
         store.refuse_taken(&taken.name)?;
     }
     Manifest::check_name(&taken.name)?;
-    let draft = store.draft()?;
-    let (paused_us, size) = write(&draft, sources)?;
+    let (draft, mirror) = match ahead.filter(|ahead| ahead.is_of(sources)) {
+        Some(Ahead { draft, mirror }) => (draft, Some(mirror)),
+        None => (store.draft()?, None),
+    };
+    let (paused_us, size) = write(&draft, sources, mirror)?;
     let services = draft.dir.join(STATE).join(STATE_FILE).exists();
     let (files, bytes) = (size.files, size.bytes);
     let manifest = Manifest { files, bytes, paused_us, ..manifest(taken, sources, services) };
@@ -99,7 +109,11 @@ pub(super) fn now() -> String {
 }
 
 /// The stores' copies below the draft; for how many microseconds writers were held up, and how much it is.
-fn write(draft: &Draft, sources: &Sources) -> Result<(u64, Size), Problem> {
+fn write(
+    draft: &Draft,
+    sources: &Sources,
+    mut ahead: Option<Mirror>,
+) -> Result<(u64, Size), Problem> {
     let dir = |name: &str| draft.dir.join(name);
     let part = |name| part(&draft.dir, name).map_err(|error| unwritable(&draft.dir, &error));
     for name in [STATE, REDIS] {
@@ -107,7 +121,7 @@ fn write(draft: &Draft, sources: &Sources) -> Result<(u64, Size), Problem> {
     }
     for left in (0..TRIES_MAX).rev() {
         let postgres = match &sources.postgres {
-            Some((_, data)) => copy_postgres(data, &dir(POSTGRES))?,
+            Some((_, data)) => copy_postgres(data, &dir(POSTGRES), ahead.take())?,
             None => None,
         };
         let files = sources.storage.as_ref().map(Storage::keep_files);
@@ -139,9 +153,22 @@ fn write(draft: &Draft, sources: &Sources) -> Result<(u64, Size), Problem> {
 }
 
 /// A copy under way of a server that runs; one of a server that does not is made at once.
-fn copy_postgres(data: &Path, to: &Path) -> Result<Option<postgres::Copy>, Problem> {
-    if postgres::is_in_use(data) {
-        return postgres::Copy::begin(data, to).map(Some);
+fn copy_postgres(
+    data: &Path,
+    to: &Path,
+    ahead: Option<Mirror>,
+) -> Result<Option<postgres::Copy>, Problem> {
+    let is_in_use = postgres::is_in_use(data);
+    if let Some(mirror) = ahead {
+        match is_in_use.then(|| postgres::Copy::begin(data, to, Some(mirror))) {
+            Some(Ok(copy)) => return Ok(Some(copy)),
+            Some(Err(problem)) => tracing::debug!("copied anew: {}", problem.message),
+            None => {}
+        }
+        tree::remove(to).map_err(|error| unwritable(to, &error))?;
+    }
+    if is_in_use {
+        return postgres::Copy::begin(data, to, None).map(Some);
     }
     postgres::copy_stopped(data, to).map(|()| None)
 }

@@ -51,6 +51,13 @@ pub(super) struct Draft {
     _lock: File,
 }
 
+impl Draft {
+    /// Whether nobody removed it.
+    pub(super) fn is_there(&self) -> bool {
+        self.dir.join(LOCK).exists()
+    }
+}
+
 impl Drop for Draft {
     fn drop(&mut self) {
         // What stays is removed by the next one that makes something.

@@ -148,7 +148,7 @@ fn quoted_list(path: &str) -> String {
     format!("\"{}\"", path.replace('"', "\"\""))
 }
 
-fn put(path: &Path, text: &str, run_as: RunAs) -> Result<(), Problem> {
+pub(super) fn put(path: &Path, text: &str, run_as: RunAs) -> Result<(), Problem> {
     let write = || -> std::io::Result<()> {
         let new = path.with_extension("new");
         let mut file = fs::OpenOptions::new()

@@ -15,6 +15,7 @@ use super::{binaries, config, template};
 use crate::base::Problem;
 use crate::profile;
 use crate::runtime::dirs::{Dirs, unwritable};
+use crate::runtime::mirror::Mirror;
 use crate::runtime::progress::Silent;
 use crate::runtime::runas;
 use crate::runtime::tree::{self, How, Keep};
@@ -74,6 +75,19 @@ pub fn is_in_use(data: &Path) -> bool {
     data.join("postmaster.pid").exists()
 }
 
+/// A copy of `from` at `to` for [`Copy::begin`], without the log; none where it would take room.
+pub fn mirror(from: &Path, to: &Path) -> Result<Option<Mirror>, Problem> {
+    let beside = to.parent().unwrap_or(to);
+    if !tree::shares_blocks(&from.join(CONTROL), beside) {
+        return Ok(None);
+    }
+    let keep = |path: &Path| match path.parent() == Some(Path::new(LOG)) {
+        true => Keep::Nothing,
+        false => keep(path, false),
+    };
+    Mirror::make(from, to, &keep).map(Some).map_err(|error| cannot(from, &error))
+}
+
 /// A copy under way.
 pub struct Copy {
     from: PathBuf,
@@ -83,9 +97,10 @@ pub struct Copy {
 }
 
 impl Copy {
-    /// Copies all but the end of the log from `from` to `to`, which must not exist. What is written meanwhile
-    /// to a segment of the log is in none but the copy that [`Copy::finish`] makes of it.
-    pub fn begin(from: &Path, to: &Path) -> Result<Copy, Problem> {
+    /// Copies all but the end of the log from `from` to `to`: what [`mirror`] has brought there already,
+    /// or nothing. What is written meanwhile to a segment of the log is in none but the copy that
+    /// [`Copy::finish`] makes of it.
+    pub fn begin(from: &Path, to: &Path, ahead: Option<Mirror>) -> Result<Copy, Problem> {
         let refused = |error: io::Error| cannot(from, &error);
         if let Some(setting) = loses_pages(from).map_err(refused)? {
             let message = format!(
@@ -101,7 +116,11 @@ impl Copy {
             true => keep_log(&from.join(path), redo),
             false => keep(path, false),
         };
-        tree::bring(from, to, How::Copy, &keep).map_err(refused)?;
+        let copied = match ahead {
+            Some(mut mirror) => mirror.follow(&keep),
+            None => tree::bring(from, to, How::Copy, &keep),
+        };
+        copied.map_err(refused)?;
         write_control(&to.join(CONTROL), &control).map_err(refused)?;
         Ok(Copy { from: from.to_owned(), to: to.to_owned(), control, begun })
     }
@@ -271,7 +290,7 @@ mod tests {
     fn a_copy_ends_with_the_log_of_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let (data, to) = (data(dir.path()), dir.path().join("to"));
-        let copy = Copy::begin(&data, &to).unwrap();
+        let copy = Copy::begin(&data, &to, None).unwrap();
         fs::write(data.join("pg_wal/01"), "first, longer").unwrap();
         fs::write(data.join("pg_wal/02"), "second").unwrap();
         assert!(copy.finish().unwrap());
@@ -286,6 +305,31 @@ mod tests {
             assert!(!to.join(gone).exists(), "{gone}");
         }
         assert_eq!(fs::read(to.join(CONTROL)).unwrap(), [7; 8192]);
+    }
+
+    #[test]
+    fn what_was_copied_ahead_is_brought_up_to_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, to) = (data(dir.path()), dir.path().join("to"));
+        // As `mirror` does where blocks are shared.
+        let keep = |path: &Path| match path.starts_with(LOG) && path != Path::new(LOG) {
+            true => Keep::Nothing,
+            false => keep(path, false),
+        };
+        let ahead = Mirror::make(&data, &to, &keep).unwrap();
+        assert!(!to.join(CONTROL).exists() && !to.join("pg_wal/01").exists());
+        fs::write(data.join("base/1/112"), "later page").unwrap();
+        fs::write(data.join("base/1/113"), "another").unwrap();
+        let copy = Copy::begin(&data, &to, Some(ahead)).unwrap();
+        fs::write(data.join("pg_wal/01"), "first, longer").unwrap();
+        assert!(copy.finish().unwrap());
+        let read = |name: &str| fs::read_to_string(to.join(name)).unwrap();
+        assert_eq!(
+            (read("base/1/112"), read("base/1/113")),
+            ("later page".into(), "another".into())
+        );
+        assert_eq!(read("pg_wal/01"), "first, longer");
+        assert!(to.join(CONTROL).exists() && to.join("pg_wal/archive_status").is_dir());
     }
 
     #[test]
@@ -307,7 +351,7 @@ mod tests {
         let [before, first, next, kept] =
             [segment(4, 4), segment(5, 5), segment(6, 6), segment(7, 3)];
         fs::write(data.join(LOG).join("00000002.history"), "1").unwrap();
-        let copy = Copy::begin(&data, &to).unwrap();
+        let copy = Copy::begin(&data, &to, None).unwrap();
         let is_there = |name: &str| to.join(LOG).join(name).exists();
         assert!(is_there(&first) && is_there(&next) && is_there("00000002.history"));
         assert!(!is_there(&before), "the checkpoint is later");
@@ -321,7 +365,7 @@ mod tests {
     fn a_checkpoint_in_between_spoils_it() {
         let dir = tempfile::tempdir().unwrap();
         let (data, to) = (data(dir.path()), dir.path().join("to"));
-        let copy = Copy::begin(&data, &to).unwrap();
+        let copy = Copy::begin(&data, &to, None).unwrap();
         let mut control = vec![7; 8192];
         control[40] = 8;
         fs::write(data.join(CONTROL), control).unwrap();
@@ -334,7 +378,7 @@ mod tests {
         let (data, to) = (data(dir.path()), dir.path().join("to"));
         fs::write(data.join(config::FILE), "wal_level = 'replica'\n").unwrap();
         fs::write(data.join("postgresql.auto.conf"), "full_page_writes = 'off'\n").unwrap();
-        let problem = Copy::begin(&data, &to).err().unwrap();
+        let problem = Copy::begin(&data, &to, None).err().unwrap();
         assert_eq!(problem.code, "postgres-setting");
         assert!(problem.message.contains("full_page_writes"), "{problem}");
     }
