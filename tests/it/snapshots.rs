@@ -213,6 +213,42 @@ fn a_copy_is_ready_for_the_next_restore_and_the_snapshot_keeps_its_own() {
 
 /// Writers put a counter into one store after the other, each only after the former has answered. In
 /// a snapshot no store may be ahead of one that was written before it.
+/// Waits until a snapshot was begun ahead, where files share their blocks: elsewhere none is.
+fn begun_ahead(project: &Project) {
+    let (file, copy) = (project.path().join("devenv.toml"), project.path().join("shared"));
+    let share = Command::new("cp").arg("--reflink=always").args([&file, &copy]).output();
+    if !share.is_ok_and(|done| done.status.success()) {
+        return;
+    }
+    let store = project.path().join(".devenv/snapshots");
+    wait_for("a draft with Postgres' files", Duration::from_secs(30), || {
+        let mut entries = std::fs::read_dir(&store).unwrap().flatten();
+        entries.find(|entry| entry.file_name().to_string_lossy().starts_with(".new-"))
+    });
+}
+
+#[test]
+fn saves_in_a_row_hold_each_its_own_moment() {
+    let project = running();
+    let sql =
+        |text: &str| project.devenv(&["psql", "-Atqc", text]).success().stdout.trim().to_owned();
+    sql("create table a as select n, 0 as round from generate_series(1, 2000) n");
+    sql("create table b as table a");
+    for round in ["1", "2", "3"] {
+        // What is on the disk since a checkpoint is in the files alone; `b` is as it was when it was copied.
+        let table = if round == "2" { "b" } else { "a" };
+        sql(&format!("update {table} set round = {round}; checkpoint"));
+        project.devenv(&["snapshot", "save", &format!("round-{round}")]).success();
+        begun_ahead(&project);
+    }
+    for (round, there) in [("1", "1|0"), ("2", "1|2"), ("3", "3|2")] {
+        project.devenv(&["snapshot", "restore", &format!("round-{round}")]).success();
+        let rounds = "select string_agg(distinct a.round::text, ' '), string_agg(distinct b.round::text, ' ')
+                      from a join b using (n) having count(*) = 2000";
+        assert_eq!(sql(rounds), there);
+    }
+}
+
 #[test]
 fn what_the_profile_asks_for_since_is_made_after_a_restore() {
     let project = running();
