@@ -85,6 +85,8 @@ fn input(target: &Target, parts: &Parts, body: &Bytes) -> Value {
 pub(super) fn denied(target: &Target, parts: &Parts, denial: &Denial) -> Failure {
     let rest = parts.uri.path().starts_with("/v2/");
     match target.service.as_ref() {
+        "sqs" if denial.via.is_some() => Failure::new(400, "KmsAccessDenied", &denial.text)
+            .query_code("KMS.AccessDeniedException"),
         _ if target.query => Failure::new(403, "AccessDenied", &denial.text),
         "sqs" => {
             Failure::new(403, "AccessDeniedException", &denial.text).query_code("AccessDenied")

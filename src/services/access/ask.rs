@@ -68,6 +68,8 @@ pub struct Ask {
     pub policy: Option<Policy>,
     /// What that means for those of the resource's account.
     pub rule: Rule,
+    /// The service that asks for its caller, where it is not the resource's own.
+    pub via: Option<&'static str>,
 }
 
 impl Ask {

@@ -19,6 +19,8 @@ pub struct Denial {
     pub text: String,
     /// What `DecodeAuthorizationMessage` turns into JSON.
     pub encoded: String,
+    /// The service that asked another one for its caller.
+    pub via: Option<&'static str>,
 }
 
 impl Denial {
@@ -50,6 +52,14 @@ impl Denial {
                 "User: {arn} is not authorized to perform: {action} on resource: {resource} {why}"
             )
         };
+        let text = match ask.via {
+            // It does not say which key.
+            Some("secretsmanager") => "Access to KMS is not allowed".to_owned(),
+            Some("ssm" | "sqs") => format!(
+                "{text} (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException)"
+            ),
+            _ => text,
+        };
         let items: Vec<Value> = keys
             .iter()
             .map(|(key, values)| {
@@ -69,7 +79,7 @@ impl Denial {
                 "conditions": {"items": items},
             },
         });
-        Denial { text, encoded: encode(&decoded) }
+        Denial { text, encoded: encode(&decoded), via: ask.via }
     }
 }
 

@@ -24,7 +24,9 @@ pub fn asks(state: &State, asked: &Asked<'_>) -> Vec<Ask> {
                 Some(known) => ask.with_tags("iam", &known.tags),
                 None => ask,
             };
-            return vec![with_keys(ask, asked)];
+            let passes = asked.operation == "AddRoleToInstanceProfile" && kind == Kind::Role;
+            let role = passes.then(|| pass_role(&ask.resource, "ec2.amazonaws.com"));
+            return std::iter::once(with_keys(ask, asked)).chain(role).collect();
         }
     }
     for member in ["PolicyArn", "OpenIDConnectProviderArn", "SAMLProviderArn", "PolicySourceArn"] {
@@ -55,4 +57,10 @@ fn with_keys(mut ask: Ask, asked: &Asked<'_>) -> Ask {
         }
     }
     ask
+}
+
+/// Leave to give the role `arn` to `service`, which will act with it.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
+pub fn pass_role(arn: &str, service: &str) -> Ask {
+    Ask::new("iam:PassRole", arn).with_key("iam:PassedToService", service)
 }

@@ -5,6 +5,7 @@
 use super::blob::Envelope;
 use super::key::Key;
 use super::state::State;
+use crate::base::Caller;
 use crate::policy::{Grammar, Policy};
 use crate::services::access::{Ask, Asked, Rule};
 use base64::Engine;
@@ -46,19 +47,35 @@ fn of_ciphertext(state: &State, asked: &Asked<'_>, action: &str) -> Ask {
     let blob = STANDARD.decode(asked.text("CiphertextBlob")).unwrap_or_default();
     let envelope = Envelope::read(&blob).ok();
     let key = envelope.and_then(|envelope| state.of_material(asked.caller, &envelope.material));
-    key.map_or_else(|| Ask::new(action, "*"), |key| of_key(asked, action, key))
+    key.map_or_else(
+        || Ask::new(action, "*"),
+        |key| of_key(asked.caller, action, key, context(asked)),
+    )
 }
 
 fn of(state: &State, asked: &Asked<'_>, action: &str, id: &str) -> Ask {
     match state.find(asked.caller, id, true) {
-        Ok(key) => of_key(asked, action, key),
+        Ok(key) => of_key(asked.caller, action, key, context(asked)),
         // There is no such key, or AWS's own that is made on demand: the operation says so.
         Err(_) if id.starts_with("arn:") => Ask::new(action, id),
         Err(_) => Ask::new(action, asked.arn("kms", &format!("key/{id}"))),
     }
 }
 
-fn of_key(asked: &Asked<'_>, action: &str, key: &Key) -> Ask {
+/// The encryption context that a request names.
+fn context<'a>(asked: &Asked<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let context = asked.input.get("EncryptionContext").and_then(Value::as_object);
+    let pairs = context.into_iter().flatten();
+    pairs.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()))
+}
+
+/// `action` on a key, for `caller` and under an encryption context.
+pub(super) fn of_key<'a>(
+    caller: &Caller,
+    action: &str,
+    key: &Key,
+    context: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Ask {
     let mut ask = Ask::new(action, key.arn()).with_policy(Some(&key.record.policy));
     if let (Some(policy), Some(granted)) = (&mut ask.policy, granted(key)) {
         policy.statements.extend(granted.statements);
@@ -66,13 +83,11 @@ fn of_key(asked: &Asked<'_>, action: &str, key: &Key) -> Ask {
     ask.rule = Rule::Decides;
     let tags = key.record.tags.iter().map(|(name, value)| (name, value));
     ask = ask.with_tags("kms", tags);
-    let context = asked.input.get("EncryptionContext").and_then(Value::as_object);
-    for (name, value) in context.into_iter().flatten() {
-        let value = value.as_str().unwrap_or_default();
+    for (name, value) in context {
         ask.keys.add(&format!("kms:EncryptionContext:{name}"), value);
         ask.keys.add("kms:EncryptionContextKeys", name);
     }
-    ask.with_key("kms:CallerAccount", &asked.caller.account)
+    ask.with_key("kms:CallerAccount", &caller.account)
 }
 
 /// What the key's grants allow, as a policy. Grants under constraints need the context's pairs.

@@ -3,6 +3,7 @@
 
 use super::state::State;
 use crate::services::access::{Ask, Asked};
+use crate::services::kms::on_behalf::{KeyUse, READS, WRITES};
 
 /// What `asked` asks.
 pub fn asks(state: &State, asked: &Asked<'_>) -> Vec<Ask> {
@@ -35,4 +36,20 @@ pub fn asks(state: &State, asked: &Asked<'_>) -> Vec<Ask> {
     let arn = format!("arn:aws:sqs:{}:{}:{}", record.region, record.account, record.name);
     let ask = Ask::new(action, arn).with_policy(record.settings.policy.as_deref());
     vec![ask.with_tags("sqs", &record.tags)]
+}
+
+/// The key that `asked` uses: whoever sends to or receives from an encrypted queue needs it.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>
+pub fn key_use(state: &State, asked: &Asked<'_>) -> Option<KeyUse> {
+    let operations = match asked.operation {
+        "SendMessage" | "SendMessageBatch" => WRITES,
+        "ReceiveMessage" => READS,
+        _ => return None,
+    };
+    let url = Some(asked.text("QueueUrl")).filter(|url| !url.is_empty());
+    let queue = state.by_url(url.unwrap_or(asked.rest.1), asked.caller).ok()?;
+    let record = &queue.record;
+    let arn = format!("arn:aws:sqs:{}:{}:{}", record.region, record.account, record.name);
+    let (key, context) = (record.settings.kms_key.clone()?, vec![("aws:sqs:arn", arn)]);
+    Some(KeyUse { service: "sqs", key, operations, context })
 }

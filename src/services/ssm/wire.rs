@@ -33,6 +33,7 @@ pub struct Ssm {
     endpoint: Endpoint,
     host: Arc<Host<State>>,
     secrets: Arc<SecretsManager>,
+    kms: Kms,
 }
 
 /// What the operations work with.
@@ -64,7 +65,8 @@ impl Ssm {
         static ALL: OnceLock<Vec<&'static str>> = OnceLock::new();
         let all = ALL.get_or_init(|| model().names());
         let secrets = secrets.clone();
-        Ok(Ssm { endpoint: routes.by_target("AmazonSSM", all), host, secrets })
+        let endpoint = routes.by_target("AmazonSSM", all);
+        Ok(Ssm { endpoint, host, secrets, kms: kms.clone() })
     }
 }
 
@@ -283,8 +285,10 @@ impl Service for Ssm {
         &self,
         asked: &crate::services::access::Asked<'_>,
     ) -> Result<Vec<crate::services::access::Ask>, Failure> {
-        let own = self.host.look(|state, _| super::asks::asks(state, asked))?;
-        let mut all = own;
+        let look =
+            |state: &State| (super::asks::asks(state, asked), super::asks::key_uses(state, asked));
+        let (mut all, uses) = self.host.look(|state, _| look(state))?;
+        all.extend(self.kms.asks_for(asked.caller, &uses)?);
         for id in super::asks::secrets(asked) {
             let input = json!({"SecretId": id});
             let (operation, input) = ("GetSecretValue", &input);

@@ -203,6 +203,108 @@ def keys():
     refused(decrypt, "AccessDeniedException", missing("kms:Decrypt", arn, "resource-based policy"), 400)
 
 
+def keys_by_services():
+    """Whoever uses what lies under a key of the account needs that key too; AWS's own keys let everybody in."""
+    kms, own = client("kms"), ["s3:*", "sqs:*", "secretsmanager:*", "ssm:*"]
+    arn = kms.create_key()["KeyMetadata"]["Arn"]
+    names = f"secretsmanager:us-east-1:{ACCOUNT}:secret:sealed-*"
+    root = {service: client(service) for service in ("s3", "sqs", "secretsmanager", "ssm")}
+    ann = {service: client(service, KEY) for service in root}
+    root["s3"].create_bucket(Bucket="sealed")
+    sse = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": arn}
+    root["s3"].put_object(Bucket="sealed", Key="a", Body=b"x", **sse)
+    url = root["sqs"].create_queue(QueueName="sealed", Attributes={"KmsMasterKeyId": arn})["QueueUrl"]
+    root["sqs"].send_message(QueueUrl=url, MessageBody="x")
+    root["secretsmanager"].create_secret(Name="sealed", SecretString="x", KmsKeyId=arn)
+    root["ssm"].put_parameter(Name="/sealed/a", Value="x", Type="SecureString", KeyId=arn)
+    root["ssm"].put_parameter(Name="/of-aws", Value="x", Type="SecureString")
+    read = [
+        ("AccessDenied", 403, lambda: ann["s3"].get_object(Bucket="sealed", Key="a")),
+        ("KMS.AccessDeniedException", 400, lambda: ann["sqs"].receive_message(QueueUrl=url)),
+        ("AccessDeniedException", 400, lambda: ann["secretsmanager"].get_secret_value(SecretId="sealed")),
+        ("AccessDeniedException", 400, lambda: ann["ssm"].get_parameter(Name="/sealed/a", WithDecryption=True)),
+        ("AccessDeniedException", 400, lambda: ann["ssm"].get_parameters_by_path(Path="/sealed", WithDecryption=True)),
+    ]
+    write = [
+        ("AccessDenied", 403, "GenerateDataKey", lambda: ann["s3"].put_object(Bucket="sealed", Key="b", Body=b"x", **sse)),
+        ("AccessDenied", 403, "GenerateDataKey",
+         lambda: ann["s3"].create_multipart_upload(Bucket="sealed", Key="b", **sse)),
+        ("KMS.AccessDeniedException", 400, "GenerateDataKey",
+         lambda: ann["sqs"].send_message(QueueUrl=url, MessageBody="y")),
+        ("AccessDeniedException", 400, None,
+         lambda: ann["secretsmanager"].put_secret_value(SecretId="sealed", SecretString="y")),
+        ("AccessDeniedException", 400, "Encrypt",
+         lambda: ann["ssm"].put_parameter(Name="/sealed/a", Value="y", Overwrite=True)),
+    ]
+    words = lambda call, operation: "Access to KMS is not allowed" if operation is None else missing(f"kms:{operation}", arn)
+    grant(allow(own))
+    for code, status, call in read:
+        refused(call, code, "Access to KMS is not allowed" if call is read[2][2] else missing("kms:Decrypt", arn), status)
+    for code, status, operation, call in write:
+        refused(call, code, words(call, operation), status)
+    ann["ssm"].get_parameter(Name="/of-aws", WithDecryption=True)
+    ann["ssm"].get_parameter(Name="/sealed/a")
+    ann["s3"].head_object(Bucket="sealed", Key="a")
+    new = lambda: ann["secretsmanager"].create_secret(Name="sealed-new", SecretString="x", KmsKeyId=arn)
+    refused(new, "AccessDeniedException", "Access to KMS is not allowed", 400)
+    copy = lambda: ann["s3"].copy_object(Bucket="sealed", Key="c", CopySource="sealed/a")
+    refused(copy, "AccessDenied", missing("kms:Decrypt", arn), 403)
+    # By its service, and under its context.
+    via = lambda service, **more: allow("kms:*", arn, Condition={
+        "StringEquals": {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"}, **more})
+    of_queue = {"StringLike": {"kms:EncryptionContext:aws:sqs:arn": "*:sealed"}}
+    of_secret = {"StringLike": {"kms:EncryptionContext:SecretARN": f"arn:aws:{names}"}}
+    of_object = {"StringEquals": {"kms:EncryptionContext:aws:s3:arn": "arn:aws:s3:::sealed/a"}}
+    of_parameter = {"StringLike": {"kms:EncryptionContext:PARAMETER_ARN": "*:parameter/sealed/*"}}
+    grant(allow(own), via("s3", **of_object), via("sqs", **of_queue), via("secretsmanager", **of_secret),
+          via("ssm", **of_parameter))
+    for _, _, call in read:
+        call()
+    refused(write[0][3], "AccessDenied", missing("kms:GenerateDataKey", arn), 403)
+    for _, _, _, call in write[2:]:
+        call()
+    new()
+    copy()
+    refused(lambda: client("kms", KEY).describe_key(KeyId=arn), "AccessDeniedException",
+            missing("kms:DescribeKey", arn), 400)
+    form = ann["s3"].generate_presigned_post("sealed", "form", Fields={"x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": arn}, Conditions=[["starts-with", "$x-amz-server-side-encryption", ""],
+        ["starts-with", "$x-amz-server-side-encryption-aws-kms-key-id", ""]])
+    post = lambda: requests.post(form["url"], data=form["fields"], files={"file": b"x"})
+    assert post().status_code == 403, post().text
+    grant(allow(own), allow("kms:GenerateDataKey", arn))
+    assert post().status_code == 204, post().text
+    # Who may not use the key does not learn that it is disabled.
+    grant(allow(own))
+    kms.disable_key(KeyId=arn)
+    refused(read[2][2], "AccessDeniedException", "Access to KMS is not allowed", 400)
+
+
+def roles_that_are_passed():
+    ann = client("iam", KEY)
+    trust = document({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+    role = iam.create_role(RoleName="passed", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.create_instance_profile(InstanceProfileName="profile")
+    add = lambda: ann.add_role_to_instance_profile(InstanceProfileName="profile", RoleName="passed")
+    grant(allow("iam:AddRoleToInstanceProfile"))
+    refused(add, "AccessDenied", missing("iam:PassRole", role), 403)
+    root, s3 = client("s3"), client("s3", KEY)
+    for bucket in ("passed-from", "passed-to"):
+        root.create_bucket(Bucket=bucket)
+        root.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    rule = {"ID": "r", "Status": "Enabled", "Prefix": "", "Destination": {"Bucket": "arn:aws:s3:::passed-to"}}
+    replicate = lambda: s3.put_bucket_replication(
+        Bucket="passed-from", ReplicationConfiguration={"Role": role, "Rules": [rule]})
+    grant(allow("s3:*"))
+    refused(replicate, "AccessDenied", missing("iam:PassRole", role), 403)
+    passes = lambda service: allow("iam:PassRole", role, Condition={"StringEquals": {"iam:PassedToService": service}})
+    grant(allow(["s3:*", "iam:AddRoleToInstanceProfile"]), passes("ec2.amazonaws.com"))
+    add()
+    refused(replicate, "AccessDenied", missing("iam:PassRole", role), 403)
+    grant(allow("s3:*"), passes("s3.amazonaws.com"))
+    replicate()
+
+
 def mails():
     root, ann = client("ses"), client("ses", KEY)
     v2 = client("sesv2", KEY)
@@ -272,5 +374,5 @@ def web_identity():
     refused(lambda: assume("me", "no.example"), "InvalidIdentityToken", "No OpenIDConnect provider found", 400)
 
 
-for part in (queues, buckets, state_lock, secrets, parameters, keys, mails, roles_and_boundaries, web_identity):
+for part in (queues, buckets, state_lock, secrets, parameters, keys, keys_by_services, roles_that_are_passed, mails, roles_and_boundaries, web_identity):
     part()

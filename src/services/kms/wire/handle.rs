@@ -4,11 +4,13 @@
 use super::{Kms, blocking, crypto};
 use crate::base::Caller;
 use crate::protocol::Failure;
+use crate::services::access::Ask;
 use crate::services::failure;
 use crate::services::kms::bytes::Blob;
 use crate::services::kms::error::Error;
 use crate::services::kms::key::{Key, KeyState};
 use crate::services::kms::material::{Clear, MaterialId};
+use crate::services::kms::on_behalf::{self, KeyUse};
 use crate::services::kms::ops::*;
 use crate::services::kms::spec::{Spec, Usage};
 
@@ -188,6 +190,14 @@ impl Kms {
         self.core.host.look(|state, _| {
             state.find(caller, id, true).map(KnownKey::of).map_err(|error| failure(&error))
         })?
+    }
+
+    /// What `uses` of keys ask to be allowed, where policies are asked.
+    pub fn asks_for(&self, caller: &Caller, uses: &[KeyUse]) -> Result<Vec<Ask>, Failure> {
+        if uses.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.core.host.look(|state, _| on_behalf::asks(state, caller, uses))
     }
 
     /// AWS's own key of `service` (`s3`) in the caller's account and region, made on demand.

@@ -60,7 +60,10 @@ pub(super) async fn document(s3: &S3, kind: &str, head: &Head, body: Incoming) -
                     let text = "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names";
                     return Err(Error::invalid_request(text));
                 }
-                "replication" => check_destinations(s3, &bucket, &element)?,
+                "replication" => {
+                    s3.check_pass_role(head, element.value("Role").unwrap_or_default())?;
+                    check_destinations(s3, &bucket, &element)?;
+                }
                 "logging" => check_log_target(s3, &bucket, &element)?,
                 _ => {}
             }

@@ -98,7 +98,7 @@ impl S3 {
             replace: replace.then_some(given),
             tags,
             storage_class: attributes::storage_class(head)?,
-            encryption: self.sealed(&head.caller, &bucket, attributes::encryption(head)?).await?,
+            encryption: self.sealed(head, &bucket, attributes::encryption(head)?).await?,
             redirect,
             annotations,
             conditions: attributes::write_conditions(head)?,
@@ -126,7 +126,7 @@ impl S3 {
     async fn readable_source(&self, head: &Head, from: &Source) -> Result<Version> {
         let version = self.source(head, from)?;
         let bucket = self.bucket(&from.bucket)?;
-        self.check_sealed(&head.caller, &bucket, &version.attributes.encryption).await?;
+        self.check_sealed(head, (&bucket, &from.key), &version.attributes.encryption).await?;
         Ok(version)
     }
 

@@ -8,6 +8,7 @@ use super::S3;
 use super::head::Head;
 use crate::policy::Keys;
 use crate::services::access::{Ask, Denial, Kind, Subject, Verdict, evaluate};
+use crate::services::iam::asks::pass_role;
 use crate::services::s3::access::actions;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::index::{Look, existing};
@@ -108,11 +109,19 @@ impl S3 {
         self.decide(subject, &ask, &keys)
     }
 
-    fn decide(&self, subject: &Subject, ask: &Ask, keys: &Keys) -> Result<()> {
-        match evaluate(subject, ask, keys) {
+    /// Refuses whoever signed to give `role` to S3, unless a policy allows it.
+    pub(super) fn check_pass_role(&self, head: &Head, role: &str) -> Result<()> {
+        let Some(subject) = &head.subject else { return Ok(()) };
+        self.decide(subject, &pass_role(role, "s3.amazonaws.com"), &self.keys(head))
+    }
+
+    pub(super) fn decide(&self, subject: &Subject, ask: &Ask, keys: &Keys) -> Result<()> {
+        let mut keys = keys.clone();
+        keys.extend(&ask.keys);
+        match evaluate(subject, ask, &keys) {
             Verdict::Allowed => Ok(()),
             verdict => {
-                let denial = Denial::new(subject, ask, keys, verdict);
+                let denial = Denial::new(subject, ask, &keys, verdict);
                 Err(Error::new(403, "AccessDenied", denial.text))
             }
         }

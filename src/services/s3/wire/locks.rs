@@ -150,7 +150,7 @@ impl S3 {
         let bucket_key = kms.value("BucketKeyEnabled") == Some("true");
         let bucket = self.bucket(&head.bucket)?;
         let wanted = encrypted("aws:kms", Some(key), bucket_key);
-        let sealed = self.sealed(&head.caller, &bucket, Some(wanted)).await?;
+        let sealed = self.sealed(head, &bucket, Some(wanted)).await?;
         let update = UpdateEncryption {
             bucket: head.bucket.clone(),
             key: head.key.clone(),

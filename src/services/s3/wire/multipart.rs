@@ -36,8 +36,7 @@ impl S3 {
         let (mut attributes, by_header) = attributes::read(head, self.clock.now())?;
         self.check_write(head, &attributes)?;
         let bucket = self.bucket(&head.bucket)?;
-        let encrypted_by_header =
-            self.seal(&head.caller, &bucket, &mut attributes, by_header).await?;
+        let encrypted_by_header = self.seal(head, &bucket, &mut attributes, by_header).await?;
         let create = CreateUpload {
             bucket: head.bucket.clone(),
             key: head.key.clone(),
@@ -67,7 +66,7 @@ impl S3 {
         let upload = self.upload_of(head)?;
         customer::check_part(head, &upload.attributes.encryption)?;
         let bucket = self.bucket(&head.bucket)?;
-        self.check_sealed(&head.caller, &bucket, &upload.attributes.encryption).await?;
+        self.check_sealed(head, (&bucket, &head.key), &upload.attributes.encryption).await?;
         check_algorithm(&upload, plan.algorithm())?;
         if let Some((algorithm, _)) = upload.checksum {
             plan.also(algorithm);

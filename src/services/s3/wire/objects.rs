@@ -64,8 +64,7 @@ impl S3 {
             let newest = self.glance(|index| index.newest(bucket.id, &head.key))?;
             conditions.check(&head.key, newest.as_ref())?;
         }
-        let encrypted_by_header =
-            self.seal(&head.caller, &bucket, &mut attributes, by_header).await?;
+        let encrypted_by_header = self.seal(head, &bucket, &mut attributes, by_header).await?;
         let Received { content, digests, checksum, .. } = receive(&self.blobs, body, &plan).await?;
         attributes.checksum = Some(checksum.clone());
         let put = PutObject {
@@ -105,7 +104,7 @@ impl S3 {
             let wanted = wanted(head, &version)?;
             if head.method == Method::GET {
                 let encryption = &version.attributes.encryption;
-                self.check_sealed(&head.caller, &bucket, encryption).await?;
+                self.check_sealed(head, (&bucket, &head.key), encryption).await?;
             }
             if head.method == Method::HEAD {
                 break (version, wanted, Vec::new());

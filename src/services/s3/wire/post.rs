@@ -12,7 +12,7 @@ use super::multiform::{Form, boundary};
 use super::receive::{Content, Plan, Received, receive};
 use crate::protocol::sigv4::{self, Keys, Refusal};
 use crate::protocol::{Answer, Credential, Incoming};
-use crate::services::access::Vouch;
+use crate::services::access::{Subject, Vouch};
 use crate::services::s3::access::{actions, denied};
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::form_policy::FormPolicy;
@@ -168,18 +168,19 @@ impl S3 {
             None => key.to_owned(),
         };
         check_key(&key)?;
-        let put = as_put(head, &fields, key);
+        let mut put = as_put(head, &fields, key);
         match (&policy, &head.vouch) {
             (None, _) if head.anonymous => self.check_anonymous_form(&put)?,
-            (Some(_), Some(vouch)) => self.check_signer(&put, &fields, vouch)?,
+            (Some(_), Some(vouch)) => {
+                put.subject = Some(self.check_signer(&put, &fields, vouch)?);
+            }
             _ => {}
         }
         let (mut attributes, by_header) = attributes::read(&put, self.clock.now())?;
         tags(&fields, &mut attributes)?;
         self.check_write(&put, &attributes)?;
         let bucket = self.bucket(&put.bucket)?;
-        let encrypted_by_header =
-            self.seal(&put.caller, &bucket, &mut attributes, by_header).await?;
+        let encrypted_by_header = self.seal(&put, &bucket, &mut attributes, by_header).await?;
         let plan = Plan::of_form(&put)?;
         let received = receive(&self.blobs, form.file(), &plan).await?;
         let Received { content, digests, checksum, .. } = received;
@@ -206,13 +207,14 @@ impl S3 {
     }
 
     /// Under `auth = "enforce"`, whether the form's signer may put the object.
-    fn check_signer(&self, put: &Head, fields: &Fields, vouch: &Vouch) -> Result<()> {
+    fn check_signer(&self, put: &Head, fields: &Fields, vouch: &Vouch) -> Result<Arc<Subject>> {
         let credential = field(fields, "x-amz-credential").and_then(Credential::parse);
         let key = credential.map(|credential| credential.access_key);
         let key = key.or_else(|| field(fields, "awsaccesskeyid").map(str::to_owned));
-        let subject = (vouch.0)(&key.unwrap_or_default()).ok_or_else(denied)?;
-        let put = Head { subject: Some(Arc::new(subject.clone())), ..put.clone() };
-        self.check_subject(&put, &subject, "s3:PutObject", (&put.bucket, &put.key, None))
+        let subject = Arc::new((vouch.0)(&key.unwrap_or_default()).ok_or_else(denied)?);
+        let put = Head { subject: Some(subject.clone()), ..put.clone() };
+        self.check_subject(&put, &subject, "s3:PutObject", (&put.bucket, &put.key, None))?;
+        Ok(subject)
     }
 
     fn check_anonymous_form(&self, put: &Head) -> Result<()> {

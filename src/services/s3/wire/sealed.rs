@@ -4,8 +4,10 @@
 //! refusals are KMS's words behind `KMS.`, as S3 passes them on. Nothing is enciphered on the disk.
 
 use super::S3;
+use super::head::Head;
 use crate::base::Caller;
 use crate::protocol::Failure;
+use crate::services::kms::on_behalf::{KeyUse, READS};
 use crate::services::s3::documents::is_key_of_old;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::model::{Attributes, Bucket, Encryption};
@@ -30,7 +32,7 @@ impl S3 {
     /// key, which must be there and enabled.
     pub(super) async fn sealed(
         &self,
-        caller: &Caller,
+        head: &Head,
         bucket: &Bucket,
         by_header: Option<Encryption>,
     ) -> Result<Option<Encryption>> {
@@ -39,8 +41,9 @@ impl S3 {
             return Ok(by_header);
         }
         let named = wanted.key.as_deref().filter(|key| !is_key_of_old(key));
-        let key = self.kms.key(&at(caller, bucket), named.unwrap_or(MANAGED)).await;
+        let key = self.kms.key(&at(&head.caller, bucket), named.unwrap_or(MANAGED)).await;
         let key = key.map_err(refused)?;
+        self.check_key(head, (bucket, &head.key), &key.arn, &["GenerateDataKey"])?;
         key.encrypts().map_err(refused)?;
         Ok(Some(Encryption { key: Some(key.arn), of_kms: true, ..wanted.clone() }))
     }
@@ -48,30 +51,49 @@ impl S3 {
     /// The same for what an object will carry; whether headers or KMS have decided.
     pub(super) async fn seal(
         &self,
-        caller: &Caller,
+        head: &Head,
         bucket: &Bucket,
         attributes: &mut Attributes,
         by_header: bool,
     ) -> Result<bool> {
         let given = by_header.then(|| attributes.encryption.clone());
-        let sealed = self.sealed(caller, bucket, given).await?;
+        let sealed = self.sealed(head, bucket, given).await?;
         let decided = sealed.is_some();
         attributes.encryption = sealed.unwrap_or_default();
         Ok(decided)
     }
 
-    /// Refuses to read, or to add to, what lies under a key that is no longer to be used.
+    /// Refuses to read, or to add to, what lies at a place under a key that is no longer to be used.
     pub(super) async fn check_sealed(
         &self,
-        caller: &Caller,
-        bucket: &Bucket,
+        head: &Head,
+        (bucket, object): (&Bucket, &str),
         encryption: &Encryption,
     ) -> Result<()> {
         // What was written before there was KMS has a key that nobody knows.
         let Some(key) = encryption.key.as_deref().filter(|_| encryption.of_kms) else {
             return Ok(());
         };
-        let key = self.kms.key(&at(caller, bucket), key).await.map_err(refused)?;
+        let key = self.kms.key(&at(&head.caller, bucket), key).await.map_err(refused)?;
+        self.check_key(head, (bucket, object), &key.arn, READS)?;
         key.encrypts().map_err(refused)
+    }
+
+    /// Under `auth = "enforce"`, refuses whoever signed the use of a key that no policy allows.
+    fn check_key(
+        &self,
+        head: &Head,
+        (bucket, object): (&Bucket, &str),
+        key: &str,
+        operations: &'static [&'static str],
+    ) -> Result<()> {
+        let Some(subject) = &head.subject else { return Ok(()) };
+        let arn = format!("arn:aws:s3:::{}/{}", bucket.name, object);
+        let context = vec![("aws:s3:arn", arn)];
+        let used = KeyUse { service: "s3", key: key.to_owned(), operations, context };
+        for ask in self.kms.asks_for(&at(&head.caller, bucket), &[used]).map_err(refused)? {
+            self.decide(subject, &ask, &self.keys(head))?;
+        }
+        Ok(())
     }
 }

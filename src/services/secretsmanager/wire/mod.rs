@@ -64,6 +64,7 @@ type Routes = JsonRoutes<AwsJson11>;
 /// The service.
 pub struct SecretsManager {
     host: Arc<Host<State>>,
+    kms: Kms,
     rotations: Arc<Rotations>,
     endpoint: Endpoint,
     served: Vec<&'static str>,
@@ -113,6 +114,7 @@ impl SecretsManager {
         let rotations = Rotations::new(&host);
         Ok(SecretsManager {
             host,
+            kms: kms.clone(),
             rotations,
             endpoint: routes.by_target("secretsmanager", MODEL),
             served,
@@ -289,7 +291,11 @@ impl Service for SecretsManager {
         &self,
         asked: &crate::services::access::Asked<'_>,
     ) -> Result<Vec<crate::services::access::Ask>, Failure> {
-        self.host.look(|state, _| super::asks::asks(state, asked))
+        let look =
+            |state: &State| (super::asks::asks(state, asked), super::asks::key_uses(state, asked));
+        let (mut all, uses) = self.host.look(|state, _| look(state))?;
+        all.extend(self.kms.asks_for(asked.caller, &uses)?);
+        Ok(all)
     }
 
     fn reset(&self) -> Pending<'_, Result<(), Problem>> {

@@ -207,7 +207,11 @@ impl Service for Sqs {
         &self,
         asked: &crate::services::access::Asked<'_>,
     ) -> Result<Vec<crate::services::access::Ask>, Failure> {
-        self.core.host.look(|state, _| super::asks::asks(state, asked))
+        let look =
+            |state: &State| (super::asks::asks(state, asked), super::asks::key_use(state, asked));
+        let (mut all, key) = self.core.host.look(|state, _| look(state))?;
+        all.extend(self.core.kms.asks_for(asked.caller, key.as_slice())?);
+        Ok(all)
     }
 
     fn reset(&self) -> Pending<'_, Result<(), Problem>> {
