@@ -18,10 +18,11 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
-/// Bytes read at once; sixteen downloads must fit into 60 MB.
-const READ_BYTES: usize = 192 * 1024;
+/// Bytes read at once; sixteen downloads must fit into 60 MB. The connection takes pieces until it has more
+/// than 400 KiB waiting (hyper's `max_buf_size`), so of these four.
+const READ_BYTES: usize = 104 * 1024;
 /// Reads that wait for the client.
-const READS_WAITING: usize = 2;
+const READS_WAITING: usize = 1;
 /// Bytes up to which a body is read before the answer, without a thread.
 const DIRECT_BYTES: u64 = 128 * 1024;
 /// Files opened before the answer; with more parts the rest are held, and opened as they are reached.
