@@ -70,6 +70,16 @@ fn under_enforce_policies_say_who_may_do_what() {
 }
 
 #[test]
+fn under_enforce_what_cdk_bootstraps_publishes_assets() {
+    let project = Project::with("extends = \"minimal\"\nport = \"auto\"\nauth = \"enforce\"\n");
+    project.up();
+    let endpoint = project.status()["endpoint"].as_str().unwrap().to_owned();
+    let mut command = project.command(python());
+    command.arg(script("iam/cdk.py")).arg(endpoint).env("DEVENV_TEST_NODE_MODULES", node_modules());
+    Run::of(command.envs(project.environment())).success();
+}
+
+#[test]
 fn under_enforce_other_clients_are_refused_in_the_same_words() {
     let project = Project::with("extends = \"minimal\"\nport = \"auto\"\nauth = \"enforce\"\n");
     project.up();

@@ -1,5 +1,6 @@
 //! What a request asks to be allowed, as policies name it.
 
+use super::Subject;
 use crate::base::Caller;
 use crate::policy::{Grammar, Keys, Policy};
 use serde_json::Value;
@@ -73,6 +74,15 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// All condition keys of a request that has these: the ask's own and the account of what it is done to
+    /// with them.
+    pub fn all_keys(&self, subject: &Subject, keys: &Keys) -> Keys {
+        let mut all = keys.clone();
+        all.extend(&self.keys);
+        all.add("aws:ResourceAccount", self.owner.as_ref().unwrap_or(&subject.account));
+        all
+    }
+
     /// `action` on `resource`, which belongs to the account of its ARN.
     pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Ask {
         let resource = resource.into();

@@ -116,8 +116,7 @@ impl S3 {
     }
 
     pub(super) fn decide(&self, subject: &Subject, ask: &Ask, keys: &Keys) -> Result<()> {
-        let mut keys = keys.clone();
-        keys.extend(&ask.keys);
+        let keys = ask.all_keys(subject, keys);
         match evaluate(subject, ask, &keys) {
             Verdict::Allowed => Ok(()),
             verdict => {

@@ -292,8 +292,7 @@ impl Service for Sts {
 impl Judge {
     /// Decides `ask` of `subject`, whose request has these keys.
     pub fn check(&self, subject: &Subject, ask: &Ask, keys: &Keys) -> Result<(), Denial> {
-        let mut keys = keys.clone();
-        keys.extend(&ask.keys);
+        let keys = ask.all_keys(subject, keys);
         match evaluate(subject, ask, &keys) {
             crate::services::access::Verdict::Allowed => Ok(()),
             verdict => Err(Denial::new(subject, ask, &keys, verdict)),
