@@ -105,11 +105,18 @@ pub fn send(mut stream: UnixStream, ask: Ask) -> std::io::Result<Updates> {
 
 /// Asks, and waits for the one update that answers.
 pub fn ask_once(home: &Home, request: Ask, limit: Duration) -> Result<Update, Problem> {
-    let updates = ask(home, request)?;
+    let only_looks = request.only_looks();
+    // A daemon on its way out may still be connected to; who only looks need not know of that.
+    let left = |why: &str| match connect(home) {
+        Ok(None) if only_looks => home.not_running(),
+        _ => daemon_left(why),
+    };
+    let stream = connect(home)?.ok_or_else(|| home.not_running())?;
+    let updates = send(stream, request).map_err(|e| left(&e.to_string()))?;
     match updates.next(Some(Instant::now() + limit)) {
         Ok(Update::Failed(told)) => Err(told.into()),
         Ok(update) => Ok(update),
-        Err(Silence::Closed) => Err(daemon_left("it closed the connection")),
+        Err(Silence::Closed) => Err(left("it closed the connection")),
         Err(Silence::TimedOut) => {
             let message = format!("the daemon did not answer within {} s", limit.as_secs());
             Err(Problem::failed("daemon-silent", message)
@@ -129,5 +136,35 @@ pub fn daemon_left(why: &str) -> Problem {
 impl From<Told> for Update {
     fn from(told: Told) -> Self {
         Update::Failed(told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ask, Home, ask_once};
+    use std::os::unix::net::UnixListener;
+    use std::time::Duration;
+
+    /// What asking `request` of a daemon comes to that ends as soon as it is connected to.
+    fn asked_of_a_dying_one(request: Ask) -> &'static str {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(".devenv")).unwrap();
+        let home = Home::of(dir.path());
+        let listener = UnixListener::bind(home.socket()).unwrap();
+        let daemon = std::thread::spawn(move || {
+            let connection = listener.accept().unwrap();
+            drop(listener);
+            drop(connection);
+        });
+        let problem = ask_once(&home, request, Duration::from_secs(60)).unwrap_err();
+        daemon.join().unwrap();
+        problem.code
+    }
+
+    #[test]
+    fn a_daemon_that_just_ended_is_gone_only_for_those_who_wanted_something_done() {
+        assert_eq!(asked_of_a_dying_one(Ask::Status), "not-running");
+        assert_eq!(asked_of_a_dying_one(Ask::Clock { order: None }), "not-running");
+        assert_eq!(asked_of_a_dying_one(Ask::Release { id: "a".to_owned() }), "daemon-gone");
     }
 }

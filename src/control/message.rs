@@ -115,6 +115,16 @@ pub enum Ask {
     Down,
 }
 
+impl Ask {
+    /// Whether this changes nothing.
+    pub fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            Ask::Status | Ask::Env | Ask::Leases | Ask::Check { .. } | Ask::Clock { order: None }
+        )
+    }
+}
+
 /// What a test should not leave behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -6,6 +6,7 @@
 
 mod ask;
 mod evaluate;
+mod key_use;
 pub mod keys;
 mod message;
 mod subject;
@@ -14,5 +15,6 @@ mod tests;
 
 pub use ask::{Ask, Asked, Rule};
 pub use evaluate::{Reason, Verdict, evaluate};
+pub use key_use::{KeyUse, READS, WRITES};
 pub use message::{Denial, decode};
 pub use subject::{ByKey, Kind, Subject, Vouch};

@@ -16,7 +16,7 @@ pub mod grants;
 pub mod key;
 pub mod limits;
 pub mod material;
-pub mod on_behalf;
+mod on_behalf;
 pub mod ops;
 pub mod spec;
 pub mod state;

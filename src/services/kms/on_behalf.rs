@@ -5,25 +5,7 @@
 use super::asks;
 use super::state::State;
 use crate::base::Caller;
-use crate::services::access::Ask;
-
-/// What writes under a key ask, where a data key is made and read back.
-pub const WRITES: &[&str] = &["GenerateDataKey", "Decrypt"];
-/// What reads ask.
-pub const READS: &[&str] = &["Decrypt"];
-
-/// A service's use of a key for its caller.
-#[derive(Debug, Clone)]
-pub struct KeyUse {
-    /// The service, as `kms:ViaService` names it (`s3`).
-    pub service: &'static str,
-    /// The key's id, ARN or alias.
-    pub key: String,
-    /// Operations of KMS.
-    pub operations: &'static [&'static str],
-    /// The encryption context.
-    pub context: Vec<(&'static str, String)>,
-}
+use crate::services::access::{Ask, KeyUse};
 
 /// What `uses` ask of `caller`'s keys. Of one that is not there nothing: the operation says so.
 pub(super) fn asks(state: &State, caller: &Caller, uses: &[KeyUse]) -> Vec<Ask> {

@@ -2,8 +2,7 @@
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html>
 
 use super::state::{Meta, State};
-use crate::services::access::{Ask, Asked};
-use crate::services::kms::on_behalf::{KeyUse, READS, WRITES};
+use crate::services::access::{Ask, Asked, KeyUse, READS, WRITES};
 
 /// What `asked` asks.
 pub fn asks(state: &State, asked: &Asked<'_>) -> Vec<Ask> {

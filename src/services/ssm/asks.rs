@@ -3,8 +3,7 @@
 
 use super::names::{self, SECRETS};
 use super::state::{State, Version, home};
-use crate::services::access::{Ask, Asked};
-use crate::services::kms::on_behalf::{KeyUse, READS};
+use crate::services::access::{Ask, Asked, KeyUse, READS};
 use serde_json::Value;
 
 /// What `asked` asks of Parameter Store itself.

@@ -4,13 +4,13 @@
 use super::{Kms, blocking, crypto};
 use crate::base::Caller;
 use crate::protocol::Failure;
-use crate::services::access::Ask;
+use crate::services::access::{Ask, KeyUse};
 use crate::services::failure;
 use crate::services::kms::bytes::Blob;
 use crate::services::kms::error::Error;
 use crate::services::kms::key::{Key, KeyState};
 use crate::services::kms::material::{Clear, MaterialId};
-use crate::services::kms::on_behalf::{self, KeyUse};
+use crate::services::kms::on_behalf;
 use crate::services::kms::ops::*;
 use crate::services::kms::spec::{Spec, Usage};
 

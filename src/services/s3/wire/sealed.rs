@@ -7,7 +7,7 @@ use super::S3;
 use super::head::Head;
 use crate::base::Caller;
 use crate::protocol::Failure;
-use crate::services::kms::on_behalf::{KeyUse, READS};
+use crate::services::access::{KeyUse, READS};
 use crate::services::s3::documents::is_key_of_old;
 use crate::services::s3::error::{Error, Result};
 use crate::services::s3::model::{Attributes, Bucket, Encryption};
