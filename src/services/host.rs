@@ -15,6 +15,8 @@ pub trait Domain: Default + Send + 'static {
     type Change: Send + 'static;
     /// The tables.
     const SCHEMA: Schema;
+    /// Whether requests read in the tables what `record` keeps of changes, by [`Host::read`].
+    const READS_TABLES: bool = false;
 
     /// Reads the state from disk.
     fn load(connection: &Connection) -> rusqlite::Result<Self>;
@@ -94,6 +96,10 @@ impl<D: Domain> Work for Changes<D> {
         D::record(&self.0, into).then_some(D::SCHEMA.name)
     }
 
+    fn is_read_in_tables(&self) -> bool {
+        D::READS_TABLES && !self.0.is_empty()
+    }
+
     fn is_idle(&self) -> bool {
         self.0.is_empty()
     }
@@ -166,6 +172,14 @@ impl<D: Domain> Host<D> {
     pub fn look<T>(&self, view: impl FnOnce(&D, Millis) -> T) -> Result<T, Failure> {
         let owned = self.fresh()?;
         Ok(view(&owned.state, self.clock.now()))
+    }
+
+    /// Reads the service's tables, with all that is acknowledged in them. May block for a transaction.
+    pub fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StorageError> {
+        self.storage.read_latest(query)
     }
 
     /// Empties the state, durably.

@@ -88,8 +88,10 @@ impl Services {
 
 /// Those whose changes the journal may hold.
 pub fn replays() -> Vec<Replay> {
-    let service = sqs::State::SCHEMA.name;
-    vec![Replay { service, apply: host::replay::<sqs::State> }]
+    vec![
+        Replay { service: sqs::State::SCHEMA.name, apply: host::replay::<sqs::State> },
+        Replay { service: ses::State::SCHEMA.name, apply: host::replay::<ses::State> },
+    ]
 }
 
 /// A state file with the tables of all services and nothing in them (tests/it/blank.rs makes it).

@@ -14,8 +14,8 @@ use super::reserve::Reserve;
 use super::writer::{Brief, Job, Work};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use std::collections::VecDeque;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Jobs in one transaction at the most; bounds how long the first of them waits.
 const GROUP_MAX: usize = 512;
@@ -32,14 +32,20 @@ pub(super) struct Committer {
     journal: Journal,
     /// Work that the journal holds and the state file does not yet.
     backlog: Vec<Box<dyn Work>>,
+    /// Whether the backlog has rows that requests read in the tables.
+    is_behind: Arc<AtomicBool>,
     /// An append failed: what it left must be settled over before anything else.
     must_settle: bool,
 }
 
 impl Committer {
-    pub(super) fn new(connection: Connection, journal: Journal) -> Committer {
-        let (group, backlog) = (Vec::new(), Vec::new());
-        Committer { connection: Some(connection), group, journal, backlog, must_settle: false }
+    pub(super) fn new(
+        connection: Connection,
+        journal: Journal,
+        is_behind: Arc<AtomicBool>,
+    ) -> Committer {
+        let (connection, group, backlog) = (Some(connection), Vec::new(), Vec::new());
+        Committer { connection, group, journal, backlog, is_behind, must_settle: false }
     }
 
     /// Whether a leader panicked and nobody has led since.
@@ -120,6 +126,10 @@ impl Committer {
                 return false;
             }
         }
+        if self.group.iter().any(|job| job.work().is_read_in_tables()) {
+            // Before anybody is told: who hears of it finds it.
+            self.is_behind.store(true, Ordering::SeqCst);
+        }
         for job in self.group.drain(..) {
             let (work, told) = job.part();
             self.backlog.extend(work);
@@ -148,6 +158,7 @@ impl Committer {
         }
         let many = self.backlog.len().div_ceil(BACKLOG_SHARE);
         self.backlog.clear();
+        self.is_behind.store(false, Ordering::SeqCst);
         self.must_settle = false;
         self.journal.rewind();
         Ok(many as u64)

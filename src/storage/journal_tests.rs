@@ -264,3 +264,35 @@ fn a_row_that_lives_briefly_is_never_written_and_an_older_one_goes() {
     });
     assert_eq!(keys(&storage), [2]);
 }
+
+/// Inserts a key that requests look for in the table.
+struct Read(Insert);
+
+impl Work for Read {
+    fn run(&mut self, to: &Transaction<'_>, brief: &Brief) -> rusqlite::Result<()> {
+        self.0.run(to, brief)
+    }
+
+    fn record(&self, into: &mut Vec<u8>) -> Option<&'static str> {
+        self.0.record(into)
+    }
+
+    fn is_read_in_tables(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn who_reads_the_latest_finds_in_the_tables_what_was_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("state.db"));
+    let count =
+        |c: &Connection| c.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
+    let counted = Arc::default();
+    for key in 1..=100_i64 {
+        let work = Read(Insert(key, 0));
+        let ticket = storage.submit_work(storage.epoch(), Counted::enter(&counted), work);
+        ticket.committed_blocking().unwrap();
+        assert_eq!(storage.read_latest(count).unwrap(), key);
+    }
+}

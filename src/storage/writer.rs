@@ -46,6 +46,10 @@ pub trait Work: Send {
     fn record(&self, _into: &mut Vec<u8>) -> Option<&'static str> {
         None
     }
+    /// Whether requests read its rows in the tables, and not in memory: [`Storage::read_latest`] finds them.
+    fn is_read_in_tables(&self) -> bool {
+        false
+    }
     /// Whether there is nothing to do: it only waits its turn.
     fn is_idle(&self) -> bool {
         false
@@ -159,6 +163,8 @@ pub(super) struct Shared {
     pub(super) path: PathBuf,
     pub(super) epoch: AtomicU64,
     pub(super) reserve: Reserve,
+    /// The journal holds rows that requests read in the tables.
+    is_behind: Arc<AtomicBool>,
     line: Line<Job, Committer>,
     readers: Mutex<Vec<Connection>>,
     /// Some job's owner has left before its commit.
@@ -289,11 +295,13 @@ impl Storage {
         let applied = journal::replay(&mut connection, path, layout.replays)?;
         let journal = Journal::beside(path, applied);
         let draws = Draws::open(layout.seed, is_new, &connection, path)?;
+        let is_behind = Arc::new(AtomicBool::new(false));
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             epoch: AtomicU64::new(0),
             reserve,
-            line: Line::new(Committer::new(connection, journal)),
+            line: Line::new(Committer::new(connection, journal, is_behind.clone())),
+            is_behind,
             readers: Mutex::default(),
             abandoned: AtomicBool::new(false),
             deletions: Mutex::new(()),
@@ -376,7 +384,20 @@ impl Storage {
         value.ok_or(StorageError::Closed)
     }
 
-    /// Runs `query` on a read connection, which sees all that is committed.
+    /// Runs `query` on a read connection, which sees what is in the tables, and all that is acknowledged of
+    /// work that [`Work::is_read_in_tables`]. May block for a transaction.
+    pub fn read_latest<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StorageError> {
+        if self.shared.is_behind.load(Ordering::SeqCst) {
+            self.settle()?;
+        }
+        self.read(query)
+    }
+
+    /// Runs `query` on a read connection, which sees all that is in the tables; what the journal keeps may
+    /// not be there yet.
     pub fn read<T>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,

@@ -19,6 +19,7 @@ pub mod error;
 pub mod events;
 pub mod finish;
 pub mod fuzz;
+mod journalled;
 pub mod limits;
 pub mod mail;
 pub mod model;

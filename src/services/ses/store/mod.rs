@@ -45,6 +45,7 @@ pub const SCHEMA: Schema = Schema {
 impl Domain for State {
     type Change = Change;
     const SCHEMA: Schema = SCHEMA;
+    const READS_TABLES: bool = true;
 
     fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let mut state = State::default();
@@ -106,6 +107,14 @@ impl Domain for State {
                 put_sent(transaction, home, *slot, *recipients, *first)
             }
         }
+    }
+
+    fn record(changes: &[Change], into: &mut Vec<u8>) -> bool {
+        super::journalled::record(changes, into)
+    }
+
+    fn recorded(record: &[u8]) -> Result<Vec<Change>, String> {
+        super::journalled::changes(record)
     }
 
     fn forget(account: &str, transaction: &Transaction<'_>) -> rusqlite::Result<()> {

@@ -41,7 +41,7 @@ pub(in crate::services::ses) async fn catch_up(
         return Ok(());
     }
     loop {
-        let behind = storage.read(|connection| {
+        let behind = storage.read_latest(|connection| {
             let newest: Option<i64> =
                 connection.query_row("SELECT max(seq) FROM ses_mail", [], |row| row.get(0))?;
             Ok(newest.unwrap_or(0) - mark(connection)?)

@@ -109,8 +109,8 @@ impl Forwarder {
     async fn batch(&self) -> Result<usize, Problem> {
         let Some(to) = self.to() else { return Ok(0) };
         let now = self.inbox.host.clock().now();
-        let storage = self.inbox.host.storage();
-        let (delayed, fresh) = storage
+        let host = &self.inbox.host;
+        let (delayed, fresh) = host
             .read(|c| {
                 let floor = table::mark(c)?.unwrap_or(i64::MAX);
                 Ok((table::delayed(c, now, BATCH_MAX)?, store::above(c, floor, BATCH_MAX)?))
@@ -118,7 +118,7 @@ impl Forwarder {
             .map_err(|e| failed(&e))?;
         let mut done = 0;
         for old in delayed {
-            let mail = storage.read(|c| store::numbered(c, old.seq)).map_err(|e| failed(&e))?;
+            let mail = host.read(|c| store::numbered(c, old.seq)).map_err(|e| failed(&e))?;
             let outcome = match mail {
                 Some(mail) => self.pass(&to, mail, old.attempts, now).await,
                 // It was thrown away meanwhile.
@@ -193,7 +193,7 @@ impl Worker for Forwarder {
             return Ok(None);
         }
         let now = self.inbox.host.clock().now();
-        let next = self.inbox.host.storage().read(|c| {
+        let next = self.inbox.host.read(|c| {
             let newest = store::newest_number(c)?;
             match table::mark(c)? {
                 Some(mark) if mark < newest => Ok(Some(now)),

@@ -157,7 +157,7 @@ impl Inbox {
         &self,
         query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Failure> {
-        self.host.storage().read(query).map_err(|e| unavailable(&e))
+        self.host.read(query).map_err(|e| unavailable(&e))
     }
 
     /// The bytes of a big body. Blocks.

@@ -44,8 +44,7 @@ impl Pruner {
     fn old(&self, limit: usize) -> Result<Vec<String>, Problem> {
         let (keep, now) = (self.keep(), self.inbox.host.clock().now());
         let before = keep.age_ms.map(|age| Millis(now.0.saturating_sub(age)));
-        let read =
-            self.inbox.host.storage().read(|c| store::outdated(c, keep.count, before, limit));
+        let read = self.inbox.host.read(|c| store::outdated(c, keep.count, before, limit));
         read.map_err(|e| Problem::failed("mail-pruning", e.for_people()))
     }
 
