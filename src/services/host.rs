@@ -4,7 +4,8 @@
 use super::{Clock, Operation, ServiceError};
 use crate::base::{Caller, Context, Ids, Millis, Problem};
 use crate::protocol::Failure;
-use crate::storage::rusqlite::{self, Connection, Transaction};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection};
 use crate::storage::{Brief, Counted, ReplayError, Schema, Storage, StorageError, Ticket, Work};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -91,6 +91,7 @@ pub fn replays() -> Vec<Replay> {
     vec![
         Replay { service: sqs::State::SCHEMA.name, apply: host::replay::<sqs::State> },
         Replay { service: ses::State::SCHEMA.name, apply: host::replay::<ses::State> },
+        Replay { service: s3::SCHEMA.name, apply: s3::replay },
     ]
 }
 

@@ -8,9 +8,9 @@
 //! Files that a crash left behind are found at the next start. Nothing is flushed to the platter:
 //! like the state file's log, what the kernel has survives `kill -9`.
 
+use super::transaction::Transaction;
 use super::{Storage, StorageError};
 use crate::base::Problem;
-use rusqlite::Transaction;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::{File, OpenOptions};

@@ -79,7 +79,7 @@ mod tests {
         &[Schema { name: "t", scripts: &["CREATE TABLE t(k INTEGER PRIMARY KEY)"] }];
 
     fn insert(storage: &Storage, key: i64) {
-        let work = move |t: &rusqlite::Transaction<'_>| {
+        let work = move |t: &super::super::Transaction<'_>| {
             t.execute("INSERT INTO t VALUES (?1)", [key]).map(drop)
         };
         storage.submit(0, work).committed_blocking().unwrap();

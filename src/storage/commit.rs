@@ -1,8 +1,13 @@
-//! How a group of jobs becomes durable: by one write to the journal if all of them bring a record, by
-//! one transaction on the one connection that writes otherwise.
+//! How a group of jobs becomes durable: by one write to the journal if all of them bring a record, by a
+//! commit on the one connection that writes otherwise.
 //!
-//! The work of journalled jobs is the backlog. It is settled, in one transaction, before any other
-//! work is done, when it is long, and when the keeper comes by.
+//! The work of journalled jobs is the backlog. Some of it waits until it is settled; some is of services
+//! that decide by what the tables say, and runs at once, in a transaction that stays open. The backlog is
+//! settled, in one transaction, with any work that brings no record, when it is long, and when the keeper
+//! comes by.
+//!
+//! Invariant: while a transaction is open, it holds all of the backlog that runs at once, and nothing else
+//! that was acknowledged. If it is lost, that work runs again, by what it noted the first time.
 //!
 //! A full disk costs the group that meets it, and the reserve. Until there is room again jobs run one
 //! by one: what makes the file grow is refused, what frees space is committed.
@@ -11,8 +16,9 @@ use super::error::StorageError;
 use super::handover::lock;
 use super::journal::{Journal, set_applied};
 use super::reserve::Reserve;
+use super::transaction::{Transaction, roll_back};
 use super::writer::{Brief, Job, Work};
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,6 +42,8 @@ pub(super) struct Committer {
     is_behind: Arc<AtomicBool>,
     /// An append failed: what it left must be settled over before anything else.
     must_settle: bool,
+    /// Work is running; still so at the next beginning, it was broken off.
+    is_running: bool,
 }
 
 impl Committer {
@@ -45,7 +53,8 @@ impl Committer {
         is_behind: Arc<AtomicBool>,
     ) -> Committer {
         let (connection, group, backlog) = (Some(connection), Vec::new(), Vec::new());
-        Committer { connection, group, journal, backlog, is_behind, must_settle: false }
+        let (must_settle, is_running) = (false, false);
+        Committer { connection, group, journal, backlog, is_behind, must_settle, is_running }
     }
 
     /// Whether a leader panicked and nobody has led since.
@@ -81,37 +90,105 @@ impl Committer {
             self.group.drain(..).for_each(|job| job.finish(Err(StorageError::Closed)));
             return None;
         }
-        let has_room = reserve.hold();
-        if has_room && !self.must_settle && self.append() {
-            let is_long = self.backlog.len() >= BACKLOG_MAX;
-            return Some(if is_long { self.settle(reserve).unwrap_or(0) } else { 0 });
+        if !reserve.hold() {
+            return self.commit_lean(epoch, reserve);
         }
-        let settled = match self.settle(reserve) {
-            Ok(settled) => settled,
+        match self.commit_group(reserve) {
+            Ok(written) => Some(written),
             Err(error) => {
-                fail(error, self.group.drain(..), epoch);
-                return None;
+                self.give_up(error, epoch, reserve);
+                None
             }
-        };
-        self.transact(has_room, epoch, reserve);
-        Some(settled + 1)
+        }
     }
 
-    /// Commits the group in a transaction of its own.
-    fn transact(&mut self, has_room: bool, epoch: &AtomicU64, reserve: &Reserve) {
-        let Some(connection) = &mut self.connection else { return };
-        if !has_room {
-            return commit_lean(connection, &mut self.group, epoch);
+    /// Makes the group durable where there is room.
+    fn commit_group(&mut self, reserve: &Reserve) -> rusqlite::Result<u64> {
+        self.run(|committer| committer.run_at_once())?;
+        if !self.must_settle && self.append() {
+            let is_long = self.backlog.len() >= BACKLOG_MAX;
+            return Ok(if is_long { self.settle(reserve).unwrap_or(0) } else { 0 });
         }
-        match run_group(connection, &mut self.group) {
-            Ok(()) => self.group.drain(..).for_each(|job| job.finish(Ok(()))),
+        self.run(|committer| {
+            committer.run_rest()?;
+            committer.commit_backlog()
+        })?;
+        self.group.drain(..).for_each(|job| job.finish(Ok(())));
+        Ok(self.settled() + 1)
+    }
+
+    /// The group is lost; what was acknowledged before it is not.
+    fn give_up(&mut self, error: rusqlite::Error, epoch: &AtomicU64, reserve: &Reserve) {
+        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+            reserve.release();
+        }
+        fail(error, self.group.drain(..), epoch);
+    }
+
+    /// On a full disk: first what was acknowledged, then each job by itself.
+    fn commit_lean(&mut self, epoch: &AtomicU64, reserve: &Reserve) -> Option<u64> {
+        match self.settle(reserve) {
+            Ok(settled) => {
+                let lean = self.run(|committer| {
+                    let Some(connection) = &committer.connection else { return Ok(()) };
+                    commit_lean(connection, &mut committer.group, epoch);
+                    Ok(())
+                });
+                lean.is_ok().then_some(settled + 1)
+            }
             Err(error) => {
-                if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
-                    reserve.release();
-                }
                 fail(error, self.group.drain(..), epoch);
+                None
             }
         }
+    }
+
+    /// Runs `act`; what it leaves open after an error or a panic is undone.
+    fn run<T>(
+        &mut self,
+        act: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        if std::mem::replace(&mut self.is_running, true) {
+            self.roll_back();
+        }
+        let done = act(self);
+        self.is_running = false;
+        if done.is_err() {
+            self.roll_back();
+        }
+        done
+    }
+
+    fn roll_back(&self) {
+        self.connection.iter().for_each(roll_back);
+    }
+
+    /// The jobs of the group that decide by what the tables say.
+    fn run_at_once(&mut self) -> rusqlite::Result<()> {
+        if !self.group.iter().any(|job| job.work().runs_at_once()) {
+            return Ok(());
+        }
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let transaction = open(connection, &mut self.backlog)?;
+        let mut jobs = self.group.iter_mut().filter(|job| job.work().runs_at_once());
+        jobs.try_for_each(|job| job.run(&transaction))
+    }
+
+    /// The jobs of the group that have not run.
+    fn run_rest(&mut self) -> rusqlite::Result<()> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let transaction = open(connection, &mut self.backlog)?;
+        run_waiting(&mut self.backlog, &transaction)?;
+        let mut jobs = self.group.iter_mut().filter(|job| !job.work().runs_at_once());
+        jobs.try_for_each(|job| job.run(&transaction))
+    }
+
+    /// Commits the open transaction, with all of the backlog in it.
+    fn commit_backlog(&mut self) -> rusqlite::Result<()> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let transaction = open(connection, &mut self.backlog)?;
+        set_applied(&transaction, self.journal.last())?;
+        transaction.commit()
     }
 
     /// Makes the group durable in the journal; whether that went well, and nobody waits any more.
@@ -138,30 +215,44 @@ impl Committer {
         true
     }
 
-    /// Brings the state file up to the journal; how much was written, counted in small transactions.
+    /// Brings the state file up to the journal; how much that wrote, counted in small transactions. After
+    /// an error the journal still holds what the state file lacks, and nothing is lost.
     pub(super) fn settle(&mut self, reserve: &Reserve) -> rusqlite::Result<u64> {
-        let Some(connection) = &mut self.connection else { return Ok(0) };
-        if self.backlog.is_empty() && !self.must_settle {
+        if self.connection.is_none() || (self.backlog.is_empty() && !self.must_settle) {
             return Ok(0);
         }
-        let mut settled = settle(connection, &mut self.backlog, self.journal.last());
+        let mut settled = self.write_backlog();
         if let Err(error) = &settled
             && error.sqlite_error_code() == Some(ErrorCode::DiskFull)
         {
             // What was acknowledged comes first: it gets the space that was kept.
             reserve.release();
-            settled = settle(connection, &mut self.backlog, self.journal.last());
+            settled = self.write_backlog();
         }
         if let Err(error) = settled {
             tracing::error!(%error, jobs = self.backlog.len(), "state file: it stays behind its journal");
             return Err(error);
         }
+        Ok(self.settled())
+    }
+
+    fn write_backlog(&mut self) -> rusqlite::Result<()> {
+        self.run(|committer| {
+            let Some(connection) = &committer.connection else { return Ok(()) };
+            let transaction = open(connection, &mut committer.backlog)?;
+            run_waiting(&mut committer.backlog, &transaction)?;
+            committer.commit_backlog()
+        })
+    }
+
+    /// The state file holds all of the journal; how much that was, counted in small transactions.
+    fn settled(&mut self) -> u64 {
         let many = self.backlog.len().div_ceil(BACKLOG_SHARE);
         self.backlog.clear();
         self.is_behind.store(false, Ordering::SeqCst);
         self.must_settle = false;
         self.journal.rewind();
-        Ok(many as u64)
+        many as u64
     }
 
     /// Folds the log into the file and closes it; later jobs hear that it is closed.
@@ -178,25 +269,29 @@ impl Committer {
     }
 }
 
-fn settle(
-    connection: &mut Connection,
+/// The open transaction, with all of the backlog in it that runs at once.
+fn open<'c>(
+    connection: &'c Connection,
     backlog: &mut [Box<dyn Work>],
-    last: u64,
-) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut brief = Brief::default();
-    backlog.iter().for_each(|work| work.survey(&mut brief));
-    backlog.iter_mut().try_for_each(|work| work.run(&transaction, &brief))?;
-    set_applied(&transaction, last)?;
-    transaction.commit()
+) -> rusqlite::Result<Transaction<'c>> {
+    let (transaction, begins) = Transaction::open(connection)?;
+    if begins {
+        // The one in which it ran was lost.
+        let mut again = backlog.iter_mut().filter(|work| work.runs_at_once());
+        again.try_for_each(|work| work.run(&transaction, &Brief::default()))?;
+    }
+    Ok(transaction)
 }
 
-fn run_group(connection: &mut Connection, group: &mut [Job]) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for job in group.iter_mut() {
-        job.run(&transaction)?;
-    }
-    transaction.commit()
+/// The work of the backlog that waits for its settling.
+fn run_waiting(
+    backlog: &mut [Box<dyn Work>],
+    transaction: &Transaction<'_>,
+) -> rusqlite::Result<()> {
+    let mut brief = Brief::default();
+    backlog.iter().for_each(|work| work.survey(&mut brief));
+    let mut waiting = backlog.iter_mut().filter(|work| !work.runs_at_once());
+    waiting.try_for_each(|work| work.run(transaction, &brief))
 }
 
 fn fail(error: rusqlite::Error, jobs: impl ExactSizeIterator<Item = Job>, epoch: &AtomicU64) {
@@ -208,7 +303,7 @@ fn fail(error: rusqlite::Error, jobs: impl ExactSizeIterator<Item = Job>, epoch:
 }
 
 /// On a full disk: each job by itself in the space of the reserve, unless it makes the file grow.
-fn commit_lean(connection: &mut Connection, group: &mut Vec<Job>, epoch: &AtomicU64) {
+fn commit_lean(connection: &Connection, group: &mut Vec<Job>, epoch: &AtomicU64) {
     for mut job in group.drain(..) {
         if job.epoch < epoch.load(Ordering::SeqCst) {
             continue;
@@ -222,11 +317,19 @@ fn commit_lean(connection: &mut Connection, group: &mut Vec<Job>, epoch: &Atomic
     shorten_log(connection);
 }
 
-fn run_lean(connection: &mut Connection, job: &mut Job) -> rusqlite::Result<()> {
+fn run_lean(connection: &Connection, job: &mut Job) -> rusqlite::Result<()> {
+    let done = try_lean(connection, job);
+    if done.is_err() {
+        roll_back(connection);
+    }
+    done
+}
+
+fn try_lean(connection: &Connection, job: &mut Job) -> rusqlite::Result<()> {
     let pages = |transaction: &Transaction<'_>| {
         transaction.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))
     };
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let (transaction, _) = Transaction::open(connection)?;
     let before = pages(&transaction)?;
     job.run(&transaction)?;
     if pages(&transaction)? > before {

@@ -10,10 +10,11 @@
 //! what an earlier round left behind the end has a lower number, so reading stops there.
 
 use super::error::open_problem;
+use super::transaction::Transaction;
 use super::writer::Work;
 use crate::base::Problem;
 use crc_fast::{CrcAlgorithm, checksum};
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -207,7 +208,7 @@ pub(super) fn replay(
         }
         return Ok(applied);
     }
-    let transaction = connection.transaction().map_err(failed)?;
+    let (transaction, _) = Transaction::open(connection).map_err(failed)?;
     for (at, (service, record)) in records.iter().enumerate() {
         let known = replays.iter().find(|r| r.service == *service);
         let outcome = known.map(|r| (r.apply)(record, &transaction));

@@ -1,7 +1,7 @@
 //! The state file together with its journal: what is acknowledged is there, however the process ends.
 
 use super::*;
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -193,7 +193,7 @@ impl Watch {
             left = fold_once(&connection)?;
         }
         if left.log > LOG_MAX_PAGES {
-            shared.hold_up(|| drop(fold_once(&connection)));
+            shared.hold_up_settled(|| drop(fold_once(&connection)));
         }
         self.connection = Some(connection);
         Ok(())

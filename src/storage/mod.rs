@@ -20,6 +20,7 @@ mod open;
 mod reserve;
 mod sealing;
 mod sync;
+mod transaction;
 mod writer;
 
 pub use blobs::{Blobs, Held, NewBlob, Recorded};
@@ -30,4 +31,5 @@ pub use journal::{Replay, ReplayError};
 pub use open::{Layout, Schema};
 pub use rusqlite;
 pub use sealing::Sealer;
+pub use transaction::Transaction;
 pub use writer::{Brief, Counted, Storage, Ticket, Work};

@@ -19,8 +19,9 @@ use super::journal::{self, Journal};
 use super::keeper::Keeper;
 use super::open::{Layout, Schema, open_reader, open_writer};
 use super::reserve::Reserve;
+use super::transaction::Transaction;
 use crate::base::Problem;
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -48,6 +49,11 @@ pub trait Work: Send {
     }
     /// Whether requests read its rows in the tables, and not in memory: [`Storage::read_latest`] finds them.
     fn is_read_in_tables(&self) -> bool {
+        false
+    }
+    /// Whether it decides by what the tables say, so that it runs before its record is asked for. It may run
+    /// again after that: then it does what its record says.
+    fn runs_at_once(&self) -> bool {
         false
     }
     /// Whether there is nothing to do: it only waits its turn.
@@ -250,8 +256,20 @@ impl Shared {
     }
 
     /// Runs `act` while commits are held up.
+    #[cfg(test)]
     pub(super) fn hold_up(&self, act: impl FnOnce()) {
         let writer = self.writer();
+        act();
+        self.lead(writer);
+    }
+
+    /// Runs `act` while commits are held up and the state file has all that the journal has.
+    pub(super) fn hold_up_settled(&self, act: impl FnOnce()) {
+        let mut writer = self.writer();
+        // What cannot be settled stays in the journal, and is tried again.
+        if let Ok(writes) = writer.settle(&self.reserve) {
+            self.keeper.count(writes);
+        }
         act();
         self.lead(writer);
     }
@@ -350,6 +368,11 @@ impl Storage {
     /// when it is durable. What is read from the state file shows it only after `settle`.
     pub fn submit_work(&self, epoch: u64, counted: Counted, work: impl Work + 'static) -> Ticket {
         self.enqueue(epoch, Some(counted), Box::new(work))
+    }
+
+    /// Adds work that belongs to no epoch, as it decides by what the tables say.
+    pub fn submit_deciding(&self, work: impl Work + 'static) -> Ticket {
+        self.enqueue(u64::MAX, None, Box::new(work))
     }
 
     /// Brings the state file up to all that is acknowledged. Blocks for a transaction at the most.

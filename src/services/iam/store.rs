@@ -4,7 +4,8 @@
 use super::state::{Change, Entity, KINDS, State};
 use crate::services::Domain;
 use crate::storage::Schema;
-use crate::storage::rusqlite::{self, Connection, Transaction, params};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection, params};
 
 const TABLES: &str = "
 CREATE TABLE iam_entity(

@@ -6,7 +6,8 @@ use super::material::Material;
 use super::state::{Alias, Change, State};
 use crate::services::Domain;
 use crate::storage::Schema;
-use crate::storage::rusqlite::{self, Connection, Row, Transaction, params};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
@@ -154,9 +155,9 @@ pub(super) mod tests {
 
     /// What was recorded makes, on disk, the state that is in memory.
     pub(crate) fn disk_agrees(world: &World) {
-        let mut connection = Connection::open_in_memory().unwrap();
+        let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(TABLES).unwrap();
-        let transaction = connection.transaction().unwrap();
+        let (transaction, _) = crate::storage::Transaction::open(&connection).unwrap();
         for change in &world.changes {
             State::write(change, &transaction).unwrap();
         }

@@ -7,6 +7,7 @@
 
 use super::model::{Blob, Bucket, Version};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -32,6 +33,8 @@ struct State<V> {
     weight: usize,
     /// Changes under way.
     changing: u32,
+    /// What they change, of those that say so: how many by hash.
+    marks: HashMap<u64, u32>,
     /// Grows with every change that ends.
     generation: u64,
 }
@@ -42,12 +45,15 @@ pub(super) struct Noted(Option<u64>);
 
 /// A change is under way until this is dropped, which must be after its commit.
 #[derive(Debug)]
-pub(super) struct Changing<V>(Arc<Known<V>>);
+pub(super) struct Changing<V> {
+    known: Arc<Known<V>>,
+    mark: Option<u64>,
+}
 
 impl<V> Known<V> {
     fn new(room: usize) -> Arc<Self> {
         let things = HashMap::new();
-        let state = State { things, weight: 0, changing: 0, generation: 0 };
+        let state = State { things, weight: 0, changing: 0, marks: HashMap::new(), generation: 0 };
         Arc::new(Known { state: RwLock::new(state), room })
     }
 
@@ -79,11 +85,23 @@ impl<V> Known<V> {
 
     /// Begins a change.
     pub(super) fn changing(self: &Arc<Self>) -> Changing<V> {
+        self.begin(None)
+    }
+
+    fn begin(self: &Arc<Self>, mark: Option<u64>) -> Changing<V> {
         let mut state = self.write();
         state.changing += 1;
+        if let Some(mark) = mark {
+            *state.marks.entry(mark).or_default() += 1;
+        }
         state.things.clear();
         state.weight = 0;
-        Changing(self.clone())
+        Changing { known: self.clone(), mark }
+    }
+
+    /// Whether a change of what has this hash is under way.
+    fn is_marked(&self, mark: u64) -> bool {
+        self.read().marks.contains_key(&mark)
     }
 
     // What a panicked holder leaves is whole: at worst something is forgotten or weighs too much.
@@ -98,9 +116,17 @@ impl<V> Known<V> {
 
 impl<V> Drop for Changing<V> {
     fn drop(&mut self) {
-        let mut state = self.0.write();
+        let mut state = self.known.write();
         state.changing -= 1;
         state.generation += 1;
+        if let Some(mark) = self.mark
+            && let Entry::Occupied(mut marks) = state.marks.entry(mark)
+        {
+            *marks.get_mut() -= 1;
+            if *marks.get() == 0 {
+                marks.remove();
+            }
+        }
     }
 }
 
@@ -139,7 +165,25 @@ impl Default for ByHeart {
 impl ByHeart {
     /// The objects that share a fate with this one, by key. Another bucket's may be among them.
     pub(super) fn objects(&self, bucket: i64, key: &str) -> &Arc<Known<Found>> {
-        &self.objects[self.hasher.hash_one((bucket, key)) as usize % SHARES]
+        self.place(bucket, key).0
+    }
+
+    fn place(&self, bucket: i64, key: &str) -> (&Arc<Known<Found>>, u64) {
+        let hash = self.hasher.hash_one((bucket, key));
+        (&self.objects[hash as usize % SHARES], hash)
+    }
+
+    /// Begins a change of this object.
+    pub(super) fn object_changes(&self, bucket: i64, key: &str) -> Changing<Found> {
+        let (like, mark) = self.place(bucket, key);
+        like.begin(Some(mark))
+    }
+
+    /// Whether a change of this object is under way: then the tables may lack what is acknowledged. Another
+    /// object of the same hash counts, too.
+    pub(super) fn is_changing(&self, bucket: i64, key: &str) -> bool {
+        let (like, mark) = self.place(bucket, key);
+        like.is_marked(mark)
     }
 
     /// Begins a change of everything.

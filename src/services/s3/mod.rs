@@ -33,5 +33,5 @@ pub mod website;
 mod wire;
 pub mod xml;
 
-pub use store::SCHEMA;
+pub use store::{SCHEMA, redo as replay};
 pub use wire::{BucketSpec, Lifecycle, LogDelivery, Replication, S3, fuzz};

@@ -10,6 +10,7 @@ use crate::base::Millis;
 use crate::services::{Call, outbox};
 use crate::storage::Schema;
 use crate::storage::rusqlite::{self, Connection, OptionalExtension, Row, params};
+use record::{Done, Row as VersionRow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::{Cell, RefCell};
@@ -17,6 +18,10 @@ use std::sync::Arc;
 
 mod annotations;
 mod forget;
+mod record;
+
+pub(super) use record::Doings;
+pub use record::redo;
 
 /// The tables. The newest version of a key is the first row at `(bucket, key)`.
 pub const SCHEMA: Schema = Schema {
@@ -75,12 +80,18 @@ macro_rules! columns {
     };
 }
 
+const PUT_BODY: &str = "INSERT INTO s3_blobs(id, data) VALUES (?1, ?2)";
+const PUT_VERSION: &str =
+    concat!("INSERT INTO s3_versions(", columns!(), ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)");
+const GONE: &str = "DELETE FROM s3_versions WHERE bucket=?1 AND key=?2 AND ord=?3";
+
 /// The metadata as one connection sees it.
 pub(super) struct Store<'a> {
     connection: &'a Connection,
     known: Option<&'a ByHeart>,
     noted: Noted,
     changes: RefCell<Changes>,
+    doings: RefCell<Doings>,
     failed: Cell<Option<rusqlite::Error>>,
     freed: RefCell<Vec<String>>,
     calls: Cell<bool>,
@@ -94,6 +105,7 @@ impl<'a> Store<'a> {
             known: None,
             noted: Noted::default(),
             changes: RefCell::default(),
+            doings: RefCell::new(Doings::never()),
             failed: Cell::new(None),
             freed: RefCell::default(),
             calls: Cell::new(false),
@@ -110,6 +122,21 @@ impl<'a> Store<'a> {
         Store { known: Some(known), noted: known.buckets.note(), ..Store::over(connection) }
     }
 
+    /// For a change, with a note of what it does.
+    pub(super) fn changing(connection: &'a Connection, known: &'a ByHeart) -> Self {
+        let doings = RefCell::new(Doings::begin());
+        Store { doings, ..Store::knowing(connection, known) }
+    }
+
+    /// What was done.
+    pub(super) fn noted(&self) -> Doings {
+        self.doings.replace(Doings::never())
+    }
+
+    fn note(&self, done: &Done<'_>) {
+        self.doings.borrow_mut().note(done);
+    }
+
     /// What to hold on to until the commit is over.
     pub(super) fn changes(&self) -> Changes {
         self.changes.take()
@@ -123,8 +150,8 @@ impl<'a> Store<'a> {
 
     fn object_changes(&self, version: &Version) {
         if let Some(known) = self.known {
-            let like = known.objects(version.bucket, &version.key);
-            self.changes.borrow_mut().objects.push(like.changing());
+            let change = known.object_changes(version.bucket, &version.key);
+            self.changes.borrow_mut().objects.push(change);
         }
     }
 
@@ -168,25 +195,40 @@ impl<'a> Store<'a> {
         self.keep(rows())
     }
 
+    /// A change that is not noted.
     fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize> {
+        self.doings.borrow_mut().give_up();
+        self.run_noted(sql, parameters)
+    }
+
+    /// A change that its caller notes.
+    fn run_noted(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize> {
         let run = || self.connection.prepare_cached(sql)?.execute(parameters);
         self.keep(run())
     }
 
     /// Takes one reference from each extent's body.
     fn release(&self, extents: &[Extent]) -> Result<()> {
-        for extent in extents {
-            let left = self.run(
-                "UPDATE s3_blobs SET shares=shares-1 WHERE id=?1 AND shares>0",
-                [extent.blob],
-            )?;
-            if left == 0 {
-                let file: Option<Option<String>> = self.one(
-                    "DELETE FROM s3_blobs WHERE id=?1 RETURNING file",
-                    [extent.blob],
-                    |row| row.get(0),
-                )?;
-                self.freed.borrow_mut().extend(file.flatten());
+        self.doings.borrow_mut().give_up();
+        extents.iter().try_for_each(|extent| self.release_body(extent.blob))
+    }
+
+    /// Takes one reference from a body, which its caller notes. A file that goes is not noted.
+    fn release_body(&self, body: BlobId) -> Result<()> {
+        // Few bodies are shared.
+        let gone: Option<Option<String>> = self.one(
+            "DELETE FROM s3_blobs WHERE id=?1 AND shares<=0 RETURNING file",
+            [body],
+            |row| row.get(0),
+        )?;
+        match gone {
+            Some(None) => {}
+            Some(Some(file)) => {
+                self.doings.borrow_mut().give_up();
+                self.freed.borrow_mut().push(file);
+            }
+            None => {
+                self.run_noted("UPDATE s3_blobs SET shares=shares-1 WHERE id=?1", [body])?;
             }
         }
         Ok(())
@@ -484,26 +526,21 @@ impl Index for Store<'_> {
 
     fn put_version(&mut self, version: &Version) -> Result<()> {
         self.object_changes(version);
-        self.run(
-            concat!(
-                "INSERT INTO s3_versions(",
-                columns!(),
-                ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"
-            ),
-            params![
-                version.bucket,
-                version.key,
-                version.order,
-                version.id,
-                version.marker,
-                version.modified.0,
-                version.size as i64,
-                version.etag,
-                kept(&version.extents, version.size),
-                json(&version.attributes)
-            ],
-        )
-        .map(drop)
+        let row = VersionRow {
+            bucket: version.bucket,
+            key: &version.key,
+            order: version.order,
+            id: &version.id,
+            marker: version.marker,
+            modified: version.modified.0,
+            size: version.size as i64,
+            etag: &version.etag,
+            extents: kept(&version.extents, version.size).into(),
+            attributes: json(&version.attributes).into(),
+        };
+        self.keep(record::put(self.connection, &row))?;
+        self.note(&Done::Version(Box::new(row)));
+        Ok(())
     }
 
     fn update_version(&mut self, version: &Version) -> Result<()> {
@@ -518,17 +555,21 @@ impl Index for Store<'_> {
     fn delete_version(&mut self, version: &Version) -> Result<()> {
         self.object_changes(version);
         annotations::delete_all(self, version)?;
-        self.run(
-            "DELETE FROM s3_versions WHERE bucket=?1 AND key=?2 AND ord=?3",
-            params![version.bucket, version.key, version.order],
-        )?;
-        self.release(&version.extents)
+        let Version { bucket, key, order, extents, .. } = version;
+        self.run_noted(GONE, params![bucket, key, order])?;
+        let bodies: Vec<BlobId> = extents.iter().map(|extent| extent.blob).collect();
+        bodies.iter().try_for_each(|body| self.release_body(*body))?;
+        self.note(&Done::Gone(*bucket, key, *order, bodies.into()));
+        Ok(())
     }
 
     fn add_blob(&mut self, blob: &Blob) -> Result<BlobId> {
         match blob {
             Blob::Inline(data) => {
-                self.run("INSERT INTO s3_blobs(data) VALUES (?1)", [data.as_ref()])?;
+                self.run_noted("INSERT INTO s3_blobs(data) VALUES (?1)", [data.as_ref()])?;
+                let id = self.connection.last_insert_rowid();
+                self.note(&Done::Body(id, data));
+                return Ok(id);
             }
             Blob::File(name) => {
                 self.run("INSERT INTO s3_blobs(file) VALUES (?1)", [name])?;
@@ -632,6 +673,7 @@ impl Index for Store<'_> {
 
     fn post(&mut self, call: &Call) -> Result<()> {
         self.calls.set(true);
+        self.doings.borrow_mut().give_up();
         self.keep(outbox::post(self.connection, call))
     }
 }

@@ -6,7 +6,8 @@ use super::sealed::Value;
 use super::state::{Change, Deletion, Key, Meta, Secret, State, Version};
 use crate::base::Millis;
 use crate::services::Domain;
-use crate::storage::rusqlite::{self, Connection, Row, Transaction, params};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection, Row, params};
 use crate::storage::{Schema, Sealer};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -309,9 +310,9 @@ pub(super) mod tests {
 
     /// What was recorded makes, on disk, the state that is in memory.
     pub(crate) fn disk_agrees(world: &World) {
-        let mut connection = Connection::open_in_memory().unwrap();
+        let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(&State::SCHEMA.scripts.concat()).unwrap();
-        let transaction = connection.transaction().unwrap();
+        let (transaction, _) = crate::storage::Transaction::open(&connection).unwrap();
         for change in &world.changes {
             State::write(change, &transaction).unwrap();
         }

@@ -12,7 +12,8 @@ use super::state::{Change, KeptName, State};
 use crate::base::Millis;
 use crate::services::{Domain, Fate};
 use crate::storage::Schema;
-use crate::storage::rusqlite::{self, Connection, Row, Transaction, params};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection, Row, params};
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -54,7 +54,7 @@ impl Core {
             assert_eq!(format!("{:?}", self.state), before, "{} changed what it refused", O::NAME);
             return result;
         }
-        let transaction = self.disk.transaction().unwrap();
+        let (transaction, _) = devenv::storage::Transaction::open(&self.disk).unwrap();
         changes.iter().for_each(|change| State::write(change, &transaction).unwrap());
         transaction.commit().unwrap();
         self.state.queues().for_each(|queue| queue.check().unwrap());

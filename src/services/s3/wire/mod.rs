@@ -9,6 +9,7 @@ mod annotations;
 mod answer;
 mod attributes;
 mod buckets;
+mod change;
 mod chunked;
 mod configuration;
 mod copy;
@@ -53,10 +54,11 @@ use crate::protocol::{Answer, Incoming, Request, RequestHead};
 use crate::services::kms::Kms;
 use crate::services::sqs::Sqs;
 use crate::services::{Clock, Identified, Outbox, Pending, Service};
-use crate::storage::rusqlite::{self, Transaction};
+use crate::storage::Transaction;
+use crate::storage::rusqlite;
 use crate::storage::{Blobs, Storage, StorageError};
+use change::{Change, Outcome};
 use head::Head;
-use std::cell::RefCell;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -93,7 +95,7 @@ impl S3 {
 
     /// Reads the metadata, all of one moment.
     fn look<T>(&self, view: impl FnOnce(&Store<'_>) -> Result<T>) -> Result<T> {
-        let seen = self.storage.read(|connection| {
+        let seen = self.storage.read_latest(|connection| {
             // A connection that met an error is not used again, so its snapshot needs no clean-up.
             connection.prepare_cached("BEGIN")?.execute([])?;
             let store = Store::knowing(connection, &self.known);
@@ -105,7 +107,19 @@ impl S3 {
         seen.map_err(|error| unavailable(&error))?
     }
 
-    /// Reads metadata by one statement, which needs no transaction to be of one moment.
+    /// Reads the metadata of one key by one statement, which needs no transaction to be of one moment.
+    fn glance_at<T>(
+        &self,
+        (bucket, key): (&Bucket, &str),
+        view: impl FnOnce(&Store<'_>) -> Result<T>,
+    ) -> Result<T> {
+        if self.known.is_changing(bucket.id, key) {
+            self.storage.settle().map_err(|error| unavailable(&error))?;
+        }
+        self.glance(view)
+    }
+
+    /// Reads by one statement what is never behind in the tables: buckets.
     fn glance<T>(&self, view: impl FnOnce(&Store<'_>) -> Result<T>) -> Result<T> {
         let seen = self.storage.read(|connection| {
             let store = Store::knowing(connection, &self.known);
@@ -133,26 +147,27 @@ impl S3 {
         if self.outbox.is_full() {
             return Err(Error::new(503, "SlowDown", "Please reduce your request rate."));
         }
-        let mut ids = {
+        let ids = {
             let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
             Ids::seeded(ids.next_u64())
         };
-        let (caller, blobs, now) = (caller.clone(), self.blobs.clone(), self.clock.now());
-        let (known, held) = (self.known.clone(), RefCell::new(Changes::default()));
-        let mut change = Some(change);
-        let done = self.storage.transact(move |transaction| {
-            let change = change.take().ok_or(rusqlite::Error::InvalidQuery)?;
-            let mut store = Store::knowing(transaction, &known);
-            let mut context = Context { now, ids: &mut ids, caller: &caller };
-            let outcome = change(&mut store, &mut context);
-            let calls = store.calls();
-            // Held until this job is dropped, which is after its commit.
-            held.replace(store.changes());
-            // The reaper deletes a file only behind this commit, and only if it holds.
-            store.finish()?.into_iter().for_each(|file| blobs.discard(file));
-            Ok((outcome, calls))
-        });
-        let (outcome, calls) = done.await.map_err(|error| unavailable(&error))?;
+        let outcome = Arc::default();
+        let change = Change {
+            change: Some(change),
+            caller: caller.clone(),
+            now: self.clock.now(),
+            ids,
+            blobs: self.blobs.clone(),
+            known: self.known.clone(),
+            outcome: Arc::clone(&outcome),
+            held: Changes::default(),
+            noted: None,
+        };
+        let done = self.storage.submit_deciding(change).committed().await;
+        done.map_err(|error| unavailable(&error))?;
+        let given: Option<Outcome<T>> =
+            outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (outcome, calls) = given.ok_or_else(|| unavailable(&StorageError::Closed))?;
         if calls {
             self.clock.call();
         }

@@ -61,7 +61,8 @@ impl S3 {
         // Before the body is asked for: the bucket, and what a condition says already.
         let bucket = self.bucket(&head.bucket)?;
         if conditions != Default::default() {
-            let newest = self.glance(|index| index.newest(bucket.id, &head.key))?;
+            let newest =
+                self.glance_at((&bucket, &head.key), |index| index.newest(bucket.id, &head.key))?;
             conditions.check(&head.key, newest.as_ref())?;
         }
         let encrypted_by_header = self.seal(head, &bucket, &mut attributes, by_header).await?;
@@ -182,7 +183,8 @@ impl S3 {
     }
 
     fn newest_with_body(&self, head: &Head, bucket: &Bucket) -> Result<Arc<Found>> {
-        let found = self.glance(|index| index.newest_with_body(bucket.id, &head.key))?;
+        let place = (bucket, head.key.as_str());
+        let found = self.glance_at(place, |index| index.newest_with_body(bucket.id, &head.key))?;
         let (newest, body) = found.map_or((None, None), |(newest, body)| (Some(newest), body));
         let version = Arc::new(visible(newest, &head.key)?);
         Ok(Arc::new(Found { version, body }))

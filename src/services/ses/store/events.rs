@@ -4,7 +4,8 @@ use super::super::events::{Deposit, Event};
 use super::super::mail::Body;
 use super::super::state::Home;
 use crate::services::outbox::{self, Call, PutObject};
-use crate::storage::rusqlite::{self, Connection, Transaction, params};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection, params};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 

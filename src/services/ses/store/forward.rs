@@ -3,7 +3,8 @@
 
 use crate::base::Millis;
 use crate::storage::Schema;
-use crate::storage::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection, OptionalExtension, params};
 
 /// The tables. There is a mark only while mail is passed on.
 pub const SCHEMA: Schema = Schema {

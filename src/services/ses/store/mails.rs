@@ -8,9 +8,8 @@ use crate::services::ses::finish::Finish;
 use crate::services::ses::limits::LISTING_MAX;
 use crate::services::ses::mail::{Body, Mail, Via};
 use crate::services::ses::query::Filter;
-use crate::storage::rusqlite::{
-    self, Connection, OptionalExtension, Row, Transaction, named_params, params,
-};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection, OptionalExtension, Row, named_params, params};
 
 /// The second version of the tables: one row a mail instead of two, and the index for searches, which
 /// is filled when somebody searches. `ses_mail_indexed` says up to which mail.

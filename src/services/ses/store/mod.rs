@@ -20,7 +20,8 @@ use super::state::{Change, Home, Identity, State};
 use crate::base::Millis;
 use crate::services::Domain;
 use crate::storage::Schema;
-use crate::storage::rusqlite::{self, Connection, Transaction, params};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection, params};
 
 /// The tables.
 pub const SCHEMA: Schema = Schema {

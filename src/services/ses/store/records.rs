@@ -3,7 +3,8 @@
 use super::super::records::{Name, Record};
 use super::super::state::{Home, State};
 use super::{from_json, to_json};
-use crate::storage::rusqlite::{self, Connection, Transaction, params};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection, params};
 
 /// The third script of the schema.
 pub(super) const THIRD: &str = "

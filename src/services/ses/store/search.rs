@@ -7,7 +7,8 @@
 use super::mails::{COLUMNS, mail_of};
 use crate::services::ses::mail::Mail;
 use crate::services::ses::query::{Filter, searchable};
-use crate::storage::rusqlite::{self, Connection, Rows, Transaction, params};
+use crate::storage::Transaction;
+use crate::storage::rusqlite::{self, Connection, Rows, params};
 use crate::storage::{Storage, StorageError};
 
 /// Mails that are put into the index in one transaction; others' commits wait as long.

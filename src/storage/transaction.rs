@@ -1,0 +1,42 @@
+//! A write transaction on the one connection that writes. It may stay open over several groups of jobs
+//! (`commit.rs`), so it is begun and ended by statements, and borrows the connection only for a job.
+
+use rusqlite::Connection;
+use std::ops::Deref;
+
+/// The right to write within the transaction that is open on a connection.
+pub struct Transaction<'c>(&'c Connection);
+
+impl<'c> Transaction<'c> {
+    /// Begins one, unless one is open already; whether it was begun.
+    pub fn open(connection: &'c Connection) -> rusqlite::Result<(Self, bool)> {
+        let begins = connection.is_autocommit();
+        if begins {
+            connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        }
+        Ok((Transaction(connection), begins))
+    }
+
+    /// Commits it. After an error it is still open.
+    pub fn commit(self) -> rusqlite::Result<()> {
+        self.0.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.0
+    }
+}
+
+/// Undoes whatever is open on `connection`.
+pub(super) fn roll_back(connection: &Connection) {
+    // SQLite itself rolls back after some errors; what else could fail leaves nothing open.
+    if !connection.is_autocommit()
+        && let Err(error) = connection.execute_batch("ROLLBACK")
+    {
+        tracing::error!(%error, "state file: a transaction cannot be rolled back");
+    }
+}
