@@ -18,6 +18,8 @@ pub trait Domain: Default + Send + 'static {
     const SCHEMA: Schema;
     /// Whether requests read in the tables what `record` keeps of changes, by [`Host::read`].
     const READS_TABLES: bool = false;
+    /// What a job with a record weighs in the journal's backlog: one for a few small rows.
+    const WEIGHT: usize = 1;
 
     /// Reads the state from disk.
     fn load(connection: &Connection) -> rusqlite::Result<Self>;
@@ -95,6 +97,10 @@ impl<D: Domain> Work for Changes<D> {
 
     fn record(&self, into: &mut Vec<u8>) -> Option<&'static str> {
         D::record(&self.0, into).then_some(D::SCHEMA.name)
+    }
+
+    fn weight(&self) -> usize {
+        D::WEIGHT
     }
 
     fn is_read_in_tables(&self) -> bool {

@@ -25,7 +25,8 @@ use std::sync::{Arc, Mutex};
 
 /// Jobs in one transaction at the most; bounds how long the first of them waits.
 const GROUP_MAX: usize = 512;
-/// Jobs of the backlog at which it is settled at once; bounds how long that holds up the others.
+/// Weight of the backlog at which it is settled at once; bounds how long that holds up the others, and
+/// what memory holds of it meanwhile.
 const BACKLOG_MAX: usize = 1024;
 /// Jobs of the backlog whose settling writes about as much as one small transaction.
 const BACKLOG_SHARE: usize = 16;
@@ -38,6 +39,7 @@ pub(super) struct Committer {
     journal: Journal,
     /// Work that the journal holds and the state file does not yet.
     backlog: Vec<Box<dyn Work>>,
+    weight: usize,
     /// Whether the backlog has rows that requests read in the tables.
     is_behind: Arc<AtomicBool>,
     /// An append failed: what it left must be settled over before anything else.
@@ -53,8 +55,17 @@ impl Committer {
         is_behind: Arc<AtomicBool>,
     ) -> Committer {
         let (connection, group, backlog) = (Some(connection), Vec::new(), Vec::new());
-        let (must_settle, is_running) = (false, false);
-        Committer { connection, group, journal, backlog, is_behind, must_settle, is_running }
+        let (weight, must_settle, is_running) = (0, false, false);
+        Committer {
+            connection,
+            group,
+            journal,
+            backlog,
+            weight,
+            is_behind,
+            must_settle,
+            is_running,
+        }
     }
 
     /// Whether a leader panicked and nobody has led since.
@@ -106,7 +117,7 @@ impl Committer {
     fn commit_group(&mut self, reserve: &Reserve) -> rusqlite::Result<u64> {
         self.run(|committer| committer.run_at_once())?;
         if !self.must_settle && self.append() {
-            let is_long = self.backlog.len() >= BACKLOG_MAX;
+            let is_long = self.weight >= BACKLOG_MAX;
             return Ok(if is_long { self.settle(reserve).unwrap_or(0) } else { 0 });
         }
         self.run(|committer| {
@@ -209,6 +220,7 @@ impl Committer {
         }
         for job in self.group.drain(..) {
             let (work, told) = job.part();
+            self.weight += work.as_ref().map_or(0, |work| work.weight());
             self.backlog.extend(work);
             told.finish(Ok(()));
         }
@@ -249,6 +261,7 @@ impl Committer {
     fn settled(&mut self) -> u64 {
         let many = self.backlog.len().div_ceil(BACKLOG_SHARE);
         self.backlog.clear();
+        self.weight = 0;
         self.is_behind.store(false, Ordering::SeqCst);
         self.must_settle = false;
         self.journal.rewind();

@@ -17,11 +17,11 @@ fn insert_recorded(record: &[u8], to: &Transaction<'_>) -> Result<(), ReplayErro
     Ok(insert(key, to)?)
 }
 
-fn insert(key: i64, to: &Transaction<'_>) -> rusqlite::Result<()> {
+pub(super) fn insert(key: i64, to: &Transaction<'_>) -> rusqlite::Result<()> {
     to.execute("INSERT INTO t VALUES (?1, 'v')", [key]).map(drop)
 }
 
-fn open(path: &Path) -> Storage {
+pub(super) fn open(path: &Path) -> Storage {
     Storage::open_with(path, &LAYOUT).unwrap()
 }
 
@@ -52,7 +52,7 @@ fn sender() -> Sender {
     Sender(Arc::default())
 }
 
-fn keys(storage: &Storage) -> Vec<i64> {
+pub(super) fn keys(storage: &Storage) -> Vec<i64> {
     storage.settle().unwrap();
     let keys = storage.read(|c| {
         c.prepare("SELECT k FROM t ORDER BY k")?.query_map([], |row| row.get(0))?.collect()
@@ -61,7 +61,7 @@ fn keys(storage: &Storage) -> Vec<i64> {
 }
 
 /// The files as a crash at this moment leaves them.
-fn crashed(storage: &Storage, dir: &tempfile::TempDir) -> tempfile::TempDir {
+pub(super) fn crashed(storage: &Storage, dir: &tempfile::TempDir) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     storage.held_up(|| {
         for entry in std::fs::read_dir(dir.path()).unwrap() {

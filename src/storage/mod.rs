@@ -9,6 +9,8 @@ mod blank;
 mod blobs;
 mod capture;
 mod commit;
+#[cfg(test)]
+mod deciding_tests;
 mod draws;
 mod error;
 mod handover;

@@ -56,6 +56,10 @@ pub trait Work: Send {
     fn runs_at_once(&self) -> bool {
         false
     }
+    /// How much of the backlog's room it takes: one for a few small rows.
+    fn weight(&self) -> usize {
+        1
+    }
     /// Whether there is nothing to do: it only waits its turn.
     fn is_idle(&self) -> bool {
         false

@@ -69,18 +69,18 @@ pub(in crate::edge) struct Entry {
     pub(super) rare: Rare,
 }
 
-/// A remembered request as it is kept: little, and in few places.
+/// A remembered request as it is kept: little, and in few places. Its texts (address, request id and body,
+/// one behind the other) lie with all others'.
 pub(super) struct Slot {
     pub(super) id: u64,
     pub(super) at: Millis,
     pub(super) head: Head,
     pub(super) content_length: Option<u64>,
     pub(super) service: Option<&'static str>,
-    /// Address, request id and body, one behind the other.
-    pub(super) text: Box<[u8]>,
     pub(super) address_bytes: usize,
     pub(super) id_bytes: usize,
-    pub(super) has_body: bool,
+    /// Of a body that is kept.
+    pub(super) body_bytes: Option<usize>,
     pub(super) end: End,
     pub(super) rare: Option<Box<Rare>>,
 }
@@ -100,11 +100,17 @@ impl Slot {
         };
         let members = members.map_or(0, |members| members.iter().map(size).sum());
         let told = self.rare.as_ref().and_then(|rare| rare.told.as_ref()).map_or(0, Told::bytes);
-        ENTRY_BYTES + self.head.bytes() + self.text.len() + members + told
+        ENTRY_BYTES + self.head.bytes() + self.text_bytes() + members + told
     }
 
-    pub(super) fn open(&self) -> Entry {
-        let (address, rest) = self.text.split_at(self.address_bytes);
+    /// Bytes of its texts.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.address_bytes + self.id_bytes + self.body_bytes.unwrap_or(0)
+    }
+
+    /// As it is looked at, with its texts.
+    pub(super) fn open(&self, texts: &[u8]) -> Entry {
+        let (address, rest) = texts.split_at(self.address_bytes);
         let (request_id, body) = rest.split_at(self.id_bytes);
         let Unpacked { caller, method, mut headers } =
             self.head.unpack(&String::from_utf8_lossy(request_id));
@@ -123,7 +129,7 @@ impl Slot {
             service: service.or(self.service.map(Cow::Borrowed)),
             body: match rare.members.take() {
                 Some(members) => Kept::Members(members),
-                None if self.has_body => Kept::Whole(Bytes::copy_from_slice(body)),
+                None if self.body_bytes.is_some() => Kept::Whole(Bytes::copy_from_slice(body)),
                 None => Kept::Not,
             },
             end: self.end.clone(),

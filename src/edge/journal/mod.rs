@@ -39,11 +39,50 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest body that is kept whole.
 const BODY_BYTES_MAX: usize = 4096;
 
+/// The entries and their texts, in the same order: texts that come and go in a ring take no memory that
+/// has gone cold, as a place of its own for each would.
 #[derive(Default)]
 struct Ring {
     entries: VecDeque<Slot>,
+    texts: VecDeque<u8>,
     bytes: usize,
     last: u64,
+}
+
+impl Ring {
+    fn push(&mut self, mut entry: Slot, texts: [&[u8]; 3]) {
+        self.last += 1;
+        entry.id = self.last;
+        self.bytes += entry.bytes();
+        self.entries.push_back(entry);
+        texts.iter().for_each(|text| self.texts.extend(*text));
+    }
+
+    /// Forgets the oldest, if there are too many.
+    fn shrink(&mut self) -> Option<Slot> {
+        if self.entries.len() <= ENTRIES_MAX && self.bytes <= BYTES_MAX {
+            return None;
+        }
+        let oldest = self.entries.pop_front()?;
+        self.bytes -= oldest.bytes();
+        self.texts.drain(..oldest.text_bytes());
+        Some(oldest)
+    }
+
+    /// Those from the one at `from` on, `limit` at the most.
+    fn open(&self, from: usize, limit: usize) -> Vec<Entry> {
+        let before: usize = self.entries.iter().take(from).map(Slot::text_bytes).sum();
+        let mut begin = before;
+        let slots = self.entries.iter().skip(from).take(limit);
+        slots
+            .map(|slot| {
+                let end = begin + slot.text_bytes();
+                let texts: Vec<u8> = self.texts.range(begin..end).copied().collect();
+                begin = end;
+                slot.open(&texts)
+            })
+            .collect()
+    }
 }
 
 /// The last requests. Cheap to clone.
@@ -90,20 +129,13 @@ impl Journal {
         self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, mut entry: Slot) {
+    fn write(&self, entry: Slot, texts: [&[u8]; 3]) {
         let mut ring = self.ring();
-        ring.last += 1;
-        entry.id = ring.last;
-        ring.bytes += entry.bytes();
-        ring.entries.push_back(entry);
-        let mut gone = Vec::new();
-        while ring.entries.len() > ENTRIES_MAX || ring.bytes > BYTES_MAX {
-            let Some(oldest) = ring.entries.pop_front() else { break };
-            ring.bytes -= oldest.bytes();
-            gone.push(oldest);
-        }
+        ring.push(entry, texts);
+        // As a rule one goes for each that comes: given back while nobody waits for it.
+        let gone = ring.shrink();
+        while ring.shrink().is_some() {}
         drop(ring);
-        // Given back while nobody waits for it.
         drop(gone);
         if self.0.watched.load(Ordering::SeqCst) {
             self.0.came.notify_waiters();
@@ -114,6 +146,7 @@ impl Journal {
     pub(super) fn clear(&self) {
         let mut ring = self.ring();
         ring.entries.clear();
+        ring.texts.clear();
         ring.bytes = 0;
     }
 
@@ -121,14 +154,14 @@ impl Journal {
     pub(super) fn since(&self, after: u64) -> Vec<Entry> {
         let ring = self.ring();
         let from = ring.entries.partition_point(|entry| entry.id <= after);
-        ring.entries.iter().skip(from).map(Slot::open).collect()
+        ring.open(from, usize::MAX)
     }
 
     /// The one with this id.
     pub(super) fn one(&self, id: u64) -> Option<Entry> {
         let ring = self.ring();
         let at = ring.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
-        ring.entries.get(at).map(Slot::open)
+        ring.open(at, 1).pop()
     }
 
     /// The newest id so far.
@@ -191,7 +224,8 @@ impl Note {
 
     /// As it stands.
     pub(super) fn so_far(&self) -> Entry {
-        self.slot(self.rare.clone()).open()
+        let (address, id, body) = self.texts();
+        self.slot(self.rare.clone()).open(&[address.as_bytes(), id, body].concat())
     }
 
     /// It is answered.
@@ -209,33 +243,37 @@ impl Note {
     fn slot(&self, rare: Option<Box<Rare>>) -> Slot {
         let took = self.begun.elapsed();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let address = match (self.uri.authority(), self.uri.path_and_query()) {
-            (None, Some(path)) => Cow::Borrowed(path.as_str()),
-            // HTTP/2 has the host here.
-            _ => Cow::Owned(self.uri.to_string()),
-        };
-        let id = self.caller.request_id.as_bytes();
-        let body = self.body.as_deref().unwrap_or_default();
+        let (address, id, _) = self.texts();
         Slot {
             id: 0,
             at: Millis(now.saturating_sub(took).as_millis() as i64),
             head: self.head.clone(),
             content_length: self.content_length,
             service: self.service,
-            text: [address.as_bytes(), id, body].concat().into_boxed_slice(),
             address_bytes: address.len(),
             id_bytes: id.len(),
-            has_body: self.body.is_some(),
+            body_bytes: self.body.as_ref().map(Bytes::len),
             end: End { took, ..self.end },
             rare,
         }
+    }
+
+    /// Address, request id and body.
+    fn texts(&self) -> (Cow<'_, str>, &[u8], &[u8]) {
+        let address = match (self.uri.authority(), self.uri.path_and_query()) {
+            (None, Some(path)) => Cow::Borrowed(path.as_str()),
+            // HTTP/2 has the host here.
+            _ => Cow::Owned(self.uri.to_string()),
+        };
+        (address, self.caller.request_id.as_bytes(), self.body.as_deref().unwrap_or_default())
     }
 }
 
 impl Drop for Note {
     fn drop(&mut self) {
         let rare = self.rare.take();
-        self.journal.write(self.slot(rare));
+        let (address, id, body) = self.texts();
+        self.journal.write(self.slot(rare), [address.as_bytes(), id, body]);
     }
 }
 
@@ -269,10 +307,34 @@ mod tests {
         assert_eq!(journal.since(0).len(), ENTRIES_MAX);
         let ring = journal.ring();
         assert_eq!(ring.bytes, ring.entries.iter().map(Slot::bytes).sum::<usize>());
+        assert_eq!(ring.texts.len(), ring.entries.iter().map(Slot::text_bytes).sum::<usize>());
         drop(ring);
         journal.clear();
         assert_eq!(journal.ring().bytes, 0);
         assert_eq!(journal.last(), 300 + ENTRIES_MAX as u64 + 5);
+    }
+
+    #[test]
+    fn each_is_found_with_its_own_texts_however_many_went_before() {
+        let journal = Journal::default();
+        let name = |n: usize| format!("/{n}/{}", "x".repeat(n % 977));
+        let body = |n: usize| (n % 3 > 0).then(|| format!("{{\"n\":{n}}}"));
+        (1..=ENTRIES_MAX * 2).for_each(|n| request(&journal, &name(n), body(n)));
+        let is_own = |entry: &Entry| {
+            let n = entry.id as usize;
+            assert_eq!(entry.uri.to_string(), name(n));
+            match (&entry.body, body(n)) {
+                (Kept::Whole(kept), Some(sent)) => assert_eq!(kept, sent.as_bytes()),
+                (kept, sent) => assert!(matches!(kept, Kept::Not) && sent.is_none()),
+            }
+        };
+        let all = journal.since(0);
+        assert!(!all.is_empty());
+        all.iter().for_each(is_own);
+        let first = all[0].id;
+        assert!(journal.one(first - 1).is_none());
+        [first, first + 7, journal.last()].iter().for_each(|id| is_own(&journal.one(*id).unwrap()));
+        assert_eq!(journal.since(journal.last() - 2).len(), 2);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::finish::Finish;
 use super::mail::{Body, Mail, Via};
 use super::state::Change;
 use crate::base::Millis;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 
 /// The form of the records. Any change of the types below changes their bytes, and needs a new number.
@@ -38,11 +38,17 @@ struct KeptMail<'a> {
     config_set: Option<Cow<'a, str>>,
     tags: Cow<'a, [(String, String)]>,
     size: u64,
-    #[serde(borrow)]
+    #[serde(borrow, serialize_with = "bytes")]
     head: &'a [u8],
+    #[serde(serialize_with = "bytes")]
     body: &'a [u8],
     /// As JSON, as it lies in the row.
     finish: Option<Cow<'a, str>>,
+}
+
+/// Bytes at once: serde takes a slice for a list of numbers.
+fn bytes<S: Serializer>(bytes: &&[u8], to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_bytes(bytes)
 }
 
 /// Appends the record of these changes; whether none of them is of the rare kind.

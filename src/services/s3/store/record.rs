@@ -8,7 +8,7 @@ use super::{GONE, PUT_BODY, PUT_VERSION, Store};
 use crate::services::s3::model::BlobId;
 use crate::storage::rusqlite::{Connection, params};
 use crate::storage::{ReplayError, Transaction};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 
 /// The form of the records. Any change of the type below changes their bytes, and needs a new number.
@@ -16,11 +16,14 @@ const FORM: u8 = 1;
 /// Bytes of a record that is still worth the detour: what is larger would be written twice.
 const RECORD_MAX: usize = 8 * 1024;
 
+/// Bytes of a row, about.
+const ROW_BYTES: usize = 512;
+
 /// One thing that was done.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Done<'a> {
     /// A body was kept under this number.
-    Body(BlobId, &'a [u8]),
+    Body(BlobId, #[serde(serialize_with = "bytes")] &'a [u8]),
     /// A version was made.
     Version(Box<Row<'a>>),
     /// A version of a bucket's key went, and these bodies lost a reference.
@@ -42,6 +45,11 @@ pub(super) struct Row<'a> {
     pub(super) attributes: Cow<'a, str>,
 }
 
+/// Bytes at once: serde takes a slice for a list of numbers.
+fn bytes<S: Serializer>(bytes: &&[u8], to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_bytes(bytes)
+}
+
 /// What a change did so far, as long as all of it can be noted.
 #[derive(Debug)]
 pub(in crate::services::s3) struct Doings(Option<Vec<u8>>);
@@ -58,7 +66,11 @@ impl Doings {
     }
 
     pub(super) fn note(&mut self, done: &Done<'_>) {
-        if let Some(bytes) = self.0.take() {
+        if let Some(mut bytes) = self.0.take() {
+            if let Done::Body(_, body) = done {
+                // The version's row comes behind it.
+                bytes.reserve(body.len() + ROW_BYTES);
+            }
             let more = postcard::to_extend(done, bytes).ok();
             self.0 = more.filter(|bytes| bytes.len() <= RECORD_MAX);
         }

@@ -9,6 +9,9 @@ use crate::storage::rusqlite;
 use crate::storage::{Blobs, Brief, ReplayError, Transaction, Work};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What a change weighs in the backlog: rows of several tables, and a body.
+const ROWS: usize = 4;
+
 /// What a change gave, and whether it called those who work beside the requests.
 pub(super) type Outcome<T> = (Result<T>, bool);
 
@@ -59,6 +62,10 @@ where
 
     fn is_read_in_tables(&self) -> bool {
         !self.is_idle()
+    }
+
+    fn weight(&self) -> usize {
+        ROWS
     }
 
     fn runs_at_once(&self) -> bool {

@@ -47,6 +47,7 @@ impl Domain for State {
     type Change = Change;
     const SCHEMA: Schema = SCHEMA;
     const READS_TABLES: bool = true;
+    const WEIGHT: usize = 4;
 
     fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let mut state = State::default();
