@@ -10,7 +10,7 @@
 //! what an earlier round left behind the end has a lower number, so reading stops there.
 
 use super::error::open_problem;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, roll_back};
 use super::writer::Work;
 use crate::base::Problem;
 use crc_fast::{CrcAlgorithm, checksum};
@@ -196,19 +196,24 @@ pub(super) fn replay(
     replays: &[Replay],
 ) -> Result<u64, Problem> {
     let failed = |e: rusqlite::Error| open_problem(state, &e);
-    let applied = connection
-        .query_row("SELECT applied FROM devenv_journal", [], |row| row.get::<_, i64>(0))
-        .map_err(failed)? as u64;
+    let applied = |connection: &Connection| {
+        let sql = "SELECT applied FROM devenv_journal";
+        let number = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        number.map(|number| number as u64).map_err(failed)
+    };
     let path = path_beside(state);
-    let bytes = read(&path)?;
+    if read(&path)?.is_empty() {
+        return applied(connection);
+    }
+    // Looked at within the transaction: a process that is about to end may settle it until then.
+    let (transaction, _) = Transaction::open(connection).map_err(failed)?;
+    let (applied, bytes) = (applied(&transaction)?, read(&path)?);
     let records = records_behind(applied, &bytes);
     if records.is_empty() {
-        if !bytes.is_empty() {
-            remove(&path);
-        }
+        roll_back(&transaction);
+        remove(&path);
         return Ok(applied);
     }
-    let (transaction, _) = Transaction::open(connection).map_err(failed)?;
     for (at, (service, record)) in records.iter().enumerate() {
         let known = replays.iter().find(|r| r.service == *service);
         let outcome = known.map(|r| (r.apply)(record, &transaction));

@@ -168,7 +168,8 @@ fn what_rules_store_survives_a_kill() {
     let (state, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mailroom = Mailroom::open(state.path());
     mailroom.python("ses/receiving.py", "before_restart");
-    for file in ["state.db", "state.db-wal"] {
+    // The journal first: what is settled meanwhile is then in both, and counts once.
+    for file in ["state.journal", "state.db", "state.db-wal"] {
         std::fs::copy(state.path().join(file), left.path().join(file)).unwrap();
     }
     Mailroom::open(left.path()).python("ses/receiving.py", "after_restart");
@@ -260,7 +261,8 @@ fn what_was_acknowledged_survives_a_kill() {
     let (state, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mailroom = Mailroom::open(state.path());
     mailroom.python("ses/api.py", "before_restart");
-    for file in ["state.db", "state.db-wal"] {
+    // The journal first: what is settled meanwhile is then in both, and counts once.
+    for file in ["state.journal", "state.db", "state.db-wal"] {
         std::fs::copy(state.path().join(file), left.path().join(file)).unwrap();
     }
     Mailroom::open(left.path()).python("ses/api.py", "after_restart");
