@@ -120,9 +120,8 @@ impl Committer {
             let is_long = self.weight >= BACKLOG_MAX;
             return Ok(if is_long { self.settle(reserve).unwrap_or(0) } else { 0 });
         }
-        self.run(|committer| {
-            committer.run_rest()?;
-            committer.commit_backlog()
+        self.run(|all| {
+            commit_all(&all.connection, &mut all.backlog, &mut all.group, &all.journal)
         })?;
         self.group.drain(..).for_each(|job| job.finish(Ok(())));
         Ok(self.settled() + 1)
@@ -182,24 +181,8 @@ impl Committer {
         let Some(connection) = &self.connection else { return Ok(()) };
         let transaction = open(connection, &mut self.backlog)?;
         let mut jobs = self.group.iter_mut().filter(|job| job.work().runs_at_once());
-        jobs.try_for_each(|job| job.run(&transaction))
-    }
-
-    /// The jobs of the group that have not run.
-    fn run_rest(&mut self) -> rusqlite::Result<()> {
-        let Some(connection) = &self.connection else { return Ok(()) };
-        let transaction = open(connection, &mut self.backlog)?;
-        run_waiting(&mut self.backlog, &transaction)?;
-        let mut jobs = self.group.iter_mut().filter(|job| !job.work().runs_at_once());
-        jobs.try_for_each(|job| job.run(&transaction))
-    }
-
-    /// Commits the open transaction, with all of the backlog in it.
-    fn commit_backlog(&mut self) -> rusqlite::Result<()> {
-        let Some(connection) = &self.connection else { return Ok(()) };
-        let transaction = open(connection, &mut self.backlog)?;
-        set_applied(&transaction, self.journal.last())?;
-        transaction.commit()
+        jobs.try_for_each(|job| job.run(&transaction))?;
+        transaction.still_open()
     }
 
     /// Makes the group durable in the journal; whether that went well, and nobody waits any more.
@@ -231,6 +214,8 @@ impl Committer {
     /// an error the journal still holds what the state file lacks, and nothing is lost.
     pub(super) fn settle(&mut self, reserve: &Reserve) -> rusqlite::Result<u64> {
         if self.connection.is_none() || (self.backlog.is_empty() && !self.must_settle) {
+            // What is open holds nothing that anybody was told of, and would keep the log from being folded.
+            self.roll_back();
             return Ok(0);
         }
         let mut settled = self.write_backlog();
@@ -249,12 +234,7 @@ impl Committer {
     }
 
     fn write_backlog(&mut self) -> rusqlite::Result<()> {
-        self.run(|committer| {
-            let Some(connection) = &committer.connection else { return Ok(()) };
-            let transaction = open(connection, &mut committer.backlog)?;
-            run_waiting(&mut committer.backlog, &transaction)?;
-            committer.commit_backlog()
-        })
+        self.run(|all| commit_all(&all.connection, &mut all.backlog, &mut [], &all.journal))
     }
 
     /// The state file holds all of the journal; how much that was, counted in small transactions.
@@ -294,6 +274,23 @@ fn open<'c>(
         again.try_for_each(|work| work.run(&transaction, &Brief::default()))?;
     }
     Ok(transaction)
+}
+
+/// Runs what waits of the backlog, and the jobs of the group that have not run; then commits all.
+fn commit_all(
+    connection: &Option<Connection>,
+    backlog: &mut [Box<dyn Work>],
+    group: &mut [Job],
+    journal: &Journal,
+) -> rusqlite::Result<()> {
+    let Some(connection) = connection else { return Ok(()) };
+    let transaction = open(connection, backlog)?;
+    run_waiting(backlog, &transaction)?;
+    let mut jobs = group.iter_mut().filter(|job| !job.work().runs_at_once());
+    jobs.try_for_each(|job| job.run(&transaction))?;
+    transaction.still_open()?;
+    set_applied(&transaction, journal.last())?;
+    transaction.commit()
 }
 
 /// The work of the backlog that waits for its settling.

@@ -107,6 +107,19 @@ fn other_work_comes_behind_what_the_journal_holds() {
 }
 
 #[test]
+fn a_transaction_that_is_lost_unnoticed_takes_nothing_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("state.db"));
+    let sender = sender();
+    sender.send(&storage, 1).committed_blocking().unwrap();
+    let lost = storage.submit(0, |t| t.execute_batch("ROLLBACK"));
+    assert!(lost.committed_blocking().is_err());
+    let copy = crashed(&storage, &dir);
+    assert_eq!(keys(&open(&copy.path().join("state.db"))), [1]);
+    assert_eq!(keys(&storage), [1]);
+}
+
+#[test]
 fn more_than_the_journal_holds_goes_through_it_in_turns() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state.db");

@@ -17,6 +17,16 @@ impl<'c> Transaction<'c> {
         Ok((Transaction(connection), begins))
     }
 
+    /// An error if it was lost meanwhile: SQLite undoes it after some errors, and whoever met one may not
+    /// have passed it on.
+    pub(super) fn still_open(&self) -> rusqlite::Result<()> {
+        if self.0.is_autocommit() {
+            let lost = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
+            return Err(rusqlite::Error::SqliteFailure(lost, None));
+        }
+        Ok(())
+    }
+
     /// Commits it. After an error it is still open.
     pub fn commit(self) -> rusqlite::Result<()> {
         self.0.prepare_cached("COMMIT")?.execute([]).map(drop)
