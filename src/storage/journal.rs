@@ -5,11 +5,15 @@
 //! file says up to which one it holds the changes, in the same transaction. After a crash the records
 //! behind that number are replayed before anything reads the state.
 //!
+//! The file has two halves: while the changes of one are brought to the state file, the next records go to
+//! the other.
+//!
 //! Invariant: a record is behind every transaction of the state file, since the journal is settled
-//! before any other transaction runs. The file is written from its start again after each settling:
+//! before any other transaction runs. A half is written from its start again after its settling:
 //! what an earlier round left behind the end has a lower number, so reading stops there.
 
 use super::error::open_problem;
+use super::open::Schema;
 use super::transaction::{Transaction, roll_back};
 use super::writer::Work;
 use crate::base::Problem;
@@ -22,16 +26,23 @@ use std::path::{Path, PathBuf};
 
 /// Bytes of a record that is still worth the detour.
 pub(super) const RECORD_MAX: usize = 64 * 1024;
+/// Bytes of a half.
+const HALF_BYTES: u64 = 2 * 1024 * 1024;
 /// Bytes of the file: set aside when it is made, so an append meets no full disk.
-const FILE_BYTES: u64 = 2 * 1024 * 1024;
+const FILE_BYTES: u64 = 2 * HALF_BYTES;
 /// What stands before a record: its length, its checksum, its number and the length of its service.
 const HEAD: usize = 4 + 4 + 8 + 1;
 /// Where the checksum's cover begins.
 const COVERED: usize = 8;
 
 /// The table that says up to which record the state file holds the changes.
-pub(super) const SCRIPT: &str = "CREATE TABLE devenv_journal(applied INTEGER NOT NULL);
+const SCRIPT: &str = "CREATE TABLE devenv_journal(applied INTEGER NOT NULL);
      INSERT INTO devenv_journal VALUES (0);";
+/// Nothing but a version: what knows one half only must not open a state whose journal may have two.
+const TWO_HALVES: &str = "UPDATE devenv_journal SET applied=applied;";
+
+/// The journal's table.
+pub(super) const SCHEMA: Schema = Schema { name: "devenv_journal", scripts: &[SCRIPT, TWO_HALVES] };
 
 /// How a service's records become changes again.
 #[derive(Clone, Copy)]
@@ -57,6 +68,8 @@ pub enum ReplayError {
 pub(super) struct Journal {
     path: PathBuf,
     file: Option<File>,
+    /// Where the half begins that is written, and what is written of it, in bytes.
+    half: u64,
     end: u64,
     /// The number of the last record given out.
     last: u64,
@@ -70,7 +83,7 @@ impl Journal {
     pub(super) fn beside(state: &Path, applied: u64) -> Journal {
         let path = path_beside(state);
         let (buffer, record) = (Vec::new(), Vec::new());
-        Journal { path, file: None, end: 0, last: applied, buffer, record }
+        Journal { path, file: None, half: 0, end: 0, last: applied, buffer, record }
     }
 
     /// Appends the records of a group, if all of it can be kept here and there is room. After an error
@@ -88,7 +101,7 @@ impl Journal {
             Some(file) => file,
             none => none.insert(create(&self.path)?),
         };
-        file.write_all_at(&self.buffer, self.end)?;
+        file.write_all_at(&self.buffer, self.half + self.end)?;
         self.end += self.buffer.len() as u64;
         Ok(true)
     }
@@ -103,7 +116,7 @@ impl Journal {
             number += 1;
             frame(&mut self.buffer, number, service, &self.record);
             let is_long = self.record.len() > RECORD_MAX;
-            if is_long || self.end + self.buffer.len() as u64 > FILE_BYTES {
+            if is_long || self.end + self.buffer.len() as u64 > HALF_BYTES {
                 return None;
             }
         }
@@ -115,7 +128,13 @@ impl Journal {
         self.last
     }
 
-    /// Writes from the start again: the state file holds all records.
+    /// Goes on in the other half, whose records the state file holds.
+    pub(super) fn turn(&mut self) {
+        self.half = HALF_BYTES - self.half;
+        self.end = 0;
+    }
+
+    /// Writes from the start of the half again: the state file holds all records.
     pub(super) fn rewind(&mut self) {
         self.end = 0;
     }
@@ -189,6 +208,16 @@ fn records_behind(applied: u64, bytes: &[u8]) -> Vec<(&str, &[u8])> {
     records
 }
 
+/// The records of a journal's file behind `applied`: those of one half may go on in the other.
+fn records_of(applied: u64, file: &[u8]) -> Vec<(&str, &[u8])> {
+    let (one, other) = file.split_at(file.len().min(HALF_BYTES as usize));
+    let mut records = Vec::new();
+    for half in [one, other, one] {
+        records.extend(records_behind(applied + records.len() as u64, half));
+    }
+    records
+}
+
 /// Brings the state file up to what the journal beside it acknowledged; the number it then holds.
 pub(super) fn replay(
     connection: &mut Connection,
@@ -208,7 +237,7 @@ pub(super) fn replay(
     // Looked at within the transaction: a process that is about to end may settle it until then.
     let (transaction, _) = Transaction::open(connection).map_err(failed)?;
     let (applied, bytes) = (applied(&transaction)?, read(&path)?);
-    let records = records_behind(applied, &bytes);
+    let records = records_of(applied, &bytes);
     if records.is_empty() {
         roll_back(&transaction);
         remove(&path);
@@ -299,7 +328,7 @@ mod tests {
 
     fn texts(applied: u64, bytes: &[u8]) -> Vec<&str> {
         let text = |(_, record)| std::str::from_utf8(record).unwrap();
-        records_behind(applied, bytes).into_iter().map(text).collect()
+        records_of(applied, bytes).into_iter().map(text).collect()
     }
 
     fn written(path: &Path) -> Vec<u8> {
@@ -324,6 +353,31 @@ mod tests {
     }
 
     #[test]
+    fn its_halves_are_read_one_behind_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state.db");
+        let mut journal = Journal::beside(&state, 0);
+        for round in ["a", "b", "c", "d"] {
+            let texts_of = |round: &str| [1, 2, 3].map(|n| format!("{round}{n}"));
+            let all = texts_of(round);
+            assert!(append(&mut journal, &all.each_ref().map(String::as_str)));
+            let behind = journal.last() - 3;
+            assert_eq!(texts(behind, &written(&state)), all, "the half before it is settled");
+            if round != "a" {
+                let file = written(&state);
+                let both = texts(behind - 3, &file);
+                assert_eq!((both.len(), both[3]), (6, all[0].as_str()));
+            }
+            journal.turn();
+        }
+        journal.rewind();
+        assert!(append(&mut journal, &["e"]));
+        assert_eq!(texts(12, &written(&state)), ["e"]);
+        assert_eq!(texts(9, &written(&state)), ["d1", "d2", "d3", "e"]);
+        assert_eq!(texts(6, &written(&state)), [""; 0], "written over");
+    }
+
+    #[test]
     fn it_ends_where_a_record_is_torn_or_changed() {
         let mut bytes = Vec::new();
         (1..=3).for_each(|n| frame(&mut bytes, n, "t", format!("text {n}").as_bytes()));
@@ -342,7 +396,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>, applied: u64) {
             let applied = applied / 2;
-            assert!(records_behind(applied, &bytes).len() <= bytes.len());
+            assert!(records_of(applied, &bytes).len() <= bytes.len());
         }
     }
 
@@ -357,7 +411,7 @@ mod tests {
         while append(&mut journal, &[&large]) {
             many += 1;
         }
-        assert_eq!(many, FILE_BYTES as usize / (RECORD_MAX + HEAD + 1));
+        assert_eq!(many, HALF_BYTES as usize / (RECORD_MAX + HEAD + 1));
         assert_eq!(texts(0, &written(&state)).len(), many);
         journal.rewind();
         assert!(!append(&mut journal, &[&format!("{large}x")]), "it is too long");

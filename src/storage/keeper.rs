@@ -5,15 +5,14 @@
 //! Folding runs on a connection of its own beside the writer, so that nobody waits for the disk. Only
 //! where writers never pause, and the log would grow without end, are they held up for its last part.
 
-use super::handover::lock;
+use super::helper::Helper;
 use super::open::open_keeper;
 use super::writer::Shared;
 use crate::base::Problem;
 use rusqlite::Connection;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
-use std::thread::{JoinHandle, Thread};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// Transactions after which the log is folded while others write.
@@ -29,40 +28,28 @@ const PACE: Duration = Duration::from_millis(200);
 /// survives even the loss of power.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// The keeper's thread as others see it.
+/// The keeper as others see it.
 #[derive(Default)]
 pub(super) struct Keeper {
-    thread: Mutex<Option<JoinHandle<()>>>,
-    /// To wake it without the lock.
-    handle: std::sync::OnceLock<Thread>,
+    helper: Helper,
     /// What was written to the state file, counted in small transactions.
     writes: AtomicU64,
     /// How often something became durable, in the journal or the state file.
     groups: AtomicU64,
     /// Whether the keeper has been told that there are writes to look after.
     awake: AtomicBool,
-    stopping: AtomicBool,
 }
 
 impl Keeper {
-    /// Starts the thread. It holds `shared` weakly, and ends with it.
+    /// Starts its thread. It holds `shared` weakly, and ends with it.
     pub(super) fn start(&self, shared: &Arc<Shared>) -> Result<(), Problem> {
         let weak = Arc::downgrade(shared);
-        let thread = std::thread::Builder::new()
-            .name("state-keeper".into())
-            .stack_size(512 * 1024)
-            .spawn(move || keep(&weak))
-            .map_err(|e| {
-                Problem::failed("thread", format!("the state's keeper cannot start: {e}"))
-            })?;
-        let _ = self.handle.set(thread.thread().clone());
-        *lock(&self.thread) = Some(thread);
-        Ok(())
+        self.helper.start("state-keeper", move || keep(&weak))
     }
 
     /// Has it look at once.
     pub(super) fn nudge(&self) {
-        self.handle.get().into_iter().for_each(Thread::unpark);
+        self.helper.nudge();
     }
 
     /// So much was written, counted in small transactions.
@@ -81,11 +68,7 @@ impl Keeper {
 
     /// Ends the thread and waits for it.
     pub(super) fn stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-        self.nudge();
-        if let Some(thread) = lock(&self.thread).take() {
-            let _ = thread.join();
-        }
+        self.helper.stop();
     }
 }
 
@@ -107,7 +90,7 @@ fn keep(weak: &Weak<Shared>) {
         Watch { connection: None, is_key_forced: false, folded: (0, now), seen: (0, now) };
     while let Some(shared) = weak.upgrade() {
         let keeper = shared.keeper();
-        if keeper.stopping.load(Ordering::SeqCst) {
+        if keeper.helper.is_stopping() {
             // Closing folds what is left.
             watch.force_key(&shared);
             return;
@@ -134,7 +117,7 @@ impl Watch {
         let keeper = shared.keeper();
         let (groups, now) = (keeper.groups.load(Ordering::SeqCst), Instant::now());
         // An error is told to whoever needs the file next: the journal keeps what it lacks.
-        let _ = shared.settle();
+        let _ = shared.settle_beside();
         let writes = keeper.writes.load(Ordering::Relaxed);
         if groups != self.seen.0 {
             self.seen = (groups, now);

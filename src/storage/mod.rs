@@ -14,6 +14,7 @@ mod deciding_tests;
 mod draws;
 mod error;
 mod handover;
+mod helper;
 mod journal;
 #[cfg(test)]
 mod journal_tests;
@@ -21,7 +22,11 @@ mod keeper;
 mod open;
 mod reserve;
 mod sealing;
+mod settler;
+#[cfg(test)]
+mod settling_tests;
 mod sync;
+mod tables;
 mod transaction;
 mod writer;
 

@@ -2,7 +2,7 @@
 
 use super::blank;
 use super::error::open_problem;
-use super::journal::{Replay, SCRIPT};
+use super::journal::{self, Replay};
 use crate::base::Problem;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -123,7 +123,7 @@ fn migrate(connection: &mut Connection, path: &Path, schemas: &[Schema]) -> Resu
         )
         .hint("nothing was changed; move it away, then run `devenv up` again"));
     }
-    let own = Schema { name: "devenv_journal", scripts: &[SCRIPT] };
+    let own = journal::SCHEMA;
     let schemas = || schemas.iter().chain(std::iter::once(&own));
     let mut wanted: Vec<_> = schemas().map(|s| (s.name.to_owned(), s.scripts.len())).collect();
     wanted.sort();

@@ -11,14 +11,17 @@
 //! under the same lock. If a transaction fails, every job submitted under the same epoch fails with
 //! it; services notice the new epoch and reload from disk, which is right.
 
-use super::commit::Committer;
+use super::commit::{Committer, Handed};
 use super::draws::Draws;
 use super::error::{StorageError, disk_full};
 use super::handover::{Done, Line, Queued, lock};
+use super::helper::Helper;
 use super::journal::{self, Journal};
 use super::keeper::Keeper;
 use super::open::{Layout, Schema, open_reader, open_writer};
 use super::reserve::Reserve;
+use super::settler;
+use super::tables::Tables;
 use super::transaction::Transaction;
 use crate::base::Problem;
 use rusqlite::Connection;
@@ -176,12 +179,14 @@ pub(super) struct Shared {
     /// The journal holds rows that requests read in the tables.
     is_behind: Arc<AtomicBool>,
     line: Line<Job, Committer>,
+    tables: Arc<Mutex<Tables>>,
     readers: Mutex<Vec<Connection>>,
     /// Some job's owner has left before its commit.
     pub(super) abandoned: AtomicBool,
     /// Held by whoever deletes files beside the state file, or keeps them from being deleted.
     pub(super) deletions: Mutex<()>,
     keeper: Keeper,
+    settler: Arc<Helper>,
     draws: Draws,
 }
 
@@ -252,6 +257,23 @@ impl Shared {
         Ok(())
     }
 
+    /// The same, where that can be while others go on.
+    pub(super) fn settle_beside(&self) -> rusqlite::Result<()> {
+        let handed = self.writer().hand_over();
+        self.line.wake_next();
+        match handed {
+            Handed::Over | Handed::Later => self.settle_handed_over(),
+            Handed::Never => self.settle(),
+        }
+    }
+
+    /// Brings the state file up to what was handed over.
+    pub(super) fn settle_handed_over(&self) -> rusqlite::Result<()> {
+        let settled = lock(&self.tables).settle_handed_over(&self.reserve);
+        self.keeper.count(settled?);
+        Ok(())
+    }
+
     /// Commits all that waits.
     pub(super) fn lead_all(&self) {
         while !self.line.is_empty() {
@@ -263,7 +285,9 @@ impl Shared {
     #[cfg(test)]
     pub(super) fn hold_up(&self, act: impl FnOnce()) {
         let writer = self.writer();
+        let tables = lock(&self.tables);
         act();
+        drop(tables);
         self.lead(writer);
     }
 
@@ -286,12 +310,17 @@ impl Shared {
     pub(super) fn keeper(&self) -> &Keeper {
         &self.keeper
     }
+
+    pub(super) fn settler(&self) -> &Helper {
+        &self.settler
+    }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // Its thread holds this weakly, and ends.
+        // Their threads hold this weakly, and end.
         self.keeper.nudge();
+        self.settler.nudge();
     }
 }
 
@@ -318,19 +347,25 @@ impl Storage {
         let journal = Journal::beside(path, applied);
         let draws = Draws::open(layout.seed, is_new, &connection, path)?;
         let is_behind = Arc::new(AtomicBool::new(false));
+        let tables = Arc::new(Mutex::new(Tables::new(connection)));
+        let settler = Arc::new(Helper::default());
+        let committer = Committer::new(tables.clone(), settler.clone(), journal, is_behind.clone());
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             epoch: AtomicU64::new(0),
             reserve,
-            line: Line::new(Committer::new(connection, journal, is_behind.clone())),
+            line: Line::new(committer),
+            tables,
             is_behind,
             readers: Mutex::default(),
             abandoned: AtomicBool::new(false),
             deletions: Mutex::new(()),
             keeper: Keeper::default(),
+            settler,
             draws,
         });
         shared.keeper.start(&shared)?;
+        settler::start(&shared.settler, &shared)?;
         Ok(Storage { shared })
     }
 
@@ -451,6 +486,7 @@ impl Storage {
     /// Commits what waits, folds the log into the file and closes it. Blocks.
     pub fn close(&self) {
         self.shared.keeper.stop();
+        self.shared.settler.stop();
         lock(&self.shared.readers).clear();
         self.shared.lead_all();
         self.shared.writer().close(&self.shared.reserve);

@@ -1,0 +1,162 @@
+//! A backlog that is settled while the next one gathers: whatever happens to the settling, what was
+//! acknowledged is there, and only once.
+
+use super::journal_tests::{crashed, insert, keys, open};
+use super::*;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+/// Works of a backlog that is long.
+const LONG: i64 = 1024;
+
+/// Inserts a key, once its hook lets it.
+struct Hooked<F>(i64, F);
+
+impl<F: FnMut() -> rusqlite::Result<()> + Send> Work for Hooked<F> {
+    fn run(&mut self, to: &Transaction<'_>, _: &Brief) -> rusqlite::Result<()> {
+        (self.1)()?;
+        insert(self.0, to)
+    }
+
+    fn record(&self, into: &mut Vec<u8>) -> Option<&'static str> {
+        into.extend(self.0.to_string().into_bytes());
+        Some("t")
+    }
+
+    fn is_read_in_tables(&self) -> bool {
+        true
+    }
+}
+
+fn send(storage: &Storage, key: i64, hook: impl FnMut() -> rusqlite::Result<()> + Send + 'static) {
+    let counted = Counted::enter(&Arc::new(AtomicI64::new(0)));
+    storage.submit_work(storage.epoch(), counted, Hooked(key, hook)).committed_blocking().unwrap();
+}
+
+fn send_many(storage: &Storage, keys: std::ops::Range<i64>) {
+    keys.for_each(|key| send(storage, key, || Ok(())));
+}
+
+/// The files as they are, while a settling that has begun waits.
+fn copied(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let from = entry.unwrap().path();
+        std::fs::copy(&from, copy.path().join(from.file_name().unwrap())).unwrap();
+    }
+    copy
+}
+
+fn all_are_there(dir: &tempfile::TempDir, many: i64) {
+    let again = open(&dir.path().join("state.db"));
+    assert_eq!(keys(&again), (0..many).collect::<Vec<_>>());
+}
+
+#[test]
+fn others_go_on_meanwhile_and_a_crash_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("state.db"));
+    for round in 0..4 {
+        let first = round * 3 * LONG;
+        let (begun, begins) = mpsc::channel();
+        let (go_on, waits) = mpsc::channel::<()>();
+        send(&storage, first, move || {
+            begun.send(()).unwrap();
+            waits.recv().unwrap();
+            Ok(())
+        });
+        send_many(&storage, first + 1..first + LONG);
+        begins.recv().unwrap();
+        // It is being settled, and these are acknowledged all the same.
+        send_many(&storage, first + LONG..first + 2 * LONG);
+        all_are_there(&copied(dir.path()), first + 2 * LONG);
+        go_on.send(()).unwrap();
+        send_many(&storage, first + 2 * LONG..first + 3 * LONG);
+        all_are_there(&crashed(&storage, &dir), first + 3 * LONG);
+    }
+    storage.close();
+    all_are_there(&dir, 12 * LONG);
+}
+
+#[test]
+fn what_needs_the_tables_waits_for_it_and_comes_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("state.db"));
+    let (begun, begins) = mpsc::channel();
+    let (go_on, waits) = mpsc::channel::<()>();
+    send(&storage, 0, move || {
+        begun.send(()).unwrap();
+        waits.recv().unwrap();
+        Ok(())
+    });
+    send_many(&storage, 1..LONG + 10);
+    begins.recv().unwrap();
+    let other = storage.clone();
+    let reader = std::thread::spawn(move || {
+        let many = |c: &rusqlite::Connection| {
+            c.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0))
+        };
+        let read = other.read_latest(many).unwrap();
+        let wiped = other.submit(0, |t| t.execute("DELETE FROM t WHERE k > 0", []).map(drop));
+        wiped.committed_blocking().unwrap();
+        read
+    });
+    go_on.send(()).unwrap();
+    assert_eq!(reader.join().unwrap(), LONG + 10);
+    all_are_there(&crashed(&storage, &dir), 1);
+}
+
+#[test]
+fn what_fails_or_panics_is_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("state.db"));
+    for (round, panics) in [(0, false), (1, true)] {
+        let tries = Arc::new(Mutex::new(0));
+        let counted = tries.clone();
+        let first = round * 2 * LONG;
+        send(&storage, first, move || {
+            let mut tries = counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *tries += 1;
+            match *tries {
+                1 if panics => panic!("a mistake of ours"),
+                1 => Err(rusqlite::Error::InvalidQuery),
+                _ => Ok(()),
+            }
+        });
+        send_many(&storage, first + 1..first + 2 * LONG);
+        all_are_there(&crashed(&storage, &dir), first + 2 * LONG);
+        // One that finds it being tried waits; one that is first to try again succeeds.
+        while storage.settle().is_err() {}
+        assert_eq!(keys(&storage).len() as i64, first + 2 * LONG);
+        assert_eq!(*tries.lock().unwrap_or_else(std::sync::PoisonError::into_inner), 2);
+    }
+    assert_eq!(storage.epoch(), 0, "nobody heard of a failure");
+}
+
+#[test]
+fn many_threads_and_deciding_work_between() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("state.db"));
+    let next = Arc::new(AtomicI64::new(0));
+    let threads: Vec<_> = (0..6)
+        .map(|thread| {
+            let (storage, next) = (storage.clone(), next.clone());
+            std::thread::spawn(move || {
+                for n in 0..2000 {
+                    let key = next.fetch_add(1, Ordering::SeqCst);
+                    if thread == 0 && n % 50 == 0 {
+                        let put = storage.submit(0, move |t| insert(key, t));
+                        put.committed_blocking().unwrap();
+                    } else {
+                        send(&storage, key, || Ok(()));
+                    }
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    all_are_there(&crashed(&storage, &dir), 12_000);
+    storage.close();
+    all_are_there(&dir, 12_000);
+}
