@@ -18,7 +18,7 @@ pub trait Domain: Default + Send + 'static {
     const SCHEMA: Schema;
     /// Whether requests read in the tables what `record` keeps of changes, by [`Host::read`].
     const READS_TABLES: bool = false;
-    /// What a job with a record weighs in the journal's backlog: one for a few small rows.
+    /// What a job with a record weighs at least in the journal's backlog: one for a few small rows.
     const WEIGHT: usize = 1;
 
     /// Reads the state from disk.
@@ -100,7 +100,7 @@ impl<D: Domain> Work for Changes<D> {
     }
 
     fn weight(&self) -> usize {
-        D::WEIGHT
+        D::WEIGHT.max(self.0.len())
     }
 
     fn is_read_in_tables(&self) -> bool {

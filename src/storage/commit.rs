@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Jobs in one transaction at the most; bounds how long the first of them waits.
 const GROUP_MAX: usize = 512;
-/// Weight of a backlog that is long.
+/// Weight of a backlog that is long, if its records are not before.
 const LONG: usize = 1024;
 /// Weight at which everybody waits until it is settled; bounds what memory holds of it.
 const TOO_LONG: usize = 2 * LONG;
@@ -132,7 +132,7 @@ impl Committer {
             tables.writer.run_at_once(&mut self.backlog, &mut self.group)?;
         }
         if !self.must_settle && self.append() {
-            let is_long = self.weight >= LONG;
+            let is_long = self.weight >= LONG || self.journal.is_long();
             return Ok(if is_long { self.shorten(reserve) } else { 0 });
         }
         let mut tables = lock(&self.tables);

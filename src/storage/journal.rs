@@ -128,6 +128,11 @@ impl Journal {
         self.last
     }
 
+    /// Whether the half that is written has more behind it than before it.
+    pub(super) fn is_long(&self) -> bool {
+        self.end > HALF_BYTES / 2
+    }
+
     /// Goes on in the other half, whose records the state file holds.
     pub(super) fn turn(&mut self) {
         self.half = HALF_BYTES - self.half;

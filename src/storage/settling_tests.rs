@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, mpsc};
 /// Works of a backlog that is long.
 const LONG: i64 = 1024;
 
-/// Inserts a key, once its hook lets it.
-struct Hooked<F>(i64, F);
+/// Inserts a key, once its hook lets it; its record has at least so many bytes.
+struct Hooked<F>(i64, F, usize);
 
 impl<F: FnMut() -> rusqlite::Result<()> + Send> Work for Hooked<F> {
     fn run(&mut self, to: &Transaction<'_>, _: &Brief) -> rusqlite::Result<()> {
@@ -21,6 +21,7 @@ impl<F: FnMut() -> rusqlite::Result<()> + Send> Work for Hooked<F> {
 
     fn record(&self, into: &mut Vec<u8>) -> Option<&'static str> {
         into.extend(self.0.to_string().into_bytes());
+        into.resize(into.len().max(self.2), b' ');
         Some("t")
     }
 
@@ -30,8 +31,12 @@ impl<F: FnMut() -> rusqlite::Result<()> + Send> Work for Hooked<F> {
 }
 
 fn send(storage: &Storage, key: i64, hook: impl FnMut() -> rusqlite::Result<()> + Send + 'static) {
+    send_long(storage, Hooked(key, hook, 0));
+}
+
+fn send_long(storage: &Storage, work: impl Work + 'static) {
     let counted = Counted::enter(&Arc::new(AtomicI64::new(0)));
-    storage.submit_work(storage.epoch(), counted, Hooked(key, hook)).committed_blocking().unwrap();
+    storage.submit_work(storage.epoch(), counted, work).committed_blocking().unwrap();
 }
 
 fn send_many(storage: &Storage, keys: std::ops::Range<i64>) {
@@ -77,6 +82,26 @@ fn others_go_on_meanwhile_and_a_crash_loses_nothing() {
     }
     storage.close();
     all_are_there(&dir, 12 * LONG);
+}
+
+#[test]
+fn long_records_are_handed_over_before_they_are_many() {
+    const BYTES: usize = 60_000;
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(&dir.path().join("state.db"));
+    let (begun, begins) = mpsc::channel();
+    let (go_on, waits) = mpsc::channel::<()>();
+    send(&storage, 0, move || {
+        begun.send(()).unwrap();
+        waits.recv().unwrap();
+        Ok(())
+    });
+    // More than half of a half, and then less than another half.
+    (1..50).for_each(|key| send_long(&storage, Hooked(key, || Ok(()), BYTES)));
+    begins.recv().unwrap();
+    all_are_there(&copied(dir.path()), 50);
+    go_on.send(()).unwrap();
+    all_are_there(&crashed(&storage, &dir), 50);
 }
 
 #[test]
