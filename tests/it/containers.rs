@@ -14,6 +14,7 @@ mod outage;
 mod registry;
 mod replan;
 mod rotator;
+mod ssh;
 mod watch;
 
 /// A project whose commands find the engine of the tests.

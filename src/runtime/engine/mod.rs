@@ -12,6 +12,7 @@ mod image;
 mod network;
 pub mod once;
 mod put;
+mod ssh;
 mod stream;
 
 pub use image::Rules;
@@ -141,9 +142,7 @@ fn dial(address: &Address) -> Result<Docker, bollard::errors::Error> {
         Some(("unix", path)) => {
             Docker::connect_with_unix(path, REQUEST_WAIT_S, API_DEFAULT_VERSION)
         }
-        Some(("ssh", _)) => {
-            Docker::connect_with_ssh(url, REQUEST_WAIT_S, API_DEFAULT_VERSION, None)
-        }
+        Some(("ssh", _)) => ssh::connect(url, REQUEST_WAIT_S),
         _ => Docker::connect_with_http(url, REQUEST_WAIT_S, API_DEFAULT_VERSION),
     }
 }

@@ -5,7 +5,7 @@ use super::{docker, engine_host, project};
 use crate::support::{Project, UP_TIMEOUT};
 use serde_json::Value;
 
-fn finding(project: &Project) -> Value {
+pub(super) fn finding(project: &Project) -> Value {
     let report = project.devenv(&["doctor", "--json"]).json();
     let all = report["findings"].as_array().unwrap().clone();
     all.into_iter().find(|finding| finding["name"] == "container engine").unwrap()
@@ -35,6 +35,28 @@ fn doctor_names_what_needs_an_engine_that_does_not_answer() {
     assert_eq!(finding(&none)["ok"], true, "nothing needs one");
 }
 
+/// A project with one container.
+pub(super) fn boxed() -> Project {
+    let project = Project::with("port = \"auto\"\n[containers]\ncompose = [\"compose.yaml\"]\n");
+    let compose =
+        "services: { box: { image: devenv-test/busybox, init: true, command: sleep 1000 } }";
+    project.write("compose.yaml", compose);
+    project
+}
+
+/// The engine at `url` answers, and runs the container to its end.
+pub(super) fn is_spoken_to(project: &Project, url: &str) {
+    let found = finding(project);
+    assert!(found["ok"] == true && found["detail"].as_str().unwrap().contains(url), "{found}");
+    project.devenv(&["up", "-d", "--timeout", UP_TIMEOUT]).success();
+    // A connection that turns into a stream of its own, in both directions.
+    let inside =
+        project.devenv(&["exec", "--in", "box", "--", "sh", "-c", "echo in; exit 3"]).ends(3);
+    assert_eq!(inside.stdout, "in\n");
+    project.devenv(&["down", "--volumes", "--yes"]).success();
+    assert_eq!(left(project), "");
+}
+
 /// The engine that `tests/run` starts speaks TLS as well (`--tlsverify`), with an authority of its own.
 #[test]
 fn by_tls_an_engine_is_spoken_to_as_by_its_socket_and_takes_nobody_else() {
@@ -43,26 +65,12 @@ fn by_tls_an_engine_is_spoken_to_as_by_its_socket_and_takes_nobody_else() {
     let url = named("DEVENV_TEST_DOCKER_TLS");
     let certificates = named("DEVENV_TEST_DOCKER_CERTIFICATES");
     let with = |directory: &str| {
-        let profile = "port = \"auto\"\n[containers]\ncompose = [\"compose.yaml\"]\n";
-        let project = Project::with(profile)
+        boxed()
             .variable("DOCKER_HOST", &url)
             .variable("DOCKER_TLS_VERIFY", "1")
-            .variable("DOCKER_CERT_PATH", directory);
-        let compose =
-            "services: { box: { image: devenv-test/busybox, init: true, command: sleep 1000 } }";
-        project.write("compose.yaml", compose);
-        project
+            .variable("DOCKER_CERT_PATH", directory)
     };
-    let project = with(&certificates);
-    let found = finding(&project);
-    assert!(found["ok"] == true && found["detail"].as_str().unwrap().contains(&url), "{found}");
-    project.devenv(&["up", "-d", "--timeout", UP_TIMEOUT]).success();
-    // A connection that turns into a stream of its own, in both directions.
-    let inside =
-        project.devenv(&["exec", "--in", "box", "--", "sh", "-c", "echo in; exit 3"]).ends(3);
-    assert_eq!(inside.stdout, "in\n");
-    project.devenv(&["down", "--volumes", "--yes"]).success();
-    assert_eq!(left(&project), "");
+    is_spoken_to(&with(&certificates), &url);
     // Another authority's certificates are none: neither side takes the other.
     let others = tempfile::tempdir().unwrap();
     let mut make = std::process::Command::new(crate::support::python());
