@@ -20,6 +20,9 @@ use tokio::sync::mpsc;
 const WATCH_PACE: Duration = Duration::from_secs(2);
 /// The address for engines in a virtual machine: the engine itself knows the way to this machine.
 const HOST_GATEWAY: &str = "host-gateway";
+/// Said where it is so: what a user's own engine runs is kept apart from this machine's loopback.
+const UNREACHABLE: &str = "the container engine is rootless: its containers run, but cannot reach devenv's \
+    own servers, which listen on loopback alone; an engine of root's can (docs/containers.md)";
 
 /// What the containers are told of the ground.
 #[derive(Debug, Clone)]
@@ -150,6 +153,9 @@ async fn lay(run: &Run, units: &Units) -> Result<(Ground, Relays), Problem> {
         }
         let address = if here { gateway.to_string() } else { HOST_GATEWAY.to_owned() };
         addresses.insert(key.clone(), address);
+    }
+    if engine.is_rootless && opened.is_empty() {
+        run.hub.tell(super::super::Update::Note(UNREACHABLE.to_owned()));
     }
     Ok((Ground { engine, addresses }, relays))
 }

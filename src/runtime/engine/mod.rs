@@ -39,6 +39,8 @@ pub struct Engine {
     pub api: String,
     /// A network's address is here, but not before the first container is on it.
     pub bridges_are_late: bool,
+    /// It is a user's: its networks are in a place of their own, where nothing of this machine listens.
+    pub is_rootless: bool,
 }
 
 impl Engine {
@@ -98,9 +100,10 @@ impl Engine {
         let api = docker.client_version().to_string();
         let components = version.components.unwrap_or_default();
         let is_podman = components.iter().any(|component| component.name.starts_with("Podman"));
-        let bridges_are_late = is_podman && is_here(&address) && !is_rootless(&docker).await;
+        let is_rootless = is_podman && is_a_users(&address) || says_rootless(&docker).await;
+        let bridges_are_late = is_podman && is_here(&address) && !is_rootless;
         let version = version.version.unwrap_or_else(|| "?".to_owned());
-        Ok(Engine { docker, address, version, api, bridges_are_late })
+        Ok(Engine { docker, address, version, api, bridges_are_late, is_rootless })
     }
 }
 
@@ -111,8 +114,15 @@ fn is_here(address: &Address) -> bool {
         && !address.url.contains("/podman/machine/")
 }
 
-/// Whether its networks are in a place of their own, where nothing of this machine listens.
-async fn is_rootless(docker: &Docker) -> bool {
+/// Whether somebody else than root listens there, on this machine itself.
+fn is_a_users(address: &Address) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let socket = address.url.strip_prefix("unix://").filter(|_| is_here(address));
+    socket.and_then(|path| std::fs::metadata(path).ok()).is_some_and(|socket| socket.uid() != 0)
+}
+
+/// Whether it says so itself; Podman's answer has no place for that.
+async fn says_rootless(docker: &Docker) -> bool {
     let info = tokio::time::timeout(ANSWER_WAIT, docker.info()).await;
     let options = info.ok().and_then(Result::ok).and_then(|info| info.security_options);
     options.unwrap_or_default().iter().any(|option| option.contains("rootless"))

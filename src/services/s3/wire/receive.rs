@@ -176,6 +176,7 @@ pub(super) async fn receive(blobs: &Arc<Blobs>, body: Incoming, plan: &Plan) -> 
     let mut arriving = Arriving::new(body, plan, PUT_BYTES_MAX);
     while let Some(data) = arriving.next().await? {
         sink.take(blobs, plan, data).await?;
+        sink.ready().await;
     }
     let trailers = arriving.trailers()?;
     let (content, digests) = sink.finish(plan).await?;
@@ -285,6 +286,14 @@ impl Sink {
         match self {
             Sink::Large(writing) => writing.take(data).await,
             Sink::Small(_) => Ok(()),
+        }
+    }
+
+    /// Waits until the next piece can be handed on at once, so that none is read to wait for its turn.
+    async fn ready(&self) {
+        if let Sink::Large(writing) = self {
+            // A thread that ended early says why with the next piece.
+            let _ = writing.batches.reserve().await;
         }
     }
 
