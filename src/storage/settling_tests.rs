@@ -58,30 +58,56 @@ fn all_are_there(dir: &tempfile::TempDir, many: i64) {
     assert_eq!(keys(&again), (0..many).collect::<Vec<_>>());
 }
 
+/// A settling that has begun and waits.
+struct Begun {
+    go_on: mpsc::Sender<()>,
+    /// The next key.
+    next: i64,
+}
+
+/// Sends from the key `first` on until a settling has begun.
+fn begin(storage: &Storage, first: i64) -> Begun {
+    // Nothing is left that this one would be settled with by whoever sends.
+    storage.settle().unwrap();
+    let (begun, begins) = mpsc::channel();
+    let (go_on, waits) = mpsc::channel::<()>();
+    send(storage, first, move || {
+        begun.send(()).unwrap();
+        waits.recv().unwrap();
+        Ok(())
+    });
+    // The keeper may come by before the backlog is long.
+    let mut next = first + 1;
+    while begins.try_recv().is_err() {
+        if next < first + LONG {
+            send(storage, next, || Ok(()));
+            next += 1;
+        } else {
+            begins.recv().unwrap();
+            break;
+        }
+    }
+    Begun { go_on, next }
+}
+
 #[test]
 fn others_go_on_meanwhile_and_a_crash_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let storage = open(&dir.path().join("state.db"));
-    for round in 0..4 {
-        let first = round * 3 * LONG;
-        let (begun, begins) = mpsc::channel();
-        let (go_on, waits) = mpsc::channel::<()>();
-        send(&storage, first, move || {
-            begun.send(()).unwrap();
-            waits.recv().unwrap();
-            Ok(())
-        });
-        send_many(&storage, first + 1..first + LONG);
-        begins.recv().unwrap();
+    let mut next = 0;
+    for _ in 0..4 {
+        let begun = begin(&storage, next);
         // It is being settled, and these are acknowledged all the same.
-        send_many(&storage, first + LONG..first + 2 * LONG);
-        all_are_there(&copied(dir.path()), first + 2 * LONG);
-        go_on.send(()).unwrap();
-        send_many(&storage, first + 2 * LONG..first + 3 * LONG);
-        all_are_there(&crashed(&storage, &dir), first + 3 * LONG);
+        let (from, to) = (begun.next, begun.next + LONG / 2);
+        send_many(&storage, from..to);
+        all_are_there(&copied(dir.path()), to);
+        begun.go_on.send(()).unwrap();
+        next = to + LONG;
+        send_many(&storage, to..next);
+        all_are_there(&crashed(&storage, &dir), next);
     }
     storage.close();
-    all_are_there(&dir, 12 * LONG);
+    all_are_there(&dir, next);
 }
 
 #[test]
@@ -89,34 +115,24 @@ fn long_records_are_handed_over_before_they_are_many() {
     const BYTES: usize = 60_000;
     let dir = tempfile::tempdir().unwrap();
     let storage = open(&dir.path().join("state.db"));
-    let (begun, begins) = mpsc::channel();
-    let (go_on, waits) = mpsc::channel::<()>();
-    send(&storage, 0, move || {
-        begun.send(()).unwrap();
-        waits.recv().unwrap();
-        Ok(())
-    });
-    // More than half of a half, and then less than another half.
-    (1..50).for_each(|key| send_long(&storage, Hooked(key, || Ok(()), BYTES)));
-    begins.recv().unwrap();
-    all_are_there(&copied(dir.path()), 50);
-    go_on.send(()).unwrap();
-    all_are_there(&crashed(&storage, &dir), 50);
+    let begun = begin(&storage, 0);
+    // Less than a half of the journal's holds.
+    let many = begun.next + 30;
+    (begun.next..many).for_each(|key| send_long(&storage, Hooked(key, || Ok(()), BYTES)));
+    all_are_there(&copied(dir.path()), many);
+    begun.go_on.send(()).unwrap();
+    // More than one: they go over in turns.
+    let more = many + 60;
+    (many..more).for_each(|key| send_long(&storage, Hooked(key, || Ok(()), BYTES)));
+    all_are_there(&crashed(&storage, &dir), more);
 }
 
 #[test]
 fn what_needs_the_tables_waits_for_it_and_comes_behind() {
     let dir = tempfile::tempdir().unwrap();
     let storage = open(&dir.path().join("state.db"));
-    let (begun, begins) = mpsc::channel();
-    let (go_on, waits) = mpsc::channel::<()>();
-    send(&storage, 0, move || {
-        begun.send(()).unwrap();
-        waits.recv().unwrap();
-        Ok(())
-    });
-    send_many(&storage, 1..LONG + 10);
-    begins.recv().unwrap();
+    let Begun { go_on, next } = begin(&storage, 0);
+    send_many(&storage, next..next + 10);
     let other = storage.clone();
     let reader = std::thread::spawn(move || {
         let many = |c: &rusqlite::Connection| {
@@ -128,7 +144,7 @@ fn what_needs_the_tables_waits_for_it_and_comes_behind() {
         read
     });
     go_on.send(()).unwrap();
-    assert_eq!(reader.join().unwrap(), LONG + 10);
+    assert_eq!(reader.join().unwrap(), next + 10);
     all_are_there(&crashed(&storage, &dir), 1);
 }
 

@@ -259,12 +259,15 @@ impl Shared {
 
     /// The same, where that can be while others go on.
     pub(super) fn settle_beside(&self) -> rusqlite::Result<()> {
-        let handed = self.writer().hand_over();
+        let mut writer = self.writer();
+        let settled = match writer.hand_over() {
+            Handed::Over | Handed::Later => Ok(0),
+            Handed::Never => writer.settle(&self.reserve),
+        };
+        drop(writer);
         self.line.wake_next();
-        match handed {
-            Handed::Over | Handed::Later => self.settle_handed_over(),
-            Handed::Never => self.settle(),
-        }
+        self.keeper.count(settled?);
+        self.settle_handed_over()
     }
 
     /// Brings the state file up to what was handed over.
