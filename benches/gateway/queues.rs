@@ -22,6 +22,8 @@ const QUEUES: u64 = 10_000;
 const RECEIVERS: usize = 2_000;
 /// Messages that wake one each.
 const WAKES: u64 = 1_000;
+/// How often two loads take turns.
+const TURNS: u32 = 6;
 /// Bytes of a body.
 const BODY_BYTES: usize = 256;
 
@@ -49,7 +51,7 @@ async fn must(wire: &mut Wire, request: &crate::client::Request) -> String {
 }
 
 /// Requests a second of `work`, which says how many it made, on all connections for a while.
-async fn rate<W, F>(address: SocketAddr, work: W) -> f64
+async fn rate<W, F>(address: SocketAddr, length: Duration, work: W) -> f64
 where
     W: Fn(Wire, Instant, u64) -> F,
     F: Future<Output = u64> + Send + 'static,
@@ -58,7 +60,7 @@ where
     let mut tasks = Vec::new();
     for n in 0..CONNECTIONS {
         let wire = Wire::open(address).await;
-        tasks.push(tokio::spawn(work(wire, started + length(), n)));
+        tasks.push(tokio::spawn(work(wire, started + length, n)));
     }
     let mut made = 0;
     for task in tasks {
@@ -67,11 +69,36 @@ where
     made as f64 / started.elapsed().as_secs_f64()
 }
 
-async fn repeat(
+type Make = Arc<dyn Fn(u64) -> crate::client::Request + Send + Sync>;
+
+/// One kind of request, over and over.
+struct Load {
     address: SocketAddr,
-    make: Arc<dyn Fn(u64) -> crate::client::Request + Send + Sync>,
-) -> f64 {
-    rate(address, |mut wire, end, n| {
+    make: Make,
+}
+
+impl Load {
+    fn new(
+        server: &Server,
+        make: impl Fn(u64) -> crate::client::Request + Send + Sync + 'static,
+    ) -> Load {
+        Load { address: server.address, make: Arc::new(make) }
+    }
+}
+
+/// Rates of two loads, taken in turns: a machine's pace changes from second to second, but for both.
+async fn in_turns(ours: &Load, theirs: &Load) -> (f64, f64) {
+    let turn = length() / TURNS;
+    let mut sums = (0.0, 0.0);
+    for _ in 0..TURNS {
+        sums.0 += repeat(ours.address, turn, &ours.make).await;
+        sums.1 += repeat(theirs.address, turn, &theirs.make).await;
+    }
+    (sums.0 / f64::from(TURNS), sums.1 / f64::from(TURNS))
+}
+
+async fn repeat(address: SocketAddr, length: Duration, make: &Make) -> f64 {
+    rate(address, length, |mut wire, end, n| {
         let make = make.clone();
         async move {
             let mut made = 0;
@@ -86,8 +113,8 @@ async fn repeat(
 }
 
 /// Send, receive, delete: three requests.
-async fn cycles(address: SocketAddr) -> f64 {
-    rate(address, |mut wire, end, n| async move {
+async fn cycles(address: SocketAddr, length: Duration) -> f64 {
+    rate(address, length, |mut wire, end, n| async move {
         let queue = format!("cycle-{n}");
         must(&mut wire, &call("CreateQueue", &format!(r#"{{"QueueName":"{queue}"}}"#))).await;
         let receive = call("ReceiveMessage", &format!(r#"{{"QueueUrl":"{queue}"}}"#));
@@ -165,41 +192,53 @@ pub(crate) fn report(runtime: &Runtime) {
     let backlog =
         std::env::var("BENCH_BACKLOG").ok().and_then(|n| n.parse().ok()).unwrap_or(BACKLOG);
     let mut rows = Vec::new();
-    let plain = |ours: f64, theirs: f64| format!("{:.2}", ours / theirs);
     let say = |rate: f64| format!("{:.1} k/s", rate / 1000.0);
+    let row = |name: String, (ours, theirs): (f64, f64)| {
+        [name, say(ours), say(theirs), format!("{:.2}", ours / theirs)]
+    };
     runtime.block_on(async {
         let create = |queue: &str| call("CreateQueue", &format!(r#"{{"QueueName":"{queue}"}}"#));
         let mut wire = Wire::open(address).await;
-        must(&mut wire, &create("deep")).await;
-        let hyper = repeat(bare.address, Arc::new(|_| send_to("deep"))).await;
-        let cycle = cycles(address).await;
-        rows.push(["cycle, a request".into(), say(cycle), say(hyper), plain(cycle, hyper)]);
-        let one = repeat(address, Arc::new(|_| send_to("deep"))).await;
-        must(&mut wire, &call("PurgeQueue", r#"{"QueueUrl":"deep"}"#)).await;
-        let tens = repeat(address, Arc::new(|_| batch("deep"))).await;
-        rows.push(["batch of ten, a request".into(), say(tens), say(hyper), plain(tens, hyper)]);
-        must(&mut wire, &call("PurgeQueue", r#"{"QueueUrl":"deep"}"#)).await;
+        for queue in ["deep", "shallow", "tens"] {
+            must(&mut wire, &create(queue)).await;
+        }
         let before = gateway.resident_mib();
         fill(address, backlog).await;
         let kib = (gateway.resident_mib() - before) as f64 * 1024.0 / backlog as f64;
-        let deep = repeat(address, Arc::new(|_| send_to("deep"))).await;
-        rows.push([format!("send behind {backlog}"), say(deep), say(one), plain(deep, one)]);
+        let hyper = Load::new(&bare, |_| send_to("deep"));
+        let one = Load::new(&gateway, |_| send_to("shallow"));
+        let mut sums = (0.0, 0.0);
+        for _ in 0..TURNS {
+            sums.0 += cycles(address, length() / TURNS).await;
+            sums.1 += repeat(hyper.address, length() / TURNS, &hyper.make).await;
+        }
+        rows.push(row(
+            "cycle, a request".into(),
+            (sums.0 / f64::from(TURNS), sums.1 / f64::from(TURNS)),
+        ));
+        rows.push(row("send".into(), in_turns(&one, &hyper).await));
+        let tens = Load::new(&gateway, |_| batch("tens"));
+        rows.push(row("batch of ten, a request".into(), in_turns(&tens, &hyper).await));
+        let deep = Load::new(&gateway, |_| send_to("deep"));
+        rows.push(row(format!("send behind {backlog}, to send"), in_turns(&deep, &one).await));
         // For a second: a queue has no more than 120,000 messages in flight.
-        let receive = || call("ReceiveMessage", r#"{"QueueUrl":"deep","VisibilityTimeout":1}"#);
-        let taken = repeat(address, Arc::new(move |_| receive())).await;
-        rows.push([format!("receive from {backlog}"), say(taken), say(hyper), plain(taken, hyper)]);
+        let receive = Load::new(&gateway, |_| {
+            call("ReceiveMessage", r#"{"QueueUrl":"deep","VisibilityTimeout":1}"#)
+        });
+        rows.push(row(format!("receive from {backlog}"), in_turns(&receive, &hyper).await));
+        let mut wire = Wire::open(address).await;
+        for n in 0..QUEUES {
+            must(&mut wire, &create(&format!("many-{n}"))).await;
+        }
+        let many = Load::new(&gateway, |n| send_to(&format!("many-{}", n % QUEUES)));
+        rows.push(row(format!("send to {QUEUES} queues, to send"), in_turns(&many, &one).await));
         let own = kib * 1024.0 - BODY_BYTES as f64;
         rows.push([
             "bytes a message, its body aside".into(),
             format!("{own:.0}"),
             "1024".into(),
-            plain(own, 1024.0),
+            format!("{:.2}", own / 1024.0),
         ]);
-        for n in 0..QUEUES {
-            must(&mut wire, &create(&format!("many-{n}"))).await;
-        }
-        let many = repeat(address, Arc::new(|n| send_to(&format!("many-{}", n % QUEUES)))).await;
-        rows.push([format!("send to {QUEUES} queues"), say(many), say(one), plain(many, one)]);
         let times = wakes(address).await;
         let at = |percent: usize| milliseconds(times[(times.len() - 1) * percent / 100]);
         rows.push([format!("wake one of {RECEIVERS}: p50, p99"), at(50), at(99), String::new()]);

@@ -8,11 +8,10 @@ const LINES_MAX: i64 = 20;
 
 /// Queues that hold messages.
 pub fn messages(storage: &Storage) -> Result<Vec<String>, Problem> {
-    // Rows of a queue lie together: its number is the upper bits of theirs.
     lines(
         storage,
         "SELECT format('%d messages in queue %s', count(*), q.name)
-           FROM sqs_message m JOIN sqs_queue q ON q.id = m.row >> 40
+           FROM sqs_message m JOIN sqs_queue q ON q.id = m.queue
           GROUP BY q.id ORDER BY q.name LIMIT ?1",
     )
 }

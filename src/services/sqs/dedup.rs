@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html>
 
 use super::limits;
+use super::positions::{Row, Runs, runs};
 use crate::base::Millis;
 use std::collections::{HashMap, VecDeque};
 
@@ -10,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
     /// The row of the message, which names this memory on disk too.
-    pub row: u64,
+    pub row: Row,
     /// Its group, when ids count within groups.
     pub group: Option<String>,
     /// `MessageDeduplicationId`.
@@ -46,22 +47,27 @@ impl Deduplication {
     /// Remembers a send.
     pub fn remember(&mut self, sent: Remembered) {
         let key = (sent.group.clone(), sent.id.clone());
-        self.oldest.push_back((sent.sent, key.clone(), sent.row));
+        self.oldest.push_back((sent.sent, key.clone(), sent.row.position));
         self.by_key.insert(key, sent);
     }
 
-    /// Forgets one send whose time is over; hands back its row.
+    /// Forgets one send whose time is over; hands back its position.
     pub fn forget_one(&mut self, now: Millis) -> Option<u64> {
         let (sent, ..) = self.oldest.front()?;
         if sent.plus_seconds(limits::DEDUPLICATION_SECONDS) > now {
             return None;
         }
-        let (_, key, row) = self.oldest.pop_front()?;
+        let (_, key, position) = self.oldest.pop_front()?;
         // A later send under the same id may have taken the place.
-        if self.by_key.get(&key).is_some_and(|r| r.row == row) {
+        if self.by_key.get(&key).is_some_and(|r| r.row.position == position) {
             self.by_key.remove(&key);
         }
-        Some(row)
+        Some(position)
+    }
+
+    /// Positions of all that is remembered.
+    pub fn positions(&self) -> Runs {
+        runs(self.oldest.iter().map(|(_, _, position)| *position))
     }
 }
 
@@ -69,14 +75,14 @@ impl Deduplication {
 mod tests {
     use super::*;
 
-    fn sent(row: u64, group: Option<&str>, at: i64) -> Remembered {
+    fn sent(position: u64, group: Option<&str>, at: i64) -> Remembered {
         Remembered {
-            row,
+            row: Row { queue: 1, position },
             group: group.map(str::to_owned),
             id: "d".into(),
             sent: Millis(at),
-            message_id: u128::from(row),
-            sequence: row,
+            message_id: u128::from(position),
+            sequence: position,
         }
     }
 
@@ -89,7 +95,7 @@ mod tests {
         assert!(memory.find(Some("b"), "d", Millis(1)).is_none());
         assert!(memory.find(None, "d", Millis(1)).is_none());
         memory.remember(sent(2, None, 10));
-        assert_eq!(memory.find(Some("b"), "d", Millis(11)).map(|r| r.row), Some(2));
+        assert_eq!(memory.find(Some("b"), "d", Millis(11)).map(|r| r.row.position), Some(2));
         assert_eq!(memory.forget_one(Millis(299_999)), None);
         assert_eq!(memory.forget_one(Millis(400_000)), Some(1));
         assert_eq!(memory.forget_one(Millis(400_000)), Some(2));

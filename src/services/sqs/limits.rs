@@ -59,8 +59,8 @@ pub const LABEL_CHARS_MAX: usize = 80;
 pub const TAGS_MAX: usize = 50;
 /// Messages that one receive moves to the dead-letter queue at the most (devenv's own bound).
 pub const REDRIVEN_MAX: usize = 1000;
-/// Sequence numbers set aside on disk at a time, so that a restart never gives one out twice.
-pub const SEQUENCES_RESERVED: u64 = 4096;
+/// Positions set aside on disk at a time, so that a restart never gives one out twice.
+pub const POSITIONS_RESERVED: u64 = 4096;
 /// `MaxNumberOfMessagesPerSecond` of a move task.
 pub const MOVES_PER_SECOND: RangeInclusive<i64> = 1..=500;
 /// `MaxResults` of a list of move tasks; the least is what it is unless given.

@@ -163,10 +163,10 @@ fn step(
             }
         };
         let message = state.queue_mut(task.source).and_then(|q| q.take_next(changes));
-        let (Some(message), Some(to)) = (message, state.queue_mut(destination)) else {
+        let (Some(message), Some((to, positions))) = (message, state.to_send(destination)) else {
             return Ok((moved, false));
         };
-        let position = to.next_position(changes);
+        let position = positions.next(changes);
         let content = anew(&message, position, now, ids);
         insert(to, position, Arc::new(content), now, now, changes);
         moved += 1;

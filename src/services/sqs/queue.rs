@@ -8,6 +8,7 @@
 use super::dedup::{Deduplication, Remembered};
 use super::limits;
 use super::message::{Content, Delivery, Message, Place};
+use super::positions::{Row, Runs, runs};
 use super::ready::Ready;
 use super::receipt::Receipt;
 use super::settings::Settings;
@@ -15,24 +16,6 @@ use super::state::Change;
 use crate::base::Millis;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-
-/// Bits of a row that hold the position; the queue's id stands above them.
-const POSITION_BITS: u32 = 40;
-
-/// A message's row: queue and position in one integer, so that a queue's rows lie together on disk.
-pub(super) fn row(queue: u64, position: u64) -> u64 {
-    queue << POSITION_BITS | position
-}
-
-/// The queue that a row belongs to.
-pub(super) fn queue_of(row: u64) -> u64 {
-    row >> POSITION_BITS
-}
-
-/// The position within its queue.
-pub(super) fn position_of(row: u64) -> u64 {
-    row & ((1 << POSITION_BITS) - 1)
-}
 
 /// What identifies a queue and can be set on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +45,6 @@ pub struct QueueRecord {
 pub struct Queue {
     /// What is known of it without its messages.
     pub record: QueueRecord,
-    next: u64,
-    reserved: u64,
     messages: BTreeMap<u64, Message>,
     places: Places,
     /// Messages older than one before them: they came from another queue.
@@ -137,8 +118,6 @@ impl Queue {
         let places = Places { ready, delayed: BTreeSet::new(), in_flight: BTreeSet::new() };
         Queue {
             record,
-            next: 1,
-            reserved: 1,
             messages: BTreeMap::new(),
             places,
             older: BTreeSet::new(),
@@ -194,27 +173,14 @@ impl Queue {
         [first(&self.places.delayed), first(&self.places.in_flight)].into_iter().flatten().min()
     }
 
-    /// The next message's position; positions are set aside on disk in advance, so that none is
-    /// given out twice, not even when the messages that had them are gone.
-    pub fn next_position(&mut self, changes: &mut Vec<Change>) -> u64 {
-        let position = self.next;
-        self.next += 1;
-        if self.next > self.reserved {
-            self.set_aside(changes);
-        }
-        position
+    /// The row of the message at `position`.
+    pub fn row(&self, position: u64) -> Row {
+        Row { queue: self.record.id, position }
     }
 
-    /// Sets positions aside on disk. A new queue does so at once, lest its first message pay for it.
-    pub fn set_aside(&mut self, changes: &mut Vec<Change>) {
-        self.reserved = self.next + limits::SEQUENCES_RESERVED;
-        changes.push(Change::Reserved { queue: self.record.id, positions: self.reserved });
-    }
-
-    /// Takes up counting where the disk says.
-    pub fn resume_at(&mut self, reserved: u64) {
-        self.next = self.next.max(reserved);
-        self.reserved = self.reserved.max(self.next);
+    /// Positions of all messages.
+    pub fn positions(&self) -> Runs {
+        runs(self.messages.keys().copied())
     }
 
     /// Puts a message in its place.
@@ -242,7 +208,7 @@ impl Queue {
     pub fn take_next(&mut self, changes: &mut Vec<Change>) -> Option<Message> {
         let position = self.places.ready.first()?;
         let message = self.remove(position)?;
-        changes.push(Change::Deleted { row: row(self.record.id, position), frees: self.is_fifo() });
+        changes.push(Change::Deleted { row: self.row(position), frees: self.is_fifo() });
         Some(message)
     }
 
@@ -268,10 +234,10 @@ impl Queue {
                 break;
             };
             self.remove(position);
-            changes.push(Change::Deleted { row: row(self.record.id, position), frees: true });
+            changes.push(Change::Deleted { row: self.row(position), frees: true });
         }
-        while let Some(row) = self.deduplication.forget_one(now) {
-            changes.push(Change::Forgotten { row });
+        while let Some(position) = self.deduplication.forget_one(now) {
+            changes.push(Change::Forgotten { position });
         }
     }
 
@@ -310,7 +276,7 @@ impl Queue {
             let receives = self.messages.get(&position).map_or(0, |m| m.delivery.receives);
             if want.receives_max.is_some_and(|max| receives >= max) {
                 dead.extend(self.remove(position));
-                changes.push(Change::Deleted { row: row(self.record.id, position), frees: false });
+                changes.push(Change::Deleted { row: self.row(position), frees: false });
                 continue;
             }
             self.deliver(position, now, want.visibility_s, nonce(), changes);
@@ -356,21 +322,20 @@ impl Queue {
     pub fn redeliver(&mut self, position: u64, delivery: Delivery, changes: &mut Vec<Change>) {
         let place = if delivery.released { Place::Ready } else { Place::InFlight };
         self.put(position, place, delivery);
-        changes.push(Change::Delivered { row: row(self.record.id, position), delivery });
+        changes.push(Change::Delivered { row: self.row(position), delivery });
     }
 
     /// Removes every message.
     pub fn purge(&mut self, now: Millis) {
         let deduplication = std::mem::take(&mut self.deduplication);
         let attempts = std::mem::take(&mut self.attempts);
-        let (next, reserved) = (self.next, self.reserved);
         let record = QueueRecord { purged: Some(now), ..self.record.clone() };
-        *self = Queue { next, reserved, deduplication, attempts, ..Queue::new(record) };
+        *self = Queue { deduplication, attempts, ..Queue::new(record) };
     }
 
     /// Remembers a FIFO send.
     pub fn remember(&mut self, sent: Remembered, changes: &mut Vec<Change>) {
-        changes.push(Change::Remembered { sent: sent.clone() });
+        changes.push(Change::Remembered { sent: sent.clone().into() });
         self.deduplication.remember(sent);
     }
 
@@ -380,7 +345,7 @@ impl Queue {
         let (made, receipts) = self.attempts.get(attempt)?;
         let fresh = made.plus_seconds(limits::ATTEMPT_SECONDS) > now;
         let untouched = receipts.iter().all(|r| {
-            let message = self.messages.get(&position_of(r.row));
+            let message = self.messages.get(&r.row.position);
             message.is_some_and(|m| m.place == Place::InFlight && m.delivery.nonce == r.nonce)
         });
         (fresh && untouched).then(|| receipts.clone())

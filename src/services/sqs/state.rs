@@ -5,6 +5,7 @@ use super::error::Error;
 use super::limits::COOLDOWN_SECONDS;
 use super::message::{Content, Delivery};
 use super::moving::MoveTask;
+use super::positions::{Positions, Row, Runs};
 use super::queue::{Queue, QueueRecord};
 use super::redrive::QueueArn;
 use crate::base::{Caller, Millis};
@@ -25,23 +26,25 @@ pub enum Change {
         queue: u64,
         /// Its name, where that is not free for a while.
         kept: Option<Box<KeptName>>,
+        /// The positions of its messages.
+        messages: Runs,
+        /// The positions of what it remembered of deduplication ids.
+        remembered: Runs,
     },
     /// All messages of a queue went.
     Purged {
-        /// Its number.
-        queue: u64,
+        /// Their positions.
+        messages: Runs,
     },
     /// Positions below this one may be in use.
     Reserved {
-        /// The queue's number.
-        queue: u64,
         /// The first position that is not.
         positions: u64,
     },
     /// A message came.
     Sent {
         /// Its row.
-        row: u64,
+        row: Row,
         /// The message.
         content: Arc<Content>,
         /// When it can be received first.
@@ -50,21 +53,21 @@ pub enum Change {
     /// A message's delivery changed.
     Delivered {
         /// Its row.
-        row: u64,
+        row: Row,
         /// How far it is now.
         delivery: Delivery,
     },
     /// A message went.
     Deleted {
         /// Its row.
-        row: u64,
+        row: Row,
         /// Whether messages behind it may have become visible by that.
         frees: bool,
     },
     /// A deduplication id was used.
     Remembered {
         /// For what.
-        sent: Remembered,
+        sent: Box<Remembered>,
     },
     /// A move task was started or went on.
     TaskPut {
@@ -78,8 +81,8 @@ pub enum Change {
     },
     /// A deduplication id's time is over.
     Forgotten {
-        /// The row of the message it was used for.
-        row: u64,
+        /// The position of the message it was used for.
+        position: u64,
     },
 }
 
@@ -105,6 +108,8 @@ pub struct State {
     /// Account, region, name.
     by_name: BTreeMap<String, BTreeMap<String, Names>>,
     next_queue: u64,
+    /// Of messages.
+    pub(super) positions: Positions,
     deleted: HashMap<(String, String, String), Millis>,
     /// Move tasks by number.
     pub(super) tasks: BTreeMap<u64, MoveTask>,
@@ -192,6 +197,21 @@ impl State {
     /// The queue with this number.
     pub fn queue_mut(&mut self, id: u64) -> Option<&mut Queue> {
         self.queues.get_mut(&id)
+    }
+
+    /// The queue with this number, to be sent to, and the positions of what is sent.
+    pub fn to_send(&mut self, id: u64) -> Option<(&mut Queue, &mut Positions)> {
+        Some((self.queues.get_mut(&id)?, &mut self.positions))
+    }
+
+    /// The same for the queue that a URL means to this caller.
+    pub fn to_send_by_url(
+        &mut self,
+        url: &str,
+        caller: &Caller,
+    ) -> Result<(&mut Queue, &mut Positions), Error> {
+        let id = self.id_by_url(url, caller)?;
+        self.to_send(id).ok_or(Error::QueueDoesNotExist)
     }
 
     /// All queues.

@@ -2,7 +2,7 @@
 
 use super::super::error::Error;
 use super::super::limits;
-use super::super::queue::{Queue, position_of};
+use super::super::queue::Queue;
 use super::super::state::{Change, State};
 use super::Done;
 use super::delete_message::{expired, receipt};
@@ -55,7 +55,7 @@ pub(super) fn change(
         let reason = format!("Must be between {low} and {high}, if provided.");
         return Err(Error::parameter(name, seconds, reason));
     }
-    let position = position_of(receipt.row);
+    let position = receipt.row.position;
     let last = queue.message(position).filter(|m| !queue.is_expired(m.content.sent, now));
     let last = last.map(|m| m.delivery);
     let Some(mut delivery) = last.filter(|d| d.nonce == receipt.nonce) else {

@@ -84,9 +84,7 @@ impl Operation for CreateQueue {
         check_redrive(state, &record)?;
         record.id = state.next_queue_id();
         changes.push(Change::QueuePut { record: Box::new(record.clone()) });
-        let mut queue = Queue::new(record);
-        queue.set_aside(changes);
-        state.insert(queue);
+        state.insert(Queue::new(record));
         Ok(url)
     }
 }

@@ -1,7 +1,7 @@
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html>
 
 use super::super::error::Error;
-use super::super::queue::{Queue, position_of, queue_of, row};
+use super::super::queue::Queue;
 use super::super::receipt::Receipt;
 use super::super::state::{Change, State};
 use super::Done;
@@ -46,7 +46,7 @@ pub(super) fn delete(
     changes: &mut Vec<Change>,
 ) -> Result<(), Error> {
     let receipt = receipt(queue, handle)?;
-    let position = position_of(receipt.row);
+    let position = receipt.row.position;
     let Some(message) = queue.message(position) else { return Ok(()) };
     if queue.is_fifo() && (message.delivery.nonce != receipt.nonce || message.delivery.until <= now)
     {
@@ -57,7 +57,7 @@ pub(super) fn delete(
     }
     queue.remove(position);
     let frees = queue.is_fifo();
-    changes.push(Change::Deleted { row: row(queue.record.id, position), frees });
+    changes.push(Change::Deleted { row: queue.row(position), frees });
     Ok(())
 }
 
@@ -67,7 +67,7 @@ pub(super) fn receipt(queue: &Queue, handle: &str) -> Result<Receipt, Error> {
         return Err(Error::MissingParameter { name: "ReceiptHandle" });
     }
     Receipt::parse(handle)
-        .filter(|r| queue_of(r.row) == queue.record.id)
+        .filter(|r| r.row.queue == queue.record.id)
         .ok_or_else(|| Error::ReceiptHandleInvalid { handle: handle.to_owned() })
 }
 

@@ -28,9 +28,11 @@ impl Operation for DeleteQueue {
         context: &mut Context<'_>,
         changes: &mut Vec<Change>,
     ) -> Result<Done, Error> {
-        let id = state.by_url(&self.queue_url, context.caller)?.record.id;
+        let queue = state.by_url(&self.queue_url, context.caller)?;
+        let id = queue.record.id;
+        let (messages, remembered) = (queue.positions(), queue.deduplication.positions());
         let kept = state.remove(id, context.now).map(Box::new);
-        changes.push(Change::QueueDeleted { queue: id, kept });
+        changes.push(Change::QueueDeleted { queue: id, kept, messages, remembered });
         Ok(Done)
     }
 }

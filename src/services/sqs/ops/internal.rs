@@ -3,7 +3,6 @@
 
 use super::super::error::Error;
 use super::super::moving;
-use super::super::queue::{position_of, queue_of};
 use super::super::receipt::Receipt;
 use super::super::state::{Change, State};
 use super::Done;
@@ -78,8 +77,8 @@ impl Operation for Release {
         changes: &mut Vec<Change>,
     ) -> Result<Done, Error> {
         for receipt in self.handles.iter().filter_map(|handle| Receipt::parse(handle)) {
-            let Some(queue) = state.queue_mut(queue_of(receipt.row)) else { continue };
-            let position = position_of(receipt.row);
+            let Some(queue) = state.queue_mut(receipt.row.queue) else { continue };
+            let position = receipt.row.position;
             let delivery = queue.message(position).map(|message| message.delivery);
             let untouched = |d: &crate::services::sqs::message::Delivery| {
                 d.nonce == receipt.nonce && !d.released && d.until > context.now

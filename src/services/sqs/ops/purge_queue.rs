@@ -35,8 +35,8 @@ impl Operation for PurgeQueue {
         if cooldowns && !queue.record.purged.is_none_or(wait_over) {
             return Err(Error::PurgeInProgress { queue: queue.record.name.clone() });
         }
+        changes.push(Change::Purged { messages: queue.positions() });
         queue.purge(context.now);
-        changes.push(Change::Purged { queue: queue.record.id });
         changes.push(Change::QueuePut { record: Box::new(queue.record.clone()) });
         Ok(Done)
     }

@@ -8,7 +8,7 @@ use super::super::limits;
 use super::super::message::{
     AttributeValue, Content, Message, Text, attributes_md5, sequence_text, uuid_text,
 };
-use super::super::queue::{Queue, Want, position_of, row};
+use super::super::queue::{Queue, Want};
 use super::super::receipt::Receipt;
 use super::super::state::{Change, State};
 use super::sending::{insert, is_proper_id};
@@ -126,9 +126,11 @@ impl Operation for ReceiveMessage {
         let (next_due, more) = (queue.next_due(), queue.has_ready() && !queue.is_over_limit(now));
         let source: Arc<str> = queue.arn().into();
         if let Some((target, _)) = dead_letters
-            && let Some(target) = state.queue_mut(target)
+            && let Some((target, positions)) = state.to_send(target)
         {
-            dead.into_iter().for_each(|m| bury(target, m, &source, now, changes));
+            for message in dead {
+                bury(target, positions.next(changes), message, &source, now, changes);
+            }
         }
         Ok(Received { messages, queue: id, wait_s, next_due, more })
     }
@@ -138,12 +140,12 @@ impl Operation for ReceiveMessage {
 /// counts its age anew.
 fn bury(
     target: &mut Queue,
+    position: u64,
     dead: Message,
     source: &Arc<str>,
     now: Millis,
     changes: &mut Vec<Change>,
 ) {
-    let position = target.next_position(changes);
     let sent = if target.is_fifo() { now } else { dead.content.sent };
     let content = Arc::new(Content {
         source: Some(source.clone()),
@@ -211,7 +213,7 @@ impl ReceiveMessage {
         let attempt = self.receive_request_attempt_id.as_ref().filter(|_| queue.is_fifo())?;
         let receipts = queue.attempt(attempt, now)?;
         let mut messages = Vec::with_capacity(receipts.len());
-        for position in receipts.iter().map(|r| position_of(r.row)) {
+        for position in receipts.iter().map(|r| r.row.position) {
             let mut delivery = queue.message(position)?.delivery;
             delivery.until = now.plus_seconds(i64::from(want.visibility_s));
             queue.redeliver(position, delivery, changes);
@@ -225,7 +227,7 @@ impl ReceiveMessage {
         if let (Some(attempt), false) = (attempt, taken.is_empty()) {
             let receipt = |p: &u64| {
                 let nonce = queue.message(*p)?.delivery.nonce;
-                Some(Receipt { row: row(queue.record.id, *p), nonce })
+                Some(Receipt { row: queue.row(*p), nonce })
             };
             let receipts = taken.iter().filter_map(receipt).collect();
             queue.remember_attempt(attempt.clone(), now, receipts);
@@ -235,8 +237,7 @@ impl ReceiveMessage {
     fn told(&self, queue: &Queue, position: u64) -> Option<ReceivedMessage> {
         let message = queue.message(position)?;
         let content = &message.content;
-        let receipt =
-            Receipt { row: row(queue.record.id, position), nonce: message.delivery.nonce };
+        let receipt = Receipt { row: queue.row(position), nonce: message.delivery.nonce };
         let asked = content.attributes.iter().filter(|(name, _)| self.asks_for(name));
         let message_attributes: BTreeMap<_, _> =
             asked.map(|(name, value)| (name.clone(), value.clone())).collect();

@@ -38,7 +38,7 @@ impl Operation for SendMessage {
         context: &mut Context<'_>,
         changes: &mut Vec<Change>,
     ) -> Result<SentMessage, Error> {
-        let queue = state.by_url_mut(&self.queue_url, context.caller)?;
+        let (queue, positions) = state.to_send_by_url(&self.queue_url, context.caller)?;
         let draft = Draft {
             body: self.message_body,
             delay_s: self.delay_seconds,
@@ -49,6 +49,6 @@ impl Operation for SendMessage {
         };
         let checked = draft.check(&queue.record.settings, false)?;
         queue.settle(context.now, changes);
-        Ok(checked.send(queue, context, changes))
+        Ok(checked.send(queue, positions, context, changes))
     }
 }

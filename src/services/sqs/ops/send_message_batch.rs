@@ -64,7 +64,7 @@ impl Operation for SendMessageBatch {
         context: &mut Context<'_>,
         changes: &mut Vec<Change>,
     ) -> Result<SentBatch, Error> {
-        let queue = state.by_url_mut(&self.queue_url, context.caller)?;
+        let (queue, positions) = state.to_send_by_url(&self.queue_url, context.caller)?;
         check_ids(self.entries.iter().map(|e| e.id.as_str()), "SendMessageBatchRequestEntry")?;
         let drafts: Vec<(String, Draft)> = self.entries.into_iter().map(draft).collect();
         let bytes: usize = drafts.iter().map(|(_, d)| d.size()).sum();
@@ -75,10 +75,11 @@ impl Operation for SendMessageBatch {
             draft.check_ids(&queue.record.settings, true)?;
         }
         queue.settle(context.now, changes);
+        changes.reserve(drafts.len());
         let mut result = SentBatch::new();
         for (id, draft) in drafts {
             let checked = draft.check(&queue.record.settings, true);
-            let sent = checked.map(|c| c.send(queue, context, changes));
+            let sent = checked.map(|c| c.send(queue, positions, context, changes));
             result.put(id, sent.map(|sent| move |id| SentEntry { id, sent }));
         }
         Ok(result)

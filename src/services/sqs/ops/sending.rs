@@ -8,7 +8,8 @@ use super::super::message::{
     AttributeValue, Attributes, Content, attributes_md5, attributes_size, check_attributes,
     check_value, sequence_text, uuid_text,
 };
-use super::super::queue::{Queue, row};
+use super::super::positions::Positions;
+use super::super::queue::Queue;
 use super::super::settings::Settings;
 use super::super::state::Change;
 use crate::base::{Context, Millis, hex_text};
@@ -163,6 +164,7 @@ impl Checked {
     pub(super) fn send(
         self,
         queue: &mut Queue,
+        positions: &mut Positions,
         context: &mut Context<'_>,
         changes: &mut Vec<Change>,
     ) -> SentMessage {
@@ -184,8 +186,8 @@ impl Checked {
         {
             return told(first.message_id, Some(first.sequence));
         }
-        let position = queue.next_position(changes);
-        let row = row(queue.record.id, position);
+        let position = positions.next(changes);
+        let row = queue.row(position);
         let message_id =
             u128::from(context.ids.next_u64()) << 64 | u128::from(context.ids.next_u64());
         let answer = told(message_id, deduplication.is_some().then_some(position));
@@ -221,7 +223,7 @@ pub(in super::super) fn insert(
     now: Millis,
     changes: &mut Vec<Change>,
 ) {
-    let row = row(queue.record.id, position);
+    let row = queue.row(position);
     queue.insert(position, Queue::fresh(content.clone(), available, now));
     changes.push(Change::Sent { row, content, available });
 }

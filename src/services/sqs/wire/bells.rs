@@ -8,7 +8,6 @@
 
 use crate::base::Millis;
 use crate::services::Clock;
-use crate::services::sqs::queue::queue_of;
 use crate::services::sqs::state::Change;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,14 +61,12 @@ impl Bells {
         }
         for change in changes {
             match change {
-                Change::Sent { row, available, .. } => {
-                    self.ring_at(queue_of(*row), *available, now)
-                }
+                Change::Sent { row, available, .. } => self.ring_at(row.queue, *available, now),
                 Change::Delivered { row, delivery } => {
                     let at = if delivery.released { now } else { delivery.until };
-                    self.ring_at(queue_of(*row), at, now);
+                    self.ring_at(row.queue, at, now);
                 }
-                Change::Deleted { row, frees: true } => self.ring_one(queue_of(*row)),
+                Change::Deleted { row, frees: true } => self.ring_one(row.queue),
                 Change::QueueDeleted { queue, .. } => {
                     if let Some(bell) = self.lock().get(queue) {
                         bell.notify.notify_waiters();

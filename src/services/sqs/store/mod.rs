@@ -1,19 +1,23 @@
 //! SQS on disk: what rows each change becomes, and the state from the rows.
 //!
 //! A message's content and its delivery are two rows, so that a receive rewrites a few integers and
-//! never a body. Rows of a queue lie together (`queue << 40 | position`), so inserts append and a queue
-//! goes by one range.
+//! never a body. Both are kept by the message's position, so what is sent is appended, in however many
+//! queues it is; a queue's messages go by the runs of their positions.
+
+#[cfg(test)]
+mod tests;
 
 use super::dedup::Remembered;
 use super::limits::COOLDOWN_SECONDS;
 use super::message::{Attributes, Content, Delivery, Message, Place, md5_of};
-use super::queue::{Queue, QueueRecord, position_of, queue_of, row};
+use super::positions::{Row, Runs};
+use super::queue::{Queue, QueueRecord};
 use super::state::{Change, KeptName, State};
 use crate::base::Millis;
 use crate::services::{Domain, Fate};
 use crate::storage::Schema;
 use crate::storage::Transaction;
-use crate::storage::rusqlite::{self, Connection, Row, params};
+use crate::storage::rusqlite::{self, Connection, params};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -42,9 +46,20 @@ const MOVE_TASKS: &str = "
     CREATE TABLE sqs_move_task(
       id INTEGER PRIMARY KEY, source INTEGER NOT NULL, record TEXT NOT NULL);";
 
+/// Positions were counted by queue before, with the queue's number in the upper bits of the row. Those rows
+/// stay; what comes is counted on behind them all.
+const POSITIONS: &str = "
+    ALTER TABLE sqs_message ADD COLUMN queue INTEGER NOT NULL DEFAULT 0;
+    UPDATE sqs_message SET queue = row >> 40;
+    ALTER TABLE sqs_deduplication ADD COLUMN queue INTEGER NOT NULL DEFAULT 0;
+    UPDATE sqs_deduplication SET queue = row >> 40;
+    ALTER TABLE sqs_queue DROP COLUMN positions;
+    CREATE TABLE sqs_positions(id INTEGER PRIMARY KEY CHECK (id=1), reserved INTEGER NOT NULL);
+    INSERT INTO sqs_positions SELECT 1, (max(id)+1) << 40 FROM sqs_queue HAVING count(*)>0;";
+
 impl Domain for State {
     type Change = Change;
-    const SCHEMA: Schema = Schema { name: "sqs", scripts: &[TABLES, MOVE_TASKS] };
+    const SCHEMA: Schema = Schema { name: "sqs", scripts: &[TABLES, MOVE_TASKS, POSITIONS] };
 
     fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let mut queues = load_queues(connection)?;
@@ -52,6 +67,7 @@ impl Domain for State {
         load_deduplication(connection, &mut queues)?;
         let mut state = State::default();
         queues.into_values().for_each(|queue| state.insert(queue));
+        load_positions(connection, &mut state)?;
         load_tasks(connection, &mut state)?;
         load_names(connection, &mut state)?;
         Ok(state)
@@ -67,9 +83,9 @@ impl Domain for State {
 
     fn fate(change: &Change) -> Fate {
         match change {
-            Change::Sent { row, .. } => Fate::Made(*row),
-            Change::Delivered { row, .. } => Fate::Written(*row),
-            Change::Deleted { row, .. } => Fate::Deleted(*row),
+            Change::Sent { row, .. } => Fate::Made(row.position),
+            Change::Delivered { row, .. } => Fate::Written(row.position),
+            Change::Deleted { row, .. } => Fate::Deleted(row.position),
             _ => Fate::Other,
         }
     }
@@ -81,7 +97,7 @@ impl Domain for State {
     fn write(change: &Change, to: &Transaction<'_>) -> rusqlite::Result<()> {
         match change {
             Change::QueuePut { record } => put_queue(record, to),
-            Change::QueueDeleted { queue, kept } => {
+            Change::QueueDeleted { queue, kept, messages, remembered } => {
                 if let Some(KeptName { account, region, name, at }) = kept.as_deref() {
                     to.execute(
                         "DELETE FROM sqs_kept_name WHERE at<=?1",
@@ -90,20 +106,20 @@ impl Domain for State {
                     let put = "INSERT OR REPLACE INTO sqs_kept_name VALUES (?1,?2,?3,?4)";
                     to.execute(put, params![account, region, name, at.0])?;
                 }
-                delete_messages(*queue, to)?;
-                delete_range("sqs_deduplication", *queue, to)?;
+                delete_messages(messages, to)?;
+                delete_runs("sqs_deduplication", remembered, to)?;
                 to.execute("DELETE FROM sqs_move_task WHERE source=?1", [*queue as i64])?;
                 to.execute("DELETE FROM sqs_queue WHERE id=?1", [*queue as i64]).map(drop)
             }
-            Change::Purged { queue } => delete_messages(*queue, to),
-            Change::Reserved { queue, positions } => to
-                .prepare_cached("UPDATE sqs_queue SET positions=?2 WHERE id=?1")?
-                .execute(params![*queue as i64, *positions as i64])
+            Change::Purged { messages } => delete_messages(messages, to),
+            Change::Reserved { positions } => to
+                .prepare_cached("INSERT OR REPLACE INTO sqs_positions VALUES (1,?1)")?
+                .execute([*positions as i64])
                 .map(drop),
             Change::Sent { row, content, available } => put_message(*row, content, *available, to),
-            Change::Delivered { row, delivery } => put_delivery(*row, delivery, to),
+            Change::Delivered { row, delivery } => put_delivery(row.position, delivery, to),
             Change::Deleted { row, frees: _ } => {
-                let row = *row as i64;
+                let row = row.position as i64;
                 to.prepare_cached("DELETE FROM sqs_message WHERE row=?1")?.execute([row])?;
                 to.prepare_cached("DELETE FROM sqs_delivery WHERE row=?1")?.execute([row]).map(drop)
             }
@@ -116,22 +132,25 @@ impl Domain for State {
                 .execute([*task as i64])
                 .map(drop),
             Change::Remembered { sent } => put_deduplication(sent, to),
-            Change::Forgotten { row } => to
+            Change::Forgotten { position } => to
                 .prepare_cached("DELETE FROM sqs_deduplication WHERE row=?1")?
-                .execute([*row as i64])
+                .execute([*position as i64])
                 .map(drop),
         }
     }
 
     fn forget(account: &str, to: &Transaction<'_>) -> rusqlite::Result<()> {
-        let queues: Vec<i64> = to
-            .prepare_cached("SELECT id FROM sqs_queue WHERE account=?1")?
-            .query_map([account], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        for queue in queues {
-            delete_messages(queue as u64, to)?;
-            delete_range("sqs_deduplication", queue as u64, to)?;
-            to.execute("DELETE FROM sqs_move_task WHERE source=?1", [queue])?;
+        // The state is read anew after this in any case, so looking through the messages costs no more.
+        const QUEUES: &str = "(SELECT id FROM sqs_queue WHERE account=?1)";
+        for gone in [
+            format!(
+                "sqs_delivery WHERE row IN (SELECT row FROM sqs_message WHERE queue IN {QUEUES})"
+            ),
+            format!("sqs_message WHERE queue IN {QUEUES}"),
+            format!("sqs_deduplication WHERE queue IN {QUEUES}"),
+            format!("sqs_move_task WHERE source IN {QUEUES}"),
+        ] {
+            to.execute(&format!("DELETE FROM {gone}"), [account])?;
         }
         Ok(())
     }
@@ -139,7 +158,8 @@ impl Domain for State {
     fn wipe(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute_batch(
             "DELETE FROM sqs_queue; DELETE FROM sqs_message; DELETE FROM sqs_delivery;
-             DELETE FROM sqs_deduplication; DELETE FROM sqs_move_task; DELETE FROM sqs_kept_name;",
+             DELETE FROM sqs_deduplication; DELETE FROM sqs_move_task; DELETE FROM sqs_kept_name;
+             DELETE FROM sqs_positions;",
         )
     }
 }
@@ -167,28 +187,36 @@ fn put_queue(record: &QueueRecord, to: &Transaction<'_>) -> rusqlite::Result<()>
 }
 
 fn put_message(
-    row: u64,
+    row: Row,
     content: &Content,
     available: Millis,
     to: &Transaction<'_>,
 ) -> rusqlite::Result<()> {
-    let attributes = (!content.attributes.is_empty()).then(|| json(&content.attributes));
-    to.prepare_cached("INSERT INTO sqs_message VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")?
-        .execute(params![
-            row as i64,
-            content.message_id.to_be_bytes(),
-            content.body,
-            attributes.transpose()?,
-            content.trace,
-            content.sender,
-            content.sent.0,
-            available.0,
-            content.group,
-            content.deduplication,
-            content.sequence as i64,
-            content.source
-        ])
-        .map(drop)
+    let mut put = to.prepare_cached(
+        "INSERT INTO sqs_message VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+    )?;
+    put.raw_bind_parameter(1, row.position as i64)?;
+    put.raw_bind_parameter(2, content.message_id.to_be_bytes())?;
+    put.raw_bind_parameter(3, &content.body)?;
+    put.raw_bind_parameter(6, &content.sender)?;
+    put.raw_bind_parameter(7, content.sent.0)?;
+    put.raw_bind_parameter(8, available.0)?;
+    put.raw_bind_parameter(11, content.sequence as i64)?;
+    put.raw_bind_parameter(13, row.queue as i64)?;
+    // What is not bound is null, and most messages have none of these.
+    if !content.attributes.is_empty() {
+        put.raw_bind_parameter(4, json(&content.attributes)?)?;
+    }
+    let texts = [
+        (5, content.trace.as_deref()),
+        (9, content.group.as_deref()),
+        (10, content.deduplication.as_deref()),
+        (12, content.source.as_deref()),
+    ];
+    for (at, text) in texts {
+        text.map_or(Ok(()), |text| put.raw_bind_parameter(at, text))?;
+    }
+    put.raw_execute().map(drop)
 }
 
 fn put_delivery(row: u64, delivery: &Delivery, to: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -206,31 +234,34 @@ fn put_delivery(row: u64, delivery: &Delivery, to: &Transaction<'_>) -> rusqlite
 }
 
 fn put_deduplication(sent: &Remembered, to: &Transaction<'_>) -> rusqlite::Result<()> {
-    to.prepare_cached("INSERT INTO sqs_deduplication VALUES (?1,?2,?3,?4,?5,?6)")?
+    to.prepare_cached("INSERT INTO sqs_deduplication VALUES (?1,?2,?3,?4,?5,?6,?7)")?
         .execute(params![
-            sent.row as i64,
+            sent.row.position as i64,
             sent.group,
             sent.id,
             sent.sent.0,
             sent.message_id.to_be_bytes(),
-            sent.sequence as i64
+            sent.sequence as i64,
+            sent.row.queue as i64
         ])
         .map(drop)
 }
 
-fn delete_messages(queue: u64, to: &Transaction<'_>) -> rusqlite::Result<()> {
-    delete_range("sqs_message", queue, to)?;
-    delete_range("sqs_delivery", queue, to)
+fn delete_messages(runs: &Runs, to: &Transaction<'_>) -> rusqlite::Result<()> {
+    delete_runs("sqs_message", runs, to)?;
+    delete_runs("sqs_delivery", runs, to)
 }
 
-fn delete_range(table: &str, queue: u64, to: &Transaction<'_>) -> rusqlite::Result<()> {
-    let range = [row(queue, 0) as i64, row(queue + 1, 0) as i64];
-    to.execute(&format!("DELETE FROM {table} WHERE row>=?1 AND row<?2"), range).map(drop)
+fn delete_runs(table: &str, runs: &Runs, to: &Transaction<'_>) -> rusqlite::Result<()> {
+    let mut delete =
+        to.prepare_cached(&format!("DELETE FROM {table} WHERE row BETWEEN ?1 AND ?2"))?;
+    runs.iter()
+        .try_for_each(|(first, last)| delete.execute([*first as i64, *last as i64]).map(drop))
 }
 
 fn load_queues(connection: &Connection) -> rusqlite::Result<HashMap<u64, Queue>> {
     let mut rows = connection.prepare(
-        "SELECT id,account,region,name,created,modified,settings,tags,purged,positions FROM sqs_queue",
+        "SELECT id,account,region,name,created,modified,settings,tags,purged FROM sqs_queue",
     )?;
     let queues = rows.query_map([], |r| {
         let record = QueueRecord {
@@ -244,9 +275,7 @@ fn load_queues(connection: &Connection) -> rusqlite::Result<HashMap<u64, Queue>>
             tags: from_json(r, 7)?,
             purged: r.get::<_, Option<i64>>(8)?.map(Millis),
         };
-        let mut queue = Queue::new(record);
-        queue.resume_at(number(r, 9)?);
-        Ok((queue.record.id, queue))
+        Ok((record.id, Queue::new(record)))
     })?;
     queues.collect()
 }
@@ -258,26 +287,26 @@ fn load_messages(
     let mut rows = connection.prepare(
         "SELECT m.row, m.message_id, m.body, m.attributes, m.trace, m.sender, m.sent, m.available,
                 m.message_group, m.deduplication, m.sequence, m.source,
-                d.receives, d.first_received, d.received, d.until, d.nonce, d.released
+                d.receives, d.first_received, d.received, d.until, d.nonce, d.released, m.queue
          FROM sqs_message m LEFT JOIN sqs_delivery d ON d.row = m.row ORDER BY m.row",
     )?;
     let mut rows = rows.query([])?;
     // Senders are few and messages many: they share their text.
     let mut senders: HashMap<String, Arc<str>> = HashMap::new();
     while let Some(r) = rows.next()? {
-        let row = number(r, 0)?;
+        let (position, queue) = (number(r, 0)?, number(r, 18)?);
         let sender: String = r.get(5)?;
         let sender =
             senders.entry(sender).or_insert_with_key(|sender| sender.as_str().into()).clone();
         let message = read_message(r, sender)?;
-        if let Some(queue) = queues.get_mut(&queue_of(row)) {
-            queue.insert(position_of(row), message);
+        if let Some(queue) = queues.get_mut(&queue) {
+            queue.insert(position, message);
         }
     }
     Ok(())
 }
 
-fn read_message(r: &Row<'_>, sender: Arc<str>) -> rusqlite::Result<Message> {
+fn read_message(r: &rusqlite::Row<'_>, sender: Arc<str>) -> rusqlite::Result<Message> {
     let body: String = r.get(2)?;
     let has_attributes = r.get_ref(3)? != rusqlite::types::ValueRef::Null;
     let available = Millis(r.get(7)?);
@@ -316,22 +345,31 @@ fn load_deduplication(
     queues: &mut HashMap<u64, Queue>,
 ) -> rusqlite::Result<()> {
     let mut rows = connection.prepare(
-        "SELECT row, message_group, id, sent, message_id, sequence
+        "SELECT row, message_group, id, sent, message_id, sequence, queue
          FROM sqs_deduplication ORDER BY sent, row",
     )?;
     let mut rows = rows.query([])?;
     while let Some(r) = rows.next()? {
         let sent = Remembered {
-            row: number(r, 0)?,
+            row: Row { queue: number(r, 6)?, position: number(r, 0)? },
             group: r.get(1)?,
             id: r.get(2)?,
             sent: Millis(r.get(3)?),
             message_id: u128::from_be_bytes(r.get(4)?),
             sequence: number(r, 5)?,
         };
-        if let Some(queue) = queues.get_mut(&queue_of(sent.row)) {
+        if let Some(queue) = queues.get_mut(&sent.row.queue) {
             queue.deduplication.remember(sent);
         }
+    }
+    Ok(())
+}
+
+fn load_positions(connection: &Connection, state: &mut State) -> rusqlite::Result<()> {
+    let mut rows = connection.prepare("SELECT reserved FROM sqs_positions")?;
+    let mut rows = rows.query([])?;
+    while let Some(r) = rows.next()? {
+        state.positions.resume_at(number(r, 0)?);
     }
     Ok(())
 }
@@ -356,7 +394,7 @@ fn load_tasks(connection: &Connection, state: &mut State) -> rusqlite::Result<()
 }
 
 /// SQLite's integers are signed; rows and nonces are stored as the same 64 bits.
-fn number(r: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+fn number(r: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
     r.get::<_, i64>(column).map(|n| n as u64)
 }
 
@@ -364,7 +402,10 @@ fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(r: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+fn from_json<T: serde::de::DeserializeOwned>(
+    r: &rusqlite::Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
     let text: String = r.get(column)?;
     let text_type = rusqlite::types::Type::Text;
     serde_json::from_str(&text)
