@@ -10,6 +10,7 @@ mod completions;
 mod data;
 mod devcontainer;
 mod doctor;
+mod doors;
 mod down;
 mod env;
 mod exec;
@@ -111,6 +112,7 @@ enum Command {
     Requests(requests::Requests),
     Devcontainer(devcontainer::Devcontainer),
     Doctor(doctor::Doctor),
+    Doors(doors::Doors),
     Profile(profile::Profile),
     Completions(completions::Completions),
     Version(version::Version),
@@ -149,6 +151,7 @@ impl Command {
             Command::Requests(command) => command.run(printer),
             Command::Devcontainer(command) => command.run(printer),
             Command::Doctor(command) => command.run(printer),
+            Command::Doors(command) => command.run(printer),
             Command::Profile(command) => command.run(printer),
             Command::Completions(command) => command.run(printer, &mut Cli::command()),
             Command::Version(command) => command.run(printer),

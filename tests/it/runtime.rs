@@ -2,6 +2,7 @@
 //!
 //! Archives come from the public registries once, into a cache below `target/`.
 
+mod doors;
 mod own;
 mod process;
 mod root;

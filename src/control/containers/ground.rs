@@ -4,7 +4,7 @@
 use super::super::boot::Plan;
 use super::super::drive::{Info, Order, Pulse, Run};
 use super::plan::{Units, served_volume};
-use super::relay::Relays;
+use super::relay::{Doors, Relays, ways};
 use super::trace;
 use super::watch::watch;
 use crate::base::Problem;
@@ -22,7 +22,7 @@ const WATCH_PACE: Duration = Duration::from_secs(2);
 const HOST_GATEWAY: &str = "host-gateway";
 /// Said where it is so: what a user's own engine runs is kept apart from this machine's loopback.
 const UNREACHABLE: &str = "the container engine is rootless: its containers run, but cannot reach devenv's \
-    own servers, which listen on loopback alone; an engine of root's can (docs/containers.md)";
+    own servers, which listen on loopback alone (docs/containers.md)";
 
 /// What the containers are told of the ground.
 #[derive(Debug, Clone)]
@@ -30,6 +30,18 @@ pub(super) struct Ground {
     pub(super) engine: Engine,
     /// The address of devenv's servers, by the network that a container is on first.
     pub(super) addresses: BTreeMap<String, String>,
+    /// The ways in a rootless engine's own network.
+    doors: Option<Arc<Doors>>,
+}
+
+impl Ground {
+    /// To be called when a container has been started: see [`Doors::again`].
+    pub(super) async fn has_started(&self, run: &Run) {
+        let Some(doors) = &self.doors else { return };
+        if let Err(why) = doors.again().await {
+            run.hub.tell(super::super::Update::Note(format!("{UNREACHABLE}: {why}")));
+        }
+    }
 }
 
 /// The ground while it is there.
@@ -140,9 +152,15 @@ async fn lay(run: &Run, units: &Units) -> Result<(Ground, Relays), Problem> {
     let mut relays = Relays::default();
     let mut addresses = BTreeMap::new();
     let mut opened: BTreeSet<IpAddr> = BTreeSet::new();
+    let mut inside = BTreeSet::new();
     for (key, (name, network)) in &units.networks {
         let gateways = engine.network(&units.project, name, network).await?;
         let Some(gateway) = gateways.into_iter().find(IpAddr::is_ipv4) else { continue };
+        if engine.way_in.is_some() {
+            inside.insert(gateway);
+            addresses.insert(key.clone(), gateway.to_string());
+            continue;
+        }
         let here = opened.contains(&gateway)
             || relays.open(gateway, engine.bridges_are_late, &run.plan.ports).map_err(|why| {
                 Problem::in_the_way("relay", format!("containers cannot reach devenv: {why}"))
@@ -154,8 +172,21 @@ async fn lay(run: &Run, units: &Units) -> Result<(Ground, Relays), Problem> {
         let address = if here { gateway.to_string() } else { HOST_GATEWAY.to_owned() };
         addresses.insert(key.clone(), address);
     }
-    if engine.is_rootless && opened.is_empty() {
-        run.hub.tell(super::super::Update::Note(UNREACHABLE.to_owned()));
+    let doors = match &engine.way_in {
+        Some(way) => {
+            let all = inside.into_iter().flat_map(|gateway| ways(gateway, &run.plan.ports));
+            Doors::open(way.clone(), all.collect())
+                .await
+                .map(Arc::new)
+                .map_err(|why| format!(": {why}"))
+        }
+        None => Err(String::new()),
+    };
+    if let Err(why) = &doors
+        && engine.is_rootless
+        && opened.is_empty()
+    {
+        run.hub.tell(super::super::Update::Note(format!("{UNREACHABLE}{why}")));
     }
-    Ok((Ground { engine, addresses }, relays))
+    Ok((Ground { engine, addresses, doors: doors.ok() }, relays))
 }

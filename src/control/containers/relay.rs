@@ -1,10 +1,12 @@
 //! The ways from containers to devenv's own servers: on the bridge's gateway address, at each server's
-//! usual port, a connection is passed on to where the server listens on loopback.
+//! usual port, a connection is passed on to where the server listens on loopback. A rootless engine has its
+//! bridges in a network of its own: there the listeners are made inside of it ([`Doors`]).
 //!
 //! Invariant: bound to the gateway addresses of the environment's own networks and to nothing else, and
 //! only while the part `network` runs. Loopback alone cannot be reached from a container.
 
 use super::super::environment::USUAL;
+use crate::runtime::engine::doors::{Opened, Way};
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -34,20 +36,81 @@ impl Relays {
         is_late: bool,
         ports: &BTreeMap<String, u16>,
     ) -> Result<bool, String> {
-        for (part, usual) in USUAL {
-            let Some(port) = ports.get(part) else { continue };
-            let listener = match listen(SocketAddr::from((address, usual)), is_late) {
+        for (at, to) in ways(address, ports) {
+            let listener = match listen(at, is_late) {
                 Ok(listener) => listener,
                 Err(error) if is_elsewhere(&error) => return Ok(false),
-                Err(error) => {
-                    return Err(format!("{address}:{usual} cannot be opened for {part}: {error}"));
-                }
+                Err(error) => return Err(format!("{at} cannot be opened for {to}: {error}")),
             };
-            let to = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
             self.tasks.spawn(pass(listener, to));
         }
         Ok(true)
     }
+}
+
+/// From which addresses of a network to which servers.
+pub(super) fn ways(
+    gateway: IpAddr,
+    ports: &BTreeMap<String, u16>,
+) -> impl Iterator<Item = (SocketAddr, SocketAddr)> + '_ {
+    USUAL.into_iter().filter_map(move |(part, usual)| {
+        let to = SocketAddr::from((Ipv4Addr::LOCALHOST, *ports.get(part)?));
+        Some((SocketAddr::from((gateway, usual)), to))
+    })
+}
+
+/// The same ways inside the network of a rootless engine, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Doors {
+    way: Way,
+    ways: Vec<(SocketAddr, SocketAddr)>,
+    /// By their place in `ways`.
+    passing: tokio::sync::Mutex<BTreeMap<usize, JoinSet<()>>>,
+    /// Keeps the engine's network until the first container does.
+    _first: Opened,
+}
+
+impl Doors {
+    pub(super) async fn open(
+        way: Way,
+        ways: Vec<(SocketAddr, SocketAddr)>,
+    ) -> Result<Doors, String> {
+        let mut first = enter(&way, &ways).await?;
+        let mut passing = BTreeMap::new();
+        take(&mut first, &ways, &mut passing)?;
+        Ok(Doors { way, ways, passing: passing.into(), _first: first })
+    }
+
+    /// Opens what is not open: a container that started may be the first of another network of the engine.
+    pub(super) async fn again(&self) -> Result<(), String> {
+        let mut passing = self.passing.lock().await;
+        let mut opened = enter(&self.way, &self.ways).await?;
+        take(&mut opened, &self.ways, &mut passing)?;
+        opened.close().await;
+        Ok(())
+    }
+}
+
+async fn enter(way: &Way, ways: &[(SocketAddr, SocketAddr)]) -> Result<Opened, String> {
+    let helper = std::env::current_exe().map_err(|error| format!("devenv itself: {error}"))?;
+    way.open(&helper, ways.iter().map(|(at, _)| *at).collect()).await
+}
+
+/// Passes on what comes to new listeners; those that they replace lead nowhere.
+fn take(
+    opened: &mut Opened,
+    ways: &[(SocketAddr, SocketAddr)],
+    passing: &mut BTreeMap<usize, JoinSet<()>>,
+) -> Result<(), String> {
+    let listeners = std::mem::take(&mut opened.listeners).into_iter().zip(ways).enumerate();
+    for (n, (listener, (_, to))) in listeners {
+        let Some(listener) = listener else { continue };
+        let listener = TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+        let mut task = JoinSet::new();
+        task.spawn(pass(listener, *to));
+        passing.insert(n, task);
+    }
+    Ok(())
 }
 
 fn listen(address: SocketAddr, is_late: bool) -> Result<TcpListener, Error> {

@@ -154,6 +154,7 @@ pub(super) async fn start(
         let _ = engine.remove(&made.id).await;
         return Err(problem);
     }
+    ground.has_started(run).await;
     Ok(made)
 }
 
@@ -224,7 +225,7 @@ fn wanted(
 /// What a container that is no part stands on, while the ground is there.
 pub(in crate::control) fn stand(plan: &Plan) -> Option<data::Ground> {
     let units = plan.units.as_ref()?;
-    let Ground { engine, addresses } = units.ground.get()?;
+    let Ground { engine, addresses, .. } = units.ground.get()?;
     let address = addresses.get(DEFAULT_NETWORK)?;
     Some(data::Ground {
         engine,

@@ -6,6 +6,7 @@
 
 pub mod container;
 mod credentials;
+pub mod doors;
 pub mod exec;
 pub mod find;
 mod image;
@@ -41,6 +42,8 @@ pub struct Engine {
     pub bridges_are_late: bool,
     /// It is a user's: its networks are in a place of their own, where nothing of this machine listens.
     pub is_rootless: bool,
+    /// How a rootless engine's network is entered from here.
+    pub way_in: Option<doors::Way>,
 }
 
 impl Engine {
@@ -101,9 +104,10 @@ impl Engine {
         let components = version.components.unwrap_or_default();
         let is_podman = components.iter().any(|component| component.name.starts_with("Podman"));
         let is_rootless = is_podman && is_a_users(&address) || says_rootless(&docker).await;
+        let way_in = way_in(&address, is_podman).filter(|_| is_rootless);
         let bridges_are_late = is_podman && is_here(&address) && !is_rootless;
         let version = version.version.unwrap_or_else(|| "?".to_owned());
-        Ok(Engine { docker, address, version, api, bridges_are_late, is_rootless })
+        Ok(Engine { docker, address, version, api, bridges_are_late, is_rootless, way_in })
     }
 }
 
@@ -116,9 +120,29 @@ fn is_here(address: &Address) -> bool {
 
 /// Whether somebody else than root listens there, on this machine itself.
 fn is_a_users(address: &Address) -> bool {
+    owner(address).is_some_and(|uid| uid != 0)
+}
+
+/// How the network of the engine there is entered, if it is of whoever runs this.
+fn way_in(address: &Address, is_podman: bool) -> Option<doors::Way> {
+    owner(address).filter(|uid| *uid == rustix::process::getuid().as_raw())?;
+    if is_podman {
+        return Some(doors::Way::by_podman());
+    }
+    #[cfg(target_os = "linux")]
+    let way = address.url.strip_prefix("unix://").map(std::path::Path::new);
+    #[cfg(target_os = "linux")]
+    let way = way.and_then(doors::Way::by_nsenter);
+    #[cfg(not(target_os = "linux"))]
+    let way = None;
+    way
+}
+
+/// Whose the socket is, on this machine itself.
+fn owner(address: &Address) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
-    let socket = address.url.strip_prefix("unix://").filter(|_| is_here(address));
-    socket.and_then(|path| std::fs::metadata(path).ok()).is_some_and(|socket| socket.uid() != 0)
+    let path = address.url.strip_prefix("unix://").filter(|_| is_here(address))?;
+    std::fs::metadata(path).ok().map(|socket| socket.uid())
 }
 
 /// Whether it says so itself; Podman's answer has no place for that.
