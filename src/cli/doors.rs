@@ -7,11 +7,12 @@ use crate::base::Problem;
 use crate::runtime::engine::doors;
 use std::net::SocketAddr;
 
-/// Listens at these addresses and hands the listeners over by standard input, which is a socket
-///
-/// Example: devenv doors 10.89.0.1:4566
+/// Listen for the daemon inside the network of a rootless engine
 #[derive(Debug, clap::Args)]
-#[command(hide = true)]
+#[command(
+    hide = true,
+    after_help = "Example:\n  podman unshare --rootless-netns devenv doors 10.89.0.1:4566"
+)]
 pub(super) struct Doors {
     /// Where to listen
     addresses: Vec<SocketAddr>,
