@@ -70,10 +70,9 @@ impl Prints {
         (canonical.len() >= CANONICAL_BYTES_MIN).then(|| self.values.hash(canonical))
     }
 
-    /// The fingerprints of several canonical forms, of those that are long enough.
-    fn of_all(&self, forms: &Forms, out: &mut Vec<u64>) {
-        let long = forms.all().filter(|form| form.len() >= CANONICAL_BYTES_MIN);
-        self.values.hash_all(long, out);
+    /// Appends the fingerprints of several canonical forms, of those that are long enough.
+    pub(crate) fn each<'f>(&self, forms: impl Iterator<Item = &'f [u8]>, out: &mut Vec<u64>) {
+        self.values.hash_all(forms.filter(|form| form.len() >= CANONICAL_BYTES_MIN), out);
     }
 
     /// By which a batch of rows is known again.
@@ -158,7 +157,7 @@ impl Witness for Recorder<'_> {
                 becomes.add(made);
             }
         }
-        self.prints.of_all(sources, source);
-        self.prints.of_all(becomes, masked);
+        self.prints.each(sources.all(), source);
+        self.prints.each(becomes.all(), masked);
     }
 }

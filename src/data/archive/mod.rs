@@ -26,7 +26,7 @@ const MAGIC: &[u8; 8] = b"DEVSEED1";
 /// Ends every archive, behind the manifest's place.
 const END: &[u8; 8] = b"DEVSEEDE";
 
-fn unreadable(path: &Path, why: impl std::fmt::Display) -> Problem {
+pub(crate) fn unreadable(path: &Path, why: impl std::fmt::Display) -> Problem {
     Problem::failed("archive-corrupt", format!("{} cannot be used: {why}", path.display()))
         .hint("make it anew with `devenv data pull`")
 }

@@ -14,7 +14,7 @@ pub(crate) const FORMAT: u32 = 1;
 
 /// An archive that is being read.
 pub(crate) struct Reader {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     file: BufReader<File>,
     /// Where the manifest's frame begins.
     end: u64,

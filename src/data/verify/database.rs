@@ -1,13 +1,14 @@
 //! Looks through a database: every column of every table, statistics, comments, sequences, names and
 //! definitions, and the data files.
 
+use super::crew::{Crew, rows};
 use super::files;
 use super::looker::Looker;
 use crate::base::Problem;
-use crate::data::copy;
 use crate::data::postgres::{Snapshot, connect, failed};
 use crate::data::prints::sequence_value;
 use std::path::Path;
+use std::sync::Arc;
 use tokio_postgres::{Client, Config};
 
 /// Texts of the catalog that may hold what somebody wrote: place and value.
@@ -45,7 +46,8 @@ pub(super) async fn scan(config: &Config, looker: &mut Looker) -> Result<(), Pro
     let rows = client.query(sequences, &[]).await;
     for row in rows.map_err(|e| failed("cannot read the sequences", &e))? {
         let (name, value): (String, i64) = (row.get(0), row.get(1));
-        looker.whole(&format!("database: sequence {name}"), &sequence_value(&name, value));
+        let place = format!("database: sequence {name}");
+        looker.wholes(&place, std::iter::once(sequence_value(&name, value).as_str()));
     }
     let place = "SELECT current_setting('data_directory'), (SELECT oid FROM pg_database WHERE datname = current_database())";
     let row = client.query_one(place, &[]).await;
@@ -62,25 +64,22 @@ async fn tables(config: &Config, client: &Client, looker: &mut Looker) -> Result
                   WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'devenv_seed')
                     AND (c.relkind = 'r' OR c.relispopulated)";
     let snapshot = Snapshot::open(config).await?;
-    let rows = client.query(query, &[]).await;
-    for row in rows.map_err(|e| failed("cannot list the tables", &e))? {
+    let crew = Crew::of(looker);
+    let all = client.query(query, &[]).await;
+    for row in all.map_err(|e| failed("cannot list the tables", &e))? {
         let (label, sql, columns): (String, String, Vec<String>) =
             (row.get(0), row.get(1), row.get(2));
-        let places: Vec<String> =
+        let places: Arc<[String]> =
             columns.iter().map(|c| format!("database: {label}.{c}")).collect();
         let sink = async |batch: Vec<u8>| {
-            let mut fields = Vec::new();
-            for line in copy::lines(&batch) {
-                copy::split(line, &mut fields);
-                for (place, field) in places.iter().zip(&fields) {
-                    if let Some(text) = field.and_then(|f| copy::text(f).ok()) {
-                        looker.look(place, &text);
-                    }
-                }
-            }
+            let places = places.clone();
+            crew.hand(move |looker| {
+                rows(&batch, &places, looker);
+                Ok(())
+            });
             Ok(())
         };
         snapshot.copy_out(&format!("SELECT * FROM ONLY {sql}"), 1 << 20, sink).await?;
     }
-    Ok(())
+    crew.finish(looker)
 }

@@ -2,11 +2,13 @@
 //! overwritten. A text in a row has its length before it (Postgres' "varlena": one byte, odd; or four),
 //! by which it is told from what stands beside it.
 
+use super::crew::Crew;
 use super::looker::Looker;
 use crate::base::Problem;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Bytes read at a time, and of them those that are read again with the next.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -18,6 +20,7 @@ const RUN_BYTES_MIN: usize = 7;
 pub(super) fn scan(directory: &Path, database: u32, looker: &mut Looker) -> Result<(), Problem> {
     let wanted =
         [format!("base/{database}"), "pg_wal".into(), "pg_stat".into(), "base/pgsql_tmp".into()];
+    let crew = Crew::of(looker);
     for part in wanted {
         let at = directory.join(&part);
         let entries = match std::fs::read_dir(&at) {
@@ -39,20 +42,24 @@ pub(super) fn scan(directory: &Path, database: u32, looker: &mut Looker) -> Resu
             let place = format!("files: {part}/{name}");
             // A file may be removed by the server meanwhile: it holds nothing then.
             if let Ok(file) = File::open(entry.path()) {
-                one(file, &place, looker);
+                one(file, &place.into(), &crew);
             }
         }
     }
-    Ok(())
+    crew.finish(looker)
 }
 
-fn one(mut file: File, place: &str, looker: &mut Looker) {
+fn one(mut file: File, place: &Arc<str>, crew: &Crew) {
     let mut block = Vec::with_capacity(BLOCK_BYTES + OVERLAP_BYTES);
     loop {
         let kept = block.len();
         let read = file.by_ref().take(BLOCK_BYTES as u64).read_to_end(&mut block).unwrap_or(0);
-        looker.count_file(read as u64);
-        bytes(&block, place, looker);
+        let (piece, at) = (block.clone(), place.clone());
+        crew.hand(move |looker| {
+            looker.count_file(read as u64);
+            bytes(&piece, &at, looker);
+            Ok(())
+        });
         if read == 0 || block.len() == kept {
             return;
         }
@@ -84,13 +91,12 @@ fn bytes(block: &[u8], place: &str, looker: &mut Looker) {
 fn run(run: &[u8], place: &str, looker: &mut Looker) {
     look(run, place, looker);
     // Values that touch their neighbours: each begins behind the byte that holds its length.
-    for (at, header) in run.iter().enumerate().filter(|(_, b)| **b % 2 == 1) {
+    let values = run.iter().enumerate().filter(|(_, b)| **b % 2 == 1).filter_map(|(at, header)| {
         let length = usize::from(header >> 1).saturating_sub(1);
         let value = run.get(at + 1..at + 1 + length).filter(|_| length >= RUN_BYTES_MIN);
-        if let Some(Ok(text)) = value.map(std::str::from_utf8) {
-            looker.whole(place, text);
-        }
-    }
+        std::str::from_utf8(value?).ok()
+    });
+    looker.wholes(place, values);
 }
 
 fn look(bytes: &[u8], place: &str, looker: &mut Looker) {

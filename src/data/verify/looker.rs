@@ -3,11 +3,14 @@
 
 use crate::data::prints::{Prints, canonical};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Words that one value has at the most: an IBAN in groups of four.
 const WORDS_MAX: usize = 6;
 /// Bits of the sieve that turns most looks away.
 const SIEVE_BITS: usize = 1 << 24;
+/// Forms that are looked for at once.
+const SPANS_MAX: usize = 1024;
 /// Places that are reported.
 const PLACES_MAX: usize = 200;
 
@@ -42,33 +45,18 @@ impl Report {
     }
 }
 
-/// Fingerprints, and what is found of them.
-pub(crate) struct Looker {
+/// The fingerprints of one pass, as they are gathered.
+pub(crate) struct Gathering {
     prints: Prints,
     /// Only fingerprints of this share are looked for.
     pass: (u64, u64),
     source: Vec<u64>,
     masked: Vec<u64>,
-    sieve: Vec<u64>,
-    report: Report,
-    buffer: Vec<u8>,
-    words: Vec<(usize, usize)>,
-    joined: String,
 }
 
-impl Looker {
-    pub(crate) fn new(prints: Prints, pass: u64, passes: u64) -> Looker {
-        Looker {
-            prints,
-            pass: (pass, passes),
-            source: Vec::new(),
-            masked: Vec::new(),
-            sieve: vec![0; SIEVE_BITS / 64],
-            report: Report::default(),
-            buffer: Vec::new(),
-            words: Vec::new(),
-            joined: String::new(),
-        }
+impl Gathering {
+    pub(crate) fn new(prints: Prints, pass: u64, passes: u64) -> Gathering {
+        Gathering { prints, pass: (pass, passes), source: Vec::new(), masked: Vec::new() }
     }
 
     fn read(bytes: &[u8], (pass, passes): (u64, u64), all: &mut Vec<u64>) {
@@ -89,16 +77,74 @@ impl Looker {
     }
 
     /// All fingerprints are here.
-    pub(crate) fn ready(&mut self) {
-        for all in [&mut self.source, &mut self.masked] {
+    pub(crate) fn looker(self) -> Looker {
+        let Gathering { prints, pass, mut source, mut masked } = self;
+        for all in [&mut source, &mut masked] {
             all.sort_unstable();
             all.dedup();
         }
-        for print in &self.source {
+        let mut sieve = vec![0; SIEVE_BITS / 64];
+        for print in &source {
             let bit = *print as usize % SIEVE_BITS;
-            self.sieve[bit / 64] |= 1 << (bit % 64);
+            sieve[bit / 64] |= 1 << (bit % 64);
         }
-        self.report.fingerprints = self.source.len() as u64;
+        let report = Report { fingerprints: source.len() as u64, ..Report::default() };
+        let known = Known { prints, is_first_pass: pass.0 == 0, source, masked, sieve };
+        Looker { report, ..Looker::of(Arc::new(known)) }
+    }
+}
+
+/// What is looked for.
+struct Known {
+    prints: Prints,
+    is_first_pass: bool,
+    source: Vec<u64>,
+    masked: Vec<u64>,
+    sieve: Vec<u64>,
+}
+
+/// Looks, and notes what was found.
+pub(crate) struct Looker {
+    known: Arc<Known>,
+    report: Report,
+    /// Canonical forms, and where in them those lie that are looked for.
+    forms: Vec<u8>,
+    spans: Vec<(usize, usize)>,
+    found: Vec<u64>,
+    /// Words of a text: where they lie in it, and where in its canonical form.
+    words: Vec<(usize, usize)>,
+    formed: Vec<(usize, usize)>,
+    joined: String,
+}
+
+impl Looker {
+    fn of(known: Arc<Known>) -> Looker {
+        Looker {
+            known,
+            report: Report::default(),
+            forms: Vec::new(),
+            spans: Vec::new(),
+            found: Vec::new(),
+            words: Vec::new(),
+            formed: Vec::new(),
+            joined: String::new(),
+        }
+    }
+
+    /// One more that looks for the same, and has found nothing yet.
+    pub(super) fn another(&self) -> Looker {
+        Looker::of(self.known.clone())
+    }
+
+    /// With what another one found elsewhere.
+    pub(super) fn join(&mut self, other: Looker) {
+        let Report { fingerprints: _, values, looks, coincidences, hits, file_bytes } =
+            other.report;
+        self.report.values += values;
+        self.report.looks += looks;
+        self.report.coincidences += coincidences;
+        self.report.file_bytes += file_bytes;
+        hits.iter().for_each(|(place, count)| self.hits(place, *count));
     }
 
     pub(crate) fn finish(self) -> Report {
@@ -113,50 +159,86 @@ impl Looker {
     /// Looks through a value, also for addresses that no rule knew of.
     pub(crate) fn look(&mut self, place: &str, text: &str) {
         self.report.values += 1;
-        self.known(place, text, true);
+        self.through(place, text, self.known.is_first_pass);
     }
 
     /// Looks through bytes that may be anything.
     pub(crate) fn fingerprints_only(&mut self, place: &str, text: &str) {
-        self.known(place, text, false);
+        self.through(place, text, false);
     }
 
-    fn known(&mut self, place: &str, text: &str, addresses: bool) {
-        self.whole(place, text);
-        let mut words = std::mem::take(&mut self.words);
+    /// Looks for texts as wholes.
+    pub(crate) fn wholes<'t>(&mut self, place: &str, texts: impl Iterator<Item = &'t str>) {
+        self.forms.clear();
+        for text in texts {
+            let begin = self.forms.len();
+            canonical(text, &mut self.forms);
+            self.spans.push((begin, self.forms.len()));
+            if self.spans.len() == SPANS_MAX {
+                self.compare(place);
+                self.forms.clear();
+            }
+        }
+        self.compare(place);
+    }
+
+    fn through(&mut self, place: &str, text: &str, addresses: bool) {
+        let (mut words, mut formed) =
+            (std::mem::take(&mut self.words), std::mem::take(&mut self.formed));
         words.clear();
         split(text, &mut words);
-        for (nth, (start, end)) in words.iter().enumerate() {
-            let word = &text[*start..*end];
-            if word.len() < text.len() {
-                self.whole(place, word);
-            }
-            for last in words.iter().take((nth + WORDS_MAX).min(words.len())).skip(nth + 1) {
-                self.whole(place, &text[*start..last.1]);
-            }
-            if addresses {
-                self.address(place, word);
+        self.form(text, &words, &mut formed);
+        self.spans.push((0, self.forms.len()));
+        for (nth, (start, _)) in formed.iter().enumerate() {
+            // A word that is all of the text was looked for with it.
+            let last = (nth + WORDS_MAX).min(formed.len());
+            let first = if words[nth] == (0, text.len()) { nth + 1 } else { nth };
+            self.spans.extend(formed[first..last].iter().map(|(_, end)| (*start, *end)));
+            if self.spans.len() >= SPANS_MAX {
+                self.compare(place);
             }
         }
-        self.words = words;
+        self.compare(place);
+        if addresses {
+            words.iter().for_each(|(start, end)| self.address(place, &text[*start..*end]));
+        }
+        (self.words, self.formed) = (words, formed);
     }
 
-    /// Looks for a text as a whole.
-    pub(crate) fn whole(&mut self, place: &str, text: &str) {
-        self.buffer.clear();
-        canonical(text, &mut self.buffer);
-        let Some(print) = self.prints.of(&self.buffer) else { return };
-        self.report.looks += 1;
-        let bit = print as usize % SIEVE_BITS;
-        if self.sieve[bit / 64] & (1 << (bit % 64)) == 0
-            || self.source.binary_search(&print).is_err()
-        {
-            return;
+    /// The canonical form of a text, and where its words lie in that.
+    fn form(&mut self, text: &str, words: &[(usize, usize)], formed: &mut Vec<(usize, usize)>) {
+        self.forms.clear();
+        formed.clear();
+        let mut behind = 0;
+        for (start, end) in words {
+            canonical(&text[behind..*start], &mut self.forms);
+            let begin = self.forms.len();
+            canonical(&text[*start..*end], &mut self.forms);
+            formed.push((begin, self.forms.len()));
+            behind = *end;
         }
-        match self.masked.binary_search(&print) {
-            Ok(_) => self.report.coincidences += 1,
-            Err(_) => self.hit(place),
+        canonical(&text[behind..], &mut self.forms);
+    }
+
+    /// Looks for the spans of the forms, several at once.
+    fn compare(&mut self, place: &str) {
+        let (mut found, known) = (std::mem::take(&mut self.found), self.known.clone());
+        let spans = self.spans.drain(..).map(|(start, end)| &self.forms[start..end]);
+        known.prints.each(spans, &mut found);
+        self.report.looks += found.len() as u64;
+        for print in found.drain(..) {
+            let bit = print as usize % SIEVE_BITS;
+            if known.sieve[bit / 64] & (1 << (bit % 64)) == 0
+                || known.source.binary_search(&print).is_err()
+            {
+                continue;
+            }
+            match known.masked.binary_search(&print) {
+                Ok(_) => self.report.coincidences += 1,
+                Err(_) => self.hits(place, 1),
+            }
         }
+        self.found = found;
     }
 
     /// An e-mail address that no mask made is somebody's, whether or not a rule knew of it.
@@ -169,29 +251,22 @@ impl Looker {
         let reserved = matches!(top, "test" | "example" | "invalid" | "localhost")
             || domain.ends_with("example.com")
             || domain.ends_with("example.org");
-        // The first pass counts them.
-        if self.pass.0 == 0
-            && real(local)
-            && real(domain)
-            && domain.contains('.')
-            && lettered
-            && !reserved
-        {
+        if real(local) && real(domain) && domain.contains('.') && lettered && !reserved {
             self.joined.clear();
             self.joined.push_str(place);
             self.joined.push_str(" (an address that no mask made)");
             let place = std::mem::take(&mut self.joined);
-            self.hit(&place);
+            self.hits(&place, 1);
             self.joined = place;
         }
     }
 
-    /// Notes a hit.
-    pub(crate) fn hit(&mut self, place: &str) {
+    /// Notes hits.
+    fn hits(&mut self, place: &str, count: u64) {
         let known = self.report.hits.contains_key(place);
         let room = self.report.hits.len() < PLACES_MAX;
         let place = if known || room { place } else { "elsewhere" };
-        *self.report.hits.entry(place.to_owned()).or_default() += 1;
+        *self.report.hits.entry(place.to_owned()).or_default() += count;
     }
 }
 
@@ -212,11 +287,11 @@ fn split(text: &str, words: &mut Vec<(usize, usize)>) {
     words.extend(start.map(|from| (from, text.len())));
     for (from, to) in words.iter_mut() {
         let word = &text[*from..*to];
-        // `mail:` before an address, a full stop behind it.
-        let inner = word.trim_end_matches(['.', ':', '!', '?']);
-        let inner = inner.strip_prefix("mailto:").unwrap_or(inner);
-        let skipped = word.len() - word.trim_start_matches("mailto:").len();
-        (*from, *to) = (*from + skipped, *from + skipped + inner.len());
+        // `mailto:` before an address, a full stop behind it.
+        let ended = word.trim_end_matches(['.', ':', '!', '?']);
+        let inner = ended.strip_prefix("mailto:").unwrap_or(ended);
+        *from += ended.len() - inner.len();
+        *to = *from + inner.len();
     }
     words.retain(|(from, to)| text[*from..*to].contains(char::is_alphanumeric));
 }
@@ -228,15 +303,14 @@ mod tests {
 
     fn looker(values: &[&str]) -> Looker {
         let prints = Prints::new(&Key::from_text("0123456789abcdef").expect("key"));
-        let mut looker = Looker::new(prints.clone(), 0, 1);
+        let mut gathering = Gathering::new(prints.clone(), 0, 1);
         let mut canon = Vec::new();
         for value in values {
             canon.clear();
             canonical(value, &mut canon);
-            looker.source(&prints.of(&canon).expect("long enough").to_le_bytes());
+            gathering.source(&prints.of(&canon).expect("long enough").to_le_bytes());
         }
-        looker.ready();
-        looker
+        gathering.looker()
     }
 
     #[test]
@@ -259,6 +333,41 @@ mod tests {
         let mut other = looker(&["anna.b@clinic.test"]);
         other.look("here", "nothing of anna or the clinic");
         assert!(other.finish().hits.is_empty());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn words_in_a_row_are_found_as_they_are_written(
+            text in "(mailto:|[a-eA-E0-9é]{1,5}|[ ,.:!?@\"-]{1,3}){1,24}",
+            first in 0..12_usize,
+            more in 0..WORDS_MAX,
+        ) {
+            let mut words = Vec::new();
+            split(&text, &mut words);
+            let row = words.get(first).zip(words.get(first + more));
+            let (from, to) = row.map_or((0, text.len()), |((from, _), (_, to))| (*from, *to));
+            let mut form = Vec::new();
+            canonical(&text[from..to], &mut form);
+            proptest::prop_assume!(form.len() >= 7);
+            let mut looker = looker(&[&text[from..to]]);
+            looker.look("here", &text);
+            proptest::prop_assert!(looker.finish().hits.contains_key("here"));
+        }
+    }
+
+    #[test]
+    fn another_one_finds_the_same_and_what_both_found_is_joined() {
+        let mut first = looker(&["anna.b@clinic.test"]);
+        let mut second = first.another();
+        for looker in [&mut first, &mut second] {
+            looker.look("here", "mail anna.b@clinic.test");
+        }
+        second.look("there", "anna.b@clinic.test");
+        first.join(second);
+        let report = first.finish();
+        let hits: Vec<_> = report.hits.iter().map(|(place, n)| (place.as_str(), *n)).collect();
+        assert_eq!((hits.as_slice(), report.values), ([("here", 2), ("there", 1)].as_slice(), 3));
+        assert_eq!(report.fingerprints, 1);
     }
 
     #[test]

@@ -5,21 +5,23 @@
 //! and in a database also statistics, comments, sequences and the data files themselves, where dead rows lie.
 
 mod certificate;
+mod crew;
 mod database;
 mod files;
 mod looker;
 
 pub(crate) use certificate::Certificate;
-pub(crate) use looker::{Looker, Report};
+pub(crate) use looker::{Gathering, Looker, Report};
 
-use super::archive::{FrameKind, Reader, SYNTHETIC};
-use super::copy;
+use super::archive::{Frame, FrameKind, Reader, SYNTHETIC, TableEntry, unreadable};
 use super::folder::{attached, prints_of};
 use super::mask::Key;
 use super::prints::Prints;
 use super::seed_services::files;
 use crate::base::Problem;
+use crew::{Crew, rows};
 use std::path::Path;
+use std::sync::Arc;
 use tokio_postgres::Config;
 
 /// Fingerprints that are looked for at a time; more are looked for in several passes.
@@ -107,41 +109,47 @@ fn opened(path: &Path, key: &Key) -> Result<Reader, Problem> {
 
 /// Reads the fingerprints of an archive, of one pass.
 fn known(reader: &mut Reader, key: &Key, (pass, passes): (u64, u64)) -> Result<Looker, Problem> {
-    let mut looker = Looker::new(Prints::new(key), pass, passes);
+    let mut gathering = Gathering::new(Prints::new(key), pass, passes);
     while let Some((frame, bytes)) = reader.next_bytes()? {
         match frame.kind {
-            FrameKind::Source => looker.source(&bytes),
-            FrameKind::Masked => looker.masked(&bytes),
+            FrameKind::Source => gathering.source(&bytes),
+            FrameKind::Masked => gathering.masked(&bytes),
             _ => {}
         }
     }
-    looker.ready();
     reader.rewind()?;
-    Ok(looker)
+    Ok(gathering.looker())
 }
 
 /// Looks through every frame.
 fn archive(reader: &mut Reader, looker: &mut Looker) -> Result<(), Problem> {
-    let tables = reader.manifest.tables.clone();
-    while let Some((frame, bytes)) = reader.next_bytes()? {
+    let places: Vec<Arc<[String]>> = reader.manifest.tables.iter().map(places).collect();
+    let crew = Crew::of(looker);
+    let read = hand_out(reader, &places, &crew);
+    read.and(crew.finish(looker))
+}
+
+/// The places of a table's columns.
+fn places(table: &TableEntry) -> Arc<[String]> {
+    let label = table.label();
+    table.columns.iter().map(|column| format!("archive: {label}.{}", column.name)).collect()
+}
+
+fn hand_out(reader: &mut Reader, places: &[Arc<[String]>], crew: &Crew) -> Result<(), Problem> {
+    while let Some(frame) = reader.next()? {
+        let path = reader.path.clone();
+        let unpack = move |frame: &Frame| frame.unpack().map_err(|why| unreadable(&path, why));
         match frame.kind {
-            FrameKind::Before | FrameKind::Behind => {
-                looker.look("archive: the schema", &String::from_utf8_lossy(&bytes));
-            }
+            FrameKind::Before | FrameKind::Behind => crew.hand(move |looker| {
+                looker.look("archive: the schema", &String::from_utf8_lossy(&unpack(&frame)?));
+                Ok(())
+            }),
             FrameKind::Rows => {
-                let table = &tables[frame.table as usize];
-                let label = table.label();
-                let places: Vec<String> =
-                    table.columns.iter().map(|c| format!("archive: {label}.{}", c.name)).collect();
-                let mut fields = Vec::new();
-                for line in copy::lines(&bytes) {
-                    copy::split(line, &mut fields);
-                    for (place, field) in places.iter().zip(&fields) {
-                        if let Some(text) = field.and_then(|f| copy::text(f).ok()) {
-                            looker.look(place, &text);
-                        }
-                    }
-                }
+                let places = places[frame.table as usize].clone();
+                crew.hand(move |looker| {
+                    rows(&unpack(&frame)?, &places, looker);
+                    Ok(())
+                });
             }
             _ => {}
         }
