@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Request, Uri};
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
@@ -49,8 +49,19 @@ struct Upstream {
     url: String,
     /// Access key id and secret.
     key: Option<(String, String)>,
-    agent: ureq::Agent,
+    client: Client,
 }
+
+/// What speaks with an upstream.
+struct Client {
+    /// The file of certificates that vouch for it, instead of the machine's. An emulator may make another one
+    /// with each start, so it is read again when it has changed.
+    ca: Option<PathBuf>,
+    made: Mutex<Option<(Stamp, ureq::Agent)>>,
+}
+
+/// By which a file that changed is known: when it was written, and its length.
+type Stamp = Option<(SystemTime, u64)>;
 
 impl Upstreams {
     /// Those that a profile declares; `project` is where relative paths begin.
@@ -96,10 +107,10 @@ impl Upstreams {
         };
         let place = self.places.clone().acquire_owned().await;
         let request = upstream.address(service, request, caller).map_err(&unreachable)?;
-        let agent = upstream.agent.clone();
+        let sender = upstream.clone();
         let sent = tokio::task::spawn_blocking(move || {
             let _place = place;
-            let mut answer = agent.run(request).map_err(|e| e.to_string())?;
+            let mut answer = sender.client.agent()?.run(request).map_err(|e| e.to_string())?;
             let read = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
             Ok::<_, String>((answer.into_parts().0, read.map_err(|e| e.to_string())?))
         });
@@ -124,30 +135,13 @@ impl Upstream {
             }
             _ => None,
         };
-        let roots = match &declared.ca {
-            None => RootCerts::PlatformVerifier,
-            Some(file) => {
-                let path = project.join(file);
-                let pem = std::fs::read(&path)
-                    .map_err(|e| wrong(format!("{} cannot be read: {e}", path.display())))?;
-                RootCerts::Specific(Arc::new(certificates(&pem).ok_or_else(|| {
-                    wrong(format!("{} holds no certificate (PEM)", path.display()))
-                })?))
-            }
-        };
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .accept_encoding("identity")
-            .user_agent("")
-            .timeout_global(Some(ANSWER_WAIT))
-            .timeout_connect(Some(CONNECT_WAIT))
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .allow_non_standard_methods(true)
-            .build()
-            .new_agent();
-        Ok(Upstream { url: declared.url.clone(), key, agent })
+        let ca = declared.ca.as_ref().map(|file| project.join(file));
+        let client = Client { ca, made: Mutex::default() };
+        // One that is not there yet may come with the upstream.
+        if client.ca.as_ref().is_none_or(|file| file.exists()) {
+            client.agent().map_err(wrong)?;
+        }
+        Ok(Upstream { url: declared.url.clone(), key, client })
     }
 
     /// The request as it goes out.
@@ -176,6 +170,52 @@ impl Upstream {
             .insert(HeaderName::from_static("x-forwarded-by"), HeaderValue::from_static("devenv"));
         Ok(Request::from_parts(parts, body.to_vec()))
     }
+}
+
+impl Client {
+    /// The client of now. May read a file.
+    fn agent(&self) -> Result<ureq::Agent, String> {
+        let unreadable =
+            |file: &Path, e: std::io::Error| format!("{} cannot be read: {e}", file.display());
+        let stamp = match &self.ca {
+            None => None,
+            Some(file) => {
+                let found = std::fs::metadata(file).and_then(|f| Ok((f.modified()?, f.len())));
+                Some(found.map_err(|e| unreadable(file, e))?)
+            }
+        };
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, agent)) = made.as_ref().filter(|(of, _)| *of == stamp) {
+            return Ok(agent.clone());
+        }
+        let roots = match &self.ca {
+            None => RootCerts::PlatformVerifier,
+            Some(file) => {
+                let pem = std::fs::read(file).map_err(|e| unreadable(file, e))?;
+                let found = certificates(&pem)
+                    .ok_or_else(|| format!("{} holds no certificate (PEM)", file.display()))?;
+                RootCerts::Specific(Arc::new(found))
+            }
+        };
+        let agent = agent(roots);
+        *made = Some((stamp, agent.clone()));
+        Ok(agent)
+    }
+}
+
+fn agent(roots: RootCerts) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .accept_encoding("identity")
+        .user_agent("")
+        .timeout_global(Some(ANSWER_WAIT))
+        .timeout_connect(Some(CONNECT_WAIT))
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
+        .allow_non_standard_methods(true)
+        .build()
+        .new_agent()
 }
 
 fn certificates(pem: &[u8]) -> Option<Vec<Certificate<'static>>> {

@@ -14,7 +14,10 @@ struct Moto {
 
 impl Moto {
     fn start(project: &Project, words: &[&str]) -> Moto {
-        let port = free_port();
+        Moto::start_at(free_port(), project, words)
+    }
+
+    fn start_at(port: u16, project: &Project, words: &[&str]) -> Moto {
         let mut command = project.command(python());
         command.env("PYTHONPATH", python_packages("moto"));
         command.args(["-m", "moto.server", "-p", &port.to_string()]).args(words);
@@ -77,6 +80,35 @@ fn what_devenv_does_not_serve_is_answered_by_upstreams() {
     let rows = status["services"].as_array().unwrap();
     let row = rows.iter().find(|row| row["name"] == "sns").unwrap();
     assert_eq!((row["kind"].as_str(), row["state"].as_str()), (Some("forwarded"), Some("healthy")));
+}
+
+#[test]
+fn a_certificate_that_comes_with_the_upstream_and_changes_is_read_anew() {
+    let project = Project::new();
+    let port = free_port();
+    let profile = format!(
+        "extends = \"minimal\"\nport = \"auto\"\n[upstream]\n\
+         sns = {{ url = \"https://127.0.0.1:{port}\", ca = \"own.pem\" }}\n"
+    );
+    std::fs::write(project.path().join("devenv.toml"), profile).unwrap();
+    project.up();
+    let environment = project.environment();
+    let list = || {
+        let code = "import boto3; from botocore.config import Config
+boto3.client('sns', config=Config(retries={'total_max_attempts': 1})).list_topics()";
+        let mut command = project.command(python());
+        Run::of(command.envs(environment.clone()).args(["-c", code]))
+    };
+    let early = list().ends(1);
+    assert!(early.stderr.contains("own.pem cannot be read"), "{}", early.stderr);
+    let [pem, key] = ["own.pem", "own.key"].map(|name| project.path().join(name));
+    let words = ["-s", "-c", pem.to_str().unwrap(), "-k", key.to_str().unwrap()];
+    for _ in 0..2 {
+        certificate(&project.path().join("own"), &project);
+        let moto = Moto::start_at(port, &project, &words);
+        list().success();
+        drop(moto);
+    }
 }
 
 #[test]

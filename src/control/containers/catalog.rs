@@ -18,6 +18,7 @@ macro_rules! entries {
 }
 
 const ENTRIES: &[CatalogEntry] = entries!(
+    "aws-emulator",
     "gremlin",
     "jaeger",
     "kafka",
@@ -26,7 +27,9 @@ const ENTRIES: &[CatalogEntry] = entries!(
     "memcached",
     "milvus",
     "minio",
+    "ministack",
     "mongodb",
+    "moto",
     "neo4j",
     "nginx",
     "observability",
