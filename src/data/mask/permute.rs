@@ -178,35 +178,50 @@ impl Permutation {
         out: &mut Vec<u64>,
     ) {
         loop {
-            let lanes: [Option<&[u8]>; LANES] = std::array::from_fn(|_| texts.next());
-            let count = lanes.iter().flatten().count();
-            let lanes = lanes.map(Option::unwrap_or_default);
-            let mut states: [Block<Aes128>; LANES] = lanes.map(|text| beginning(text).into());
-            self.cipher.encrypt_blocks(&mut states[..count]);
-            let shortest = lanes[..count].iter().map(|text| text.len()).min().unwrap_or(0);
-            let together = shortest - shortest % BLOCK_BYTES;
-            for at in (0..together).step_by(BLOCK_BYTES) {
-                for (text, state) in lanes.iter().zip(&mut states[..count]) {
-                    mix_in(&text[at..at + BLOCK_BYTES], state);
-                }
-                self.cipher.encrypt_blocks(&mut states[..count]);
+            let (mut lanes, mut count) = ([[].as_slice(); LANES], 0);
+            for (lane, text) in lanes.iter_mut().zip(texts.by_ref()) {
+                *lane = text;
+                count += 1;
             }
-            // What is left differs in length.
-            for (text, state) in lanes.iter().zip(&mut states[..count]) {
-                for chunk in text[together..].chunks(BLOCK_BYTES) {
-                    mix_in(chunk, state);
-                    self.cipher.encrypt_block(state);
-                }
-            }
-            out.extend(states[..count].iter().map(|state| low(state)));
+            out.extend(self.hash_lanes(&lanes[..count]));
             if count < LANES {
                 return;
             }
         }
     }
+
+    /// The hashes of as many texts as there are lanes, or fewer. All lanes go on until the longest is
+    /// through, which costs no more; each one's hash is taken when it is through itself.
+    fn hash_lanes<'l>(&self, lanes: &[&'l [u8]]) -> impl Iterator<Item = u64> + use<'l> {
+        let (mut states, mut hashes) = ([Block::<Aes128>::default(); LANES], [0; LANES]);
+        let count = lanes.len();
+        for (state, text) in states.iter_mut().zip(lanes) {
+            *state = beginning(text).into();
+        }
+        self.cipher.encrypt_blocks(&mut states[..count]);
+        let blocks = |text: &[u8]| text.len().div_ceil(BLOCK_BYTES);
+        let most = lanes.iter().map(|text| blocks(text)).max().unwrap_or(0);
+        for nth in 0..most {
+            for ((state, text), hash) in states.iter_mut().zip(lanes).zip(&mut hashes) {
+                if nth == blocks(text) {
+                    *hash = low(state);
+                }
+                let rest = text.get(nth * BLOCK_BYTES..).unwrap_or_default();
+                mix_in(&rest[..rest.len().min(BLOCK_BYTES)], state);
+            }
+            self.cipher.encrypt_blocks(&mut states[..count]);
+        }
+        for ((state, text), hash) in states.iter().zip(lanes).zip(&mut hashes) {
+            if blocks(text) == most {
+                *hash = low(state);
+            }
+        }
+        hashes.into_iter().take(count)
+    }
 }
 
 /// What a hash begins with.
+#[inline]
 fn beginning(bytes: &[u8]) -> [u8; BLOCK_BYTES] {
     let mut state = [0; BLOCK_BYTES];
     state[..8].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
@@ -215,6 +230,7 @@ fn beginning(bytes: &[u8]) -> [u8; BLOCK_BYTES] {
     state
 }
 
+#[inline]
 fn mix_in(chunk: &[u8], state: &mut [u8]) {
     for (s, b) in state.iter_mut().zip(chunk) {
         *s ^= b;
