@@ -78,7 +78,7 @@ impl Way {
         });
         let (listeners, hold) = received.await.map_err(|error| error.to_string())?;
         match listeners {
-            Ok(listeners) => Ok(Opened { listeners, _hold: hold, child }),
+            Ok(listeners) => Ok(Opened { listeners, hold, child }),
             Err(error) => Err(format!("{}: {}", self.program, words(&mut child, &error).await)),
         }
     }
@@ -90,14 +90,14 @@ pub struct Opened {
     /// In the order of the addresses.
     pub listeners: Vec<Option<TcpListener>>,
     /// The helper ends with it.
-    _hold: UnixStream,
+    hold: UnixStream,
     child: Child,
 }
 
 impl Opened {
     /// Lets the helper go.
     pub async fn close(mut self) {
-        drop(self._hold);
+        drop(self.hold);
         let _ = tokio::time::timeout(HELPER_WAIT, self.child.wait()).await;
     }
 }
