@@ -140,8 +140,14 @@ impl Domain for State {
     }
 
     fn forget(account: &str, to: &Transaction<'_>) -> rusqlite::Result<()> {
-        // The state is read anew after this in any case, so looking through the messages costs no more.
         const QUEUES: &str = "(SELECT id FROM sqs_queue WHERE account=?1)";
+        let has_queues = to
+            .prepare_cached(&format!("SELECT EXISTS {QUEUES}"))?
+            .query_row([account], |row| row.get::<_, bool>(0))?;
+        if !has_queues {
+            return Ok(());
+        }
+        // The whole state is read anew after this, so looking through the messages costs no more.
         for gone in [
             format!(
                 "sqs_delivery WHERE row IN (SELECT row FROM sqs_message WHERE queue IN {QUEUES})"
