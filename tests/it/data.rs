@@ -25,9 +25,10 @@ extensions = ['vector', 'citext', 'hstore']
 settings = { fsync = 'off', autovacuum = 'off' }
 ";
 
-/// What no archive and no database of a laptop may hold.
+/// What no archive and no database of a laptop may hold. Each is long enough that chance never makes it: a mask
+/// that keeps a token's shape made `tok_` once in sixty runs.
 const REAL: &[&str] =
-    &["secret-clinic", "Musterfrau", "Kunigunde", "Hohenfels", "tok_", "chronic condition"];
+    &["secret-clinic", "Musterfrau", "Kunigunde", "Hohenfels", "livesecret_", "chronic condition"];
 
 struct Bench {
     project: Project,

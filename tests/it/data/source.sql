@@ -61,7 +61,7 @@ insert into users (email, first_name, last_name, phone, iban, card_number, born,
 select 'person' || i || '@secret-clinic.de', (array['Anneliese', 'Gottfried', 'Kunigunde'])[1 + i % 3], 'Musterfrau' || i,
        '+49 170 ' || (1000000 + i * 7919), 'DE' || lpad((98 - (('370400440532' || lpad(i::text, 6, '0') || '131400')::numeric % 97))::text, 2, '0') || '370400440532' || lpad(i::text, 6, '0'),
        '4111 1111 1111 ' || lpad(i::text, 4, '0'),
-       date '1950-01-01' + i * 13, case when i % 5 = 0 then 'worried'::mood else 'calm' end, i % 100, 1000 + i, 'tok_' || md5(i::text), ('81.2.' || i % 250 || '.7')::inet,
+       date '1950-01-01' + i * 13, case when i % 5 = 0 then 'worried'::mood else 'calm' end, i % 100, 1000 + i, 'livesecret_' || md5(i::text), ('81.2.' || i % 250 || '.7')::inet,
        jsonb_build_object('contact', jsonb_build_object('email', 'person' || i || '@secret-clinic.de', 'ok', true), 'tags', jsonb_build_array('x' || i),
                           'seen', jsonb_build_object('other' || i || '@secret-clinic.de', jsonb_build_object('count', i))),
        array['alias' || i || '@secret-clinic.de', null], decode(md5('photo' || i), 'hex'), case when i > 3 then 1 + i % 3 end
