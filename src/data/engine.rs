@@ -3,7 +3,7 @@
 
 use super::catalog::{self, Table};
 use super::copy::{self, Field};
-use super::mask::{Beside, Kind, LANES, Mask, Masks, Refused, Texts, Value, Witness};
+use super::mask::{Beside, Kind, Mask, Masks, Refused, Texts, Value};
 use super::prints::{Prints, Recorder};
 use super::rules::{ColumnRule, TableRules};
 use memchr::memchr;
@@ -84,7 +84,10 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Some rows, at the most [`LANES`].
+/// Rows that are masked together: enough to fill what is done side by side, few enough to stay at hand.
+const ROWS: usize = 256;
+
+/// Some rows, at the most [`ROWS`].
 type Rows<'a> = [Row<'a>];
 
 fn put(masked: Option<&str>, bytes: &mut Vec<u8>) {
@@ -95,8 +98,8 @@ fn put(masked: Option<&str>, bytes: &mut Vec<u8>) {
 }
 
 /// The texts of a column of some rows.
-fn texts<'a>(rows: &Rows<'a>, column: usize) -> [Option<Cow<'a, str>>; LANES] {
-    std::array::from_fn(|n| rows.get(n)?.text(column))
+fn texts<'a>(rows: &Rows<'a>, column: usize) -> Vec<Option<Cow<'a, str>>> {
+    rows.iter().map(|row| row.text(column)).collect()
 }
 
 impl Engine {
@@ -145,7 +148,7 @@ impl Engine {
         let text = str::from_utf8(batch).map_err(|_| self.not_text(batch))?;
         let mut bytes = Vec::with_capacity(batch.len() + batch.len() / 4);
         let mut lines = copy::lines_of_text(text);
-        let mut some = vec![Row::default(); LANES];
+        let mut some = vec![Row::default(); ROWS];
         let mut made = Texts::default();
         let mut rows = 0;
         loop {
@@ -176,20 +179,20 @@ impl Engine {
     fn some(&self, rows: &Rows<'_>, recorder: &Recorder<'_>, made: &mut Texts) -> Result<(), Stop> {
         made.clear();
         let subjects = self.subject.map(|i| texts(rows, i));
-        let beside: [Beside<'_>; LANES] = std::array::from_fn(|n| Beside {
-            subject: subjects.as_ref().and_then(|all| all[n].as_deref()),
-            witness: Some(recorder as &dyn Witness),
-        });
+        let mut beside = vec![Beside { subject: None, witness: Some(recorder) }; rows.len()];
+        for (beside, subject) in beside.iter_mut().zip(subjects.iter().flatten()) {
+            beside.subject = subject.as_deref();
+        }
         for (i, column) in self.columns.iter().enumerate() {
             match &column.action {
                 Action::Keep | Action::Null => {}
                 Action::Mask(mask) => {
                     let texts = texts(rows, i);
-                    let values: [Value<'_>; LANES] = std::array::from_fn(|n| Value {
-                        text: texts[n].as_deref(),
-                        beside: beside[n],
-                    });
-                    let masked = mask.mask_all(&values[..rows.len()], made);
+                    let pairs = texts.iter().zip(&beside);
+                    let values: Vec<Value<'_>> = pairs
+                        .map(|(text, beside)| Value { text: text.as_deref(), beside: *beside })
+                        .collect();
+                    let masked = mask.mask_all(&values, made);
                     masked.map_err(|refused| self.refused(column, refused))?;
                 }
                 Action::Of(from, mask) => {

@@ -1,6 +1,6 @@
 //! Masks that permute one number for a value, and so go through several values side by side.
 
-use super::permute::{Job, LANES, Permutation};
+use super::permute::{Job, Permutation};
 use super::{Beside, Mask, Reason, Refused, Texts, Value};
 
 /// A mask of most of whose values one number is permuted. That is all it has to say to be a [`Mask`], and
@@ -32,28 +32,27 @@ impl<L: Lane> Mask for L {
     }
 
     fn mask_all(&self, values: &[Value<'_>], out: &mut Texts) -> Result<(), Refused> {
-        for values in values.chunks(LANES) {
-            let mut jobs = [Job::NONE; LANES];
-            let mut count = 0;
-            let read: [Option<L::Read<'_>>; LANES] = std::array::from_fn(|n| {
-                let (read, job) = self.read(values.get(n)?.text?)?;
-                jobs[count] = job;
-                count += 1;
-                Some(read)
-            });
-            self.permutation().forward_all(&mut jobs[..count]);
-            let mut jobs = jobs.iter();
-            for (value, read) in values.iter().zip(read) {
-                match (value.text, read) {
-                    (Some(text), Some(read)) => {
-                        let y = jobs.next().map_or(0, |job| job.x);
-                        self.write(text, read, y, &mut out.text);
-                    }
-                    (Some(text), None) => self.alone(text, &mut out.text)?,
-                    (None, _) => {}
+        let (mut jobs, mut all) =
+            (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
+        for value in values {
+            let read = value.text.and_then(|text| self.read(text));
+            all.push(read.map(|(read, job)| {
+                jobs.push(job);
+                read
+            }));
+        }
+        self.permutation().forward_all(&mut jobs);
+        let mut jobs = jobs.iter();
+        for (value, read) in values.iter().zip(all) {
+            match (value.text, read) {
+                (Some(text), Some(read)) => {
+                    let y = jobs.next().map_or(0, |job| job.x);
+                    self.write(text, read, y, &mut out.text);
                 }
-                out.end();
+                (Some(text), None) => self.alone(text, &mut out.text)?,
+                (None, _) => {}
             }
+            out.end();
         }
         Ok(())
     }

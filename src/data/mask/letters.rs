@@ -4,6 +4,7 @@
 
 use super::permute::{Job, Permutation, Span};
 use std::cell::RefCell;
+use std::sync::LazyLock;
 
 /// Above this the symbols of a chunk are permuted as one number.
 const CHUNK_MAX: u128 = 1 << 110;
@@ -72,8 +73,9 @@ impl Letters<'_> {
 
     /// The one number that masking `text` permutes; `None`: there are several, or none.
     pub(crate) fn job(&self, text: &str) -> Option<Job> {
-        if let Some(job) = self.short_job(text.as_bytes()) {
-            return Some(job);
+        let short = self.digits_job(text.as_bytes()).or_else(|| self.short_job(text.as_bytes()));
+        if short.is_some() {
+            return short;
         }
         SCRATCH.with_borrow_mut(|Scratch { symbols, chunks }| {
             read(text, symbols);
@@ -87,6 +89,19 @@ impl Letters<'_> {
                 _ => None,
             }
         })
+    }
+
+    /// The same for digits alone.
+    fn digits_job(&self, text: &[u8]) -> Option<Job> {
+        let digits = DIGITS.get(text.len()).filter(|_| !text.is_empty())?;
+        let (mut x, mut others) = (0u64, false);
+        for byte in text {
+            let digit = byte.wrapping_sub(b'0');
+            others |= digit > 9;
+            x = x.wrapping_mul(10).wrapping_add(digit.into());
+        }
+        let tweak = mix(self.tweak ^ digits.shape, 1);
+        (!others).then(|| Job { tweak, span: digits.span, x: x.into() })
     }
 
     /// The same for what most values are: few letters and digits of ASCII.
@@ -179,6 +194,20 @@ impl Letters<'_> {
         write(&mut symbols[chunk.from..chunk.to], y);
     }
 }
+
+/// What all numbers of so many digits have in common.
+struct Digits {
+    shape: u64,
+    span: Span,
+}
+
+/// By the number of digits, as many as a number of 64 bits has for sure.
+static DIGITS: LazyLock<[Digits; 20]> = LazyLock::new(|| {
+    std::array::from_fn(|count| {
+        let shape = (0..count).fold(count as u64, |shape, _| mix(shape, b'0'.into()));
+        Digits { shape, span: Span::new(10u128.pow(u32::try_from(count).unwrap_or(0))) }
+    })
+});
 
 /// Appends a short text of ASCII with the digits of `y` in the places of its letters and digits.
 #[allow(clippy::cast_possible_truncation, reason = "remainders of small numbers")]

@@ -31,7 +31,7 @@ pub(crate) use kind::{Certainty, Kind};
 pub(crate) use marked::hstore_document;
 pub(crate) use numbers::{iban_right, luhn_right};
 pub(crate) use paths::written as written_path;
-pub(crate) use permute::{LANES, Permutation};
+pub(crate) use permute::Permutation;
 pub(crate) use spec::{Masks, Spec};
 pub(crate) use texts::{Ends, Texts, Value};
 pub(crate) use words::{Locale, Words};

@@ -87,11 +87,22 @@ impl Lane for Id {
 }
 
 /// Bytes of ASCII, few as a rule.
-type Few = SmallVec<[u8; 32]>;
+type Few = SmallVec<[u8; FEW_BYTES]>;
+const FEW_BYTES: usize = 32;
 
 /// The digits of a value.
 fn digits(value: &str) -> Few {
-    value.bytes().filter(u8::is_ascii_digit).collect()
+    let mut few = Few::new();
+    for chunk in value.as_bytes().chunks(FEW_BYTES) {
+        let (mut kept, mut count) = ([0; FEW_BYTES], 0);
+        for byte in chunk {
+            // Without a branch for each byte: what is no digit is written over.
+            kept[count % FEW_BYTES] = *byte;
+            count += usize::from(byte.is_ascii_digit());
+        }
+        few.extend_from_slice(&kept[..count]);
+    }
+    few
 }
 
 fn text(few: &[u8]) -> &str {
@@ -99,19 +110,42 @@ fn text(few: &[u8]) -> &str {
 }
 
 /// `shape` with its digits replaced by `new`, one after the other.
-fn pour(shape: &str, new: &str, out: &mut String) {
-    let mut new = new.bytes();
-    let mut next = |old: u8| match old.is_ascii_digit() {
-        true => new.next().unwrap_or(old),
-        false => old,
+fn pour(shape: &str, new: &[u8], out: &mut String) {
+    let mut new = new.iter();
+    let mut next = |old: &u8| match old.is_ascii_digit() {
+        true => *new.next().unwrap_or(old),
+        false => *old,
     };
     // Digits take the places of digits, so what was a text stays one.
-    let poured: Few = shape.bytes().map(&mut next).collect();
+    let mut poured = Few::with_capacity(shape.len());
+    poured.extend(shape.as_bytes().iter().map(&mut next));
     out.push_str(text(&poured));
 }
 
 /// Phone numbers: a country code stays, a leading 0 stays the only one.
-pub(super) struct Phone(pub(super) Permutation);
+pub(super) struct Phone {
+    permutation: Permutation,
+    /// The tweaks of all country codes.
+    tweaks: Vec<u64>,
+}
+
+/// Digits of a country code.
+const COUNTRY_DIGITS: usize = 2;
+
+impl Phone {
+    pub(super) fn new(permutation: Permutation) -> Phone {
+        let tweak = |code: u8| permutation.hash(&[b'0' + code / 10, b'0' + code % 10]);
+        Phone { tweaks: (0..100).map(tweak).collect(), permutation }
+    }
+
+    /// What the digits that stay tweak the others by.
+    fn tweak(&self, dialled: &Dialled) -> u64 {
+        match &dialled.digits[..dialled.kept] {
+            [tens, ones] => self.tweaks[usize::from((tens - b'0') * 10 + (ones - b'0'))],
+            kept => self.permutation.hash(kept),
+        }
+    }
+}
 
 /// The digits of a number: those that stay, and those that move.
 pub(super) struct Dialled {
@@ -125,7 +159,7 @@ impl Dialled {
     /// `None`: a name or an extension stands beside the number.
     fn read(value: &str) -> Option<Dialled> {
         let has_letters = match value.is_ascii() {
-            true => value.bytes().any(|b| b.is_ascii_alphabetic()),
+            true => value.bytes().fold(false, |any, b| any | b.is_ascii_alphabetic()),
             false => value.chars().any(char::is_alphabetic),
         };
         if has_letters {
@@ -134,8 +168,8 @@ impl Dialled {
         let digits = digits(value);
         // What is kept tells the kinds apart, and no kind is left by the permutation of the rest.
         let (kept, free) = match (value.trim_start().starts_with('+'), &digits[..]) {
-            (true, _) => (2, true),
-            (_, [b'0', b'0', ..]) => (4, true),
+            (true, _) => (COUNTRY_DIGITS, true),
+            (_, [b'0', b'0', ..]) => (2 + COUNTRY_DIGITS, true),
             (_, [b'0', ..]) => (1, false),
             _ => (0, false),
         };
@@ -144,10 +178,6 @@ impl Dialled {
 
     fn tail(&self) -> &str {
         text(&self.digits[self.kept..])
-    }
-
-    fn tweak(&self, permutation: &Permutation) -> u64 {
-        permutation.hash(&self.digits[..self.kept])
     }
 
     /// The tail as a number without a leading 0, and the least of as many digits.
@@ -161,8 +191,7 @@ impl Dialled {
     }
 
     /// The one number that is permuted, where it is one.
-    fn job(&self, permutation: &Permutation) -> Option<Job> {
-        let tweak = self.tweak(permutation);
+    fn job(&self, permutation: &Permutation, tweak: u64) -> Option<Job> {
         match self.number() {
             Some((number, low)) => {
                 Some(Job { tweak, span: Span::new(9 * low), x: number.checked_sub(low)? })
@@ -178,7 +207,7 @@ impl Dialled {
             Some((_, low)) => new.push_str(&(y + low).to_string()),
             None => Letters::finish(self.tail(), y, &mut new),
         }
-        pour(value, &new, out);
+        pour(value, new.as_bytes(), out);
     }
 }
 
@@ -186,12 +215,12 @@ impl Lane for Phone {
     type Read<'v> = Dialled;
 
     fn permutation(&self) -> &Permutation {
-        &self.0
+        &self.permutation
     }
 
     fn read(&self, value: &str) -> Option<(Dialled, Job)> {
         let dialled = Dialled::read(value)?;
-        let job = dialled.job(&self.0)?;
+        let job = dialled.job(&self.permutation, self.tweak(&dialled))?;
         Some((dialled, job))
     }
 
@@ -201,13 +230,13 @@ impl Lane for Phone {
 
     fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
         let Some(dialled) = Dialled::read(value) else {
-            Letters { permutation: &self.0, tweak: 1 }.mask(value, out);
+            Letters { permutation: &self.permutation, tweak: 1 }.mask(value, out);
             return Ok(());
         };
         let mut new = text(&dialled.digits[..dialled.kept]).to_owned();
-        let tweak = dialled.tweak(&self.0);
-        Letters { permutation: &self.0, tweak }.mask(dialled.tail(), &mut new);
-        pour(value, &new, out);
+        let letters = Letters { permutation: &self.permutation, tweak: self.tweak(&dialled) };
+        letters.mask(dialled.tail(), &mut new);
+        pour(value, new.as_bytes(), out);
         Ok(())
     }
 }
@@ -258,7 +287,7 @@ impl CardDigits {
         new.push(char::from(self.0[0]));
         put(&mut new);
         new.push(char::from(b'0' + luhn(new.as_bytes())));
-        pour(value, &new, out);
+        pour(value, new.as_bytes(), out);
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::lane::Lane;
 use super::letters::Letters;
-use super::permute::{Job, LANES, Permutation};
+use super::permute::{Job, Permutation};
 use super::words::{Locale, Words};
 use super::{Beside, Mask, Reason, Refused, Texts, Value};
 use foldhash::fast::RandomState;
@@ -247,7 +247,7 @@ impl Mask for MadeUp {
 
     fn mask_all(&self, values: &[Value<'_>], out: &mut Texts) -> Result<(), Refused> {
         let mut known = Texts::default();
-        let mut hashes = Vec::with_capacity(LANES);
+        let mut hashes = Vec::with_capacity(values.len());
         for value in values {
             Self::known(value.text.unwrap_or_default(), &mut known.text);
             known.end();

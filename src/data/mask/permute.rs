@@ -8,12 +8,86 @@ use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
 
 /// Rounds, as many as FF1 has.
 const ROUNDS: u8 = 10;
-/// Numbers that are permuted side by side.
-pub(crate) const LANES: usize = 8;
+/// Numbers that are permuted side by side: as many blocks as the widest processors encrypt at once.
+pub(crate) const LANES: usize = 64;
+/// With more of them than this all lanes go, also the empty ones: blocks that are too few to fill the
+/// processor are encrypted one after the other.
+const LANES_FEW: usize = 8;
 /// Bytes of a block of the cipher.
 const BLOCK_BYTES: usize = 16;
 /// The largest size: halves must fit into 64 bits.
 pub(crate) const SIZE_MAX: u128 = 1 << 122;
+
+/// A divisor by which much is divided: its inverse turns each division into multiplications.
+#[derive(Debug, Clone, Copy)]
+struct Divisor {
+    /// At the most 2^62, so that twice of it does not overflow.
+    by: u64,
+    inverse: u64,
+}
+
+impl Divisor {
+    /// By one.
+    const ONE: Divisor = Divisor { by: 1, inverse: u64::MAX };
+
+    fn new(by: u64) -> Divisor {
+        Divisor { by, inverse: u64::MAX / by }
+    }
+
+    /// How often it goes into `x`, and what remains.
+    #[allow(clippy::cast_possible_truncation, reason = "the upper half of a product")]
+    fn divide(self, x: u64) -> (u64, u64) {
+        // The inverse is less than one below 2^64 / by, so the quotient is right or one too small.
+        let quotient = ((u128::from(x) * u128::from(self.inverse)) >> 64) as u64;
+        let rest = x - quotient * self.by;
+        (quotient + u64::from(rest >= self.by), less(rest, self.by))
+    }
+}
+
+/// The halves of some numbers, and what they are permuted by.
+struct Lanes {
+    tweak: [u64; LANES],
+    left: [u64; LANES],
+    right: [u64; LANES],
+    a: [Divisor; LANES],
+    b: [Divisor; LANES],
+}
+
+impl Lanes {
+    /// Of as many jobs as there are lanes, or fewer.
+    fn of(jobs: &[Job]) -> Lanes {
+        let (zero, one) = ([0; LANES], [Divisor::ONE; LANES]);
+        let mut lanes = Lanes { tweak: zero, left: zero, right: zero, a: one, b: one };
+        let mut before = Span { size: 1, a: 1, b: 1 };
+        let (mut a, mut b) = (Divisor::ONE, Divisor::ONE);
+        for (n, job) in jobs.iter().enumerate() {
+            // Values of one shape are permuted within one size, and often stand together.
+            if (job.span.a, job.span.b) != (before.a, before.b) {
+                (before, a, b) = (job.span, Divisor::new(job.span.a), Divisor::new(job.span.b));
+            }
+            (lanes.left[n], lanes.right[n]) = match u64::try_from(job.x) {
+                Ok(x) => b.divide(x),
+                Err(_) => split(job.span, job.x),
+            };
+            (lanes.tweak[n], lanes.a[n], lanes.b[n]) = (job.tweak, a, b);
+        }
+        lanes
+    }
+
+    /// The blocks of a round, in which `half` goes in.
+    fn blocks(&self, round: u8, half: &[u64; LANES], blocks: &mut [Block<Aes128>; LANES]) {
+        for ((block, tweak), half) in blocks.iter_mut().zip(&self.tweak).zip(half) {
+            *block = words(*tweak, round, *half).into();
+        }
+    }
+}
+
+/// Adds what came out of a round to the other halves.
+fn mix_halves(halves: &mut [u64; LANES], blocks: &[Block<Aes128>], sizes: &[Divisor; LANES]) {
+    for ((half, block), size) in halves.iter_mut().zip(blocks).zip(sizes) {
+        *half = add(*half, size.divide(low(block)).1, size.by);
+    }
+}
 
 /// How the numbers below a size are split into two halves.
 #[derive(Debug, Clone, Copy)]
@@ -111,33 +185,20 @@ impl Permutation {
     /// What [`Self::forward`] does, for several numbers side by side: the rounds of one wait for each
     /// other, those of several do not.
     pub(crate) fn forward_all(&self, jobs: &mut [Job]) {
-        for lanes in jobs.chunks_mut(LANES) {
-            let mut halves = [(0, 0); LANES];
-            for (half, job) in halves.iter_mut().zip(lanes.iter()) {
-                *half = split(job.span, job.x);
-            }
-            let count = lanes.len();
+        for jobs in jobs.chunks_mut(LANES) {
+            let mut lanes = Lanes::of(jobs);
             let mut blocks = [Block::<Aes128>::default(); LANES];
+            let count = if jobs.len() > LANES_FEW { LANES } else { jobs.len() };
             for round in (0..ROUNDS).step_by(2) {
-                let all = || lanes.iter().zip(&halves);
-                for (block, (job, half)) in blocks.iter_mut().zip(all()) {
-                    *block = words(job.tweak, round, half.1).into();
-                }
+                lanes.blocks(round, &lanes.right, &mut blocks);
                 self.cipher.encrypt_blocks(&mut blocks[..count]);
-                for ((block, job), half) in blocks.iter().zip(lanes.iter()).zip(&mut halves) {
-                    half.0 = add(half.0, low(block) % job.span.a, job.span.a);
-                }
-                let all = || lanes.iter().zip(&halves);
-                for (block, (job, half)) in blocks.iter_mut().zip(all()) {
-                    *block = words(job.tweak, round + 1, half.0).into();
-                }
+                mix_halves(&mut lanes.left, &blocks, &lanes.a);
+                lanes.blocks(round + 1, &lanes.left, &mut blocks);
                 self.cipher.encrypt_blocks(&mut blocks[..count]);
-                for ((block, job), half) in blocks.iter().zip(lanes.iter()).zip(&mut halves) {
-                    half.1 = add(half.1, low(block) % job.span.b, job.span.b);
-                }
+                mix_halves(&mut lanes.right, &blocks, &lanes.b);
             }
-            for (job, (left, right)) in lanes.iter_mut().zip(halves) {
-                job.x = u128::from(left) * u128::from(job.span.b) + u128::from(right);
+            for (job, (left, right)) in jobs.iter_mut().zip(lanes.left.iter().zip(&lanes.right)) {
+                job.x = u128::from(*left) * u128::from(job.span.b) + u128::from(*right);
                 if job.x >= job.span.size {
                     job.x = self.forward(job.tweak, job.span, job.x);
                 }
@@ -164,9 +225,9 @@ impl Permutation {
     /// A keyed hash: AES in CBC over the length and the bytes, which no other text continues.
     pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
         let mut state = self.block(beginning(bytes));
-        for chunk in bytes.chunks(BLOCK_BYTES) {
-            mix_in(chunk, &mut state);
-            state = self.block(state);
+        for nth in 0..bytes.len().div_ceil(BLOCK_BYTES) {
+            let mixed = u128::from_le_bytes(state) ^ block_of(bytes, nth);
+            state = self.block(mixed.to_le_bytes());
         }
         low(&state)
     }
@@ -194,7 +255,7 @@ impl Permutation {
     /// through, which costs no more; each one's hash is taken when it is through itself.
     fn hash_lanes<'l>(&self, lanes: &[&'l [u8]]) -> impl Iterator<Item = u64> + use<'l> {
         let (mut states, mut hashes) = ([Block::<Aes128>::default(); LANES], [0; LANES]);
-        let count = lanes.len();
+        let count = if lanes.len() > LANES_FEW { LANES } else { lanes.len() };
         for (state, text) in states.iter_mut().zip(lanes) {
             *state = beginning(text).into();
         }
@@ -206,8 +267,8 @@ impl Permutation {
                 if nth == blocks(text) {
                     *hash = low(state);
                 }
-                let rest = text.get(nth * BLOCK_BYTES..).unwrap_or_default();
-                mix_in(&rest[..rest.len().min(BLOCK_BYTES)], state);
+                let mixed = u128::from_le_bytes((*state).into()) ^ block_of(text, nth);
+                *state = mixed.to_le_bytes().into();
             }
             self.cipher.encrypt_blocks(&mut states[..count]);
         }
@@ -216,7 +277,7 @@ impl Permutation {
                 *hash = low(state);
             }
         }
-        hashes.into_iter().take(count)
+        hashes.into_iter().take(lanes.len())
     }
 }
 
@@ -230,10 +291,24 @@ fn beginning(bytes: &[u8]) -> [u8; BLOCK_BYTES] {
     state
 }
 
+/// The block of a text with this number, with zeros behind its end.
 #[inline]
-fn mix_in(chunk: &[u8], state: &mut [u8]) {
-    for (s, b) in state.iter_mut().zip(chunk) {
-        *s ^= b;
+fn block_of(text: &[u8], nth: usize) -> u128 {
+    let begin = nth * BLOCK_BYTES;
+    if let Some(whole) = text.get(begin..).and_then(<[u8]>::first_chunk) {
+        return u128::from_le_bytes(*whole);
+    }
+    let Some(rest) = text.len().checked_sub(begin).filter(|rest| *rest > 0) else { return 0 };
+    // The end of a text that is long enough is read with what is before it, which is shifted out.
+    if let Some(last) = text.last_chunk() {
+        return u128::from_le_bytes(*last) >> (8 * (BLOCK_BYTES - rest));
+    }
+    match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let behind = u128::from(u64::from_le_bytes(*last)) << (8 * (rest - size_of::<u64>()));
+            u128::from(u64::from_le_bytes(*first)) | behind
+        }
+        _ => text.iter().rev().fold(0, |block, byte| block << 8 | u128::from(*byte)),
     }
 }
 
@@ -261,8 +336,13 @@ fn split(span: Span, x: u128) -> (u64, u64) {
 
 /// The sum of two numbers of which the first is below `size` and the other at most `size`.
 fn add(x: u64, y: u64, size: u64) -> u64 {
-    let sum = x + y;
-    if sum >= size { sum - size } else { sum }
+    less(x + y, size)
+}
+
+/// `x` without `size`, if that is no more than it. Without a branch: half of the time a processor would
+/// guess wrong.
+fn less(x: u64, size: u64) -> u64 {
+    x.min(x.wrapping_sub(size))
 }
 
 #[cfg(test)]
@@ -297,7 +377,7 @@ mod tests {
 
         #[test]
         fn side_by_side_is_as_one_by_one(
-            all in proptest::collection::vec((1u32..122, proptest::num::u128::ANY, proptest::num::u64::ANY), 0..20),
+            all in proptest::collection::vec((1u32..122, proptest::num::u128::ANY, proptest::num::u64::ANY), 0..150),
         ) {
             let p = permutation();
             let job = |(bits, x, tweak): (u32, u128, u64)| {
@@ -314,11 +394,32 @@ mod tests {
     #[test]
     fn hashes_side_by_side_are_as_one_by_one() {
         let p = permutation();
-        let texts: Vec<Vec<u8>> = (0..50u8).map(|n| vec![n; usize::from(n) * 7 % 61]).collect();
-        for count in [0, 1, 7, 8, 9, 50] {
+        let texts: Vec<Vec<u8>> = (0..200u8).map(|n| vec![n; usize::from(n) * 7 % 61]).collect();
+        for count in [0, 1, 7, 8, 9, 50, 64, 65, 200] {
             let mut all = Vec::new();
             p.hash_all(texts[..count].iter().map(Vec::as_slice), &mut all);
             assert_eq!(all, texts[..count].iter().map(|t| p.hash(t)).collect::<Vec<_>>());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_divisor_divides(x: u64, by in 1u64..=1 << 62, small in 1u64..5000) {
+            for by in [by, small, (x >> 2).max(1), 1 << 62] {
+                for x in [x, x / by * by, (x / by * by).saturating_sub(1), u64::MAX] {
+                    proptest::prop_assert_eq!(Divisor::new(by).divide(x), (x / by, x % by));
+                }
+            }
+        }
+
+        #[test]
+        fn a_block_is_the_bytes_of_a_text_and_zeros(text in proptest::collection::vec(proptest::num::u8::ANY, 0..70)) {
+            for nth in 0..6 {
+                let mut block = [0; BLOCK_BYTES];
+                let rest = text.iter().skip(nth * BLOCK_BYTES);
+                block.iter_mut().zip(rest).for_each(|(new, byte)| *new = *byte);
+                proptest::prop_assert_eq!(block_of(&text, nth), u128::from_le_bytes(block));
+            }
         }
     }
 

@@ -207,7 +207,7 @@ impl Masks<'_> {
             Kind::Id => Box::new(numbers::Id(p)),
             Kind::Uuid => Box::new(net::Uuid(p)),
             Kind::Email => Box::new(Email { permutation: p, max: spec.max }),
-            Kind::Phone => Box::new(numbers::Phone(p)),
+            Kind::Phone => Box::new(numbers::Phone::new(p)),
             Kind::Card => Box::new(numbers::Card(p)),
             Kind::Iban => Box::new(numbers::Iban(p)),
             Kind::Text | Kind::Token => Box::new(Text(p)),
