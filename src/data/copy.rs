@@ -62,11 +62,16 @@ pub(crate) fn unescaped(field: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+/// Whether a text is a field as it is.
+pub(crate) fn is_plain(text: &str) -> bool {
+    // To its end in any case: so several bytes are looked at at once.
+    !text.bytes().fold(false, |found, b| found | matches!(b, b'\\' | 8..=13))
+}
+
 /// Appends a text as a field.
 pub(crate) fn put(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    // To its end in any case: so several bytes are looked at at once.
-    if !bytes.iter().fold(false, |found, b| found | matches!(b, b'\\' | 8..=13)) {
+    if is_plain(text) {
         return out.extend_from_slice(bytes);
     }
     for byte in bytes {

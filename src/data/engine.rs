@@ -90,10 +90,20 @@ const ROWS: usize = 256;
 /// Some rows, at the most [`ROWS`].
 type Rows<'a> = [Row<'a>];
 
-fn put(masked: Option<&str>, bytes: &mut Vec<u8>) {
-    match masked {
-        Some(masked) => copy::put(masked, bytes),
-        None => bytes.extend_from_slice(b"\\N"),
+/// What masks made, and whether nothing of it needs a backslash.
+#[derive(Default)]
+struct Made {
+    texts: Texts,
+    plain: bool,
+}
+
+impl Made {
+    fn put(&self, masked: Option<&str>, bytes: &mut Vec<u8>) {
+        match masked {
+            Some(masked) if self.plain => bytes.extend_from_slice(masked.as_bytes()),
+            Some(masked) => copy::put(masked, bytes),
+            None => bytes.extend_from_slice(b"\\N"),
+        }
     }
 }
 
@@ -149,7 +159,7 @@ impl Engine {
         let mut bytes = Vec::with_capacity(batch.len() + batch.len() / 4);
         let mut lines = copy::lines_of_text(text);
         let mut some = vec![Row::default(); ROWS];
-        let mut made = Texts::default();
+        let mut made = Made::default();
         let mut rows = 0;
         loop {
             let mut count = 0;
@@ -165,7 +175,8 @@ impl Engine {
             if count == 0 {
                 break;
             }
-            self.some(&some[..count], &recorder, &mut made)?;
+            self.some(&some[..count], &recorder, &mut made.texts)?;
+            made.plain = copy::is_plain(&made.texts.text);
             for n in 0..count {
                 self.put((n, &some[..count]), &made, &mut bytes);
             }
@@ -183,14 +194,18 @@ impl Engine {
         for (beside, subject) in beside.iter_mut().zip(subjects.iter().flatten()) {
             beside.subject = subject.as_deref();
         }
+        let plain = rows.iter().all(|row| row.plain);
         for (i, column) in self.columns.iter().enumerate() {
             match &column.action {
                 Action::Keep | Action::Null => {}
                 Action::Mask(mask) => {
-                    let texts = texts(rows, i);
-                    let pairs = texts.iter().zip(&beside);
-                    let values: Vec<Value<'_>> = pairs
-                        .map(|(text, beside)| Value { text: text.as_deref(), beside: *beside })
+                    let unescaped = if plain { Vec::new() } else { texts(rows, i) };
+                    let values = rows.iter().zip(&beside).enumerate();
+                    let values: Vec<Value<'_>> = values
+                        .map(|(n, (row, beside))| Value {
+                            text: if plain { row.fields[i] } else { unescaped[n].as_deref() },
+                            beside: *beside,
+                        })
                         .collect();
                     let masked = mask.mask_all(&values, made);
                     masked.map_err(|refused| self.refused(column, refused))?;
@@ -211,7 +226,7 @@ impl Engine {
     }
 
     /// Appends the row with the number `n` of `rows`, whose masked values are there.
-    fn put(&self, (n, rows): (usize, &Rows<'_>), made: &Texts, bytes: &mut Vec<u8>) {
+    fn put(&self, (n, rows): (usize, &Rows<'_>), made: &Made, bytes: &mut Vec<u8>) {
         let mut nth = n;
         for (i, (column, field)) in self.columns.iter().zip(&rows[n].fields).enumerate() {
             if i > 0 {
@@ -219,18 +234,18 @@ impl Engine {
             }
             let mut masked = || {
                 nth += rows.len();
-                made.nth(nth - rows.len())
+                made.texts.nth(nth - rows.len())
             };
             match (&column.action, field) {
                 (Action::Keep, Some(field)) => bytes.extend_from_slice(field.as_bytes()),
                 (Action::Keep | Action::Null, _) => bytes.extend_from_slice(b"\\N"),
                 (Action::Mask(_), field) => {
                     let masked = masked();
-                    put(field.map(|_| masked), bytes);
+                    made.put(field.map(|_| masked), bytes);
                 }
                 (Action::Of(from, _), field) => {
                     let masked = masked();
-                    put(field.and(rows[n].fields[*from]).map(|_| masked), bytes);
+                    made.put(field.and(rows[n].fields[*from]).map(|_| masked), bytes);
                 }
             }
         }

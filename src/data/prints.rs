@@ -147,11 +147,11 @@ fn tells(kind: Kind, source: &str) -> bool {
 }
 
 impl Witness for Recorder<'_> {
-    fn saw(&self, kind: Kind, all: &mut dyn Iterator<Item = (&str, &str)>) {
+    fn saw(&self, kind: Kind, all: &[(&str, &str)]) {
         let State { forms: [sources, becomes], source, masked } = &mut *self.state.borrow_mut();
         sources.clear();
         becomes.clear();
-        for (value, made) in all.filter(|(value, _)| tells(kind, value)) {
+        for (value, made) in all.iter().filter(|(value, _)| tells(kind, value)) {
             let length = sources.add(value);
             if length >= CANONICAL_BYTES_MIN && kind.may_coincide() {
                 becomes.add(made);

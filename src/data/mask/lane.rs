@@ -15,6 +15,12 @@ pub(super) trait Lane: Send + Sync {
     /// Reads a value and its number; `None`: it is masked by itself.
     fn read<'v>(&self, value: &'v str) -> Option<(Self::Read<'v>, Job)>;
 
+    /// Whether `value` may not become what it becomes when its number has become `y`: then that is permuted
+    /// on. What it may not become has a permutation of its own, and the two must not meet.
+    fn goes_on(&self, _value: &str, _read: &Self::Read<'_>, _y: u128) -> bool {
+        false
+    }
+
     /// Appends what `value` becomes when its number has become `y`.
     fn write(&self, value: &str, read: Self::Read<'_>, y: u128, out: &mut String);
 
@@ -27,7 +33,11 @@ impl<L: Lane> Mask for L {
         let Some((read, Job { tweak, span, x })) = self.read(value) else {
             return self.alone(value, out);
         };
-        self.write(value, read, self.permutation().forward(tweak, span, x), out);
+        let mut y = self.permutation().forward(tweak, span, x);
+        while self.goes_on(value, &read, y) {
+            y = self.permutation().forward(tweak, span, y);
+        }
+        self.write(value, read, y, out);
         Ok(())
     }
 
@@ -35,25 +45,49 @@ impl<L: Lane> Mask for L {
         let (mut jobs, mut all) =
             (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
         for value in values {
-            let read = value.text.and_then(|text| self.read(text));
-            all.push(read.map(|(read, job)| {
+            let read = value.text.and_then(|text| Some((text, self.read(text)?)));
+            all.push(read.map(|(text, (read, job))| {
                 jobs.push(job);
-                read
+                (text, read)
             }));
         }
         self.permutation().forward_all(&mut jobs);
+        self.go_on(&all, &mut jobs);
         let mut jobs = jobs.iter();
         for (value, read) in values.iter().zip(all) {
             match (value.text, read) {
-                (Some(text), Some(read)) => {
+                (_, Some((text, read))) => {
                     let y = jobs.next().map_or(0, |job| job.x);
                     self.write(text, read, y, &mut out.text);
                 }
                 (Some(text), None) => self.alone(text, &mut out.text)?,
-                (None, _) => {}
+                (None, None) => {}
             }
             out.end();
         }
         Ok(())
     }
 }
+
+/// A value that was read.
+type Read<'v, L> = (&'v str, <L as Lane>::Read<'v>);
+
+/// What several values need beyond the first step.
+trait GoOn: Lane {
+    /// Permutes the numbers on that may not stay what they became.
+    fn go_on(&self, all: &[Option<Read<'_, Self>>], jobs: &mut [Job])
+    where
+        Self: Sized,
+    {
+        let on = |(value, read): &Read<'_, Self>, job: &Job| self.goes_on(value, read, job.x);
+        let mut left: Vec<_> = all.iter().flatten().zip(jobs).filter(|(r, j)| on(r, j)).collect();
+        while !left.is_empty() {
+            let mut again: Vec<Job> = left.iter().map(|(_, job)| **job).collect();
+            self.permutation().forward_all(&mut again);
+            left.iter_mut().zip(again).for_each(|((_, job), new)| **job = new);
+            left.retain(|(read, job)| on(read, job));
+        }
+    }
+}
+
+impl<L: Lane> GoOn for L {}

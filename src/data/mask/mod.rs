@@ -48,7 +48,7 @@ pub(crate) struct Beside<'a> {
 /// Remembers sensitive values, so that they can be looked for afterwards.
 pub(crate) trait Witness {
     /// Of each pair the first became the second.
-    fn saw(&self, kind: Kind, all: &mut dyn Iterator<Item = (&str, &str)>);
+    fn saw(&self, kind: Kind, all: &[(&str, &str)]);
 }
 
 /// Why a value cannot be masked: `is no date`. Never holds the value.

@@ -12,10 +12,7 @@ use std::fmt::Write as _;
 /// so that a key and what refers to it agree whatever their types are.
 fn range(magnitude: u128) -> (u128, u128) {
     const ENDS: [u128; 3] = [i16::MAX as u128, i32::MAX as u128, i64::MAX as u128];
-    let mut first = 1u128;
-    while magnitude >= first * 10 && first < 10u128.pow(35) {
-        first *= 10;
-    }
+    let first = 10u128.pow(magnitude.checked_ilog10().unwrap_or(0).min(35));
     let (mut low, mut high) = (first, first * 10 - 1);
     for end in ENDS {
         if low <= end && end < high {
@@ -310,21 +307,23 @@ impl Lane for Card {
         let card = CardDigits::read(value);
         let job = match &card {
             Some(card) => card.letters(&self.0).job(card.body()),
-            // As a rule the first step leads to no card either; what leads to one goes on in `write`.
             None => self.others().job(value),
         };
         Some((card, job?))
     }
 
-    fn write(&self, value: &str, card: Option<CardDigits>, y: u128, out: &mut String) {
-        if let Some(card) = card {
-            return card.put(value, |new| Letters::finish(card.body(), y, new), out);
+    fn goes_on(&self, value: &str, card: &Option<CardDigits>, y: u128) -> bool {
+        card.is_none() && {
+            let mut new = String::with_capacity(value.len());
+            Letters::finish(value, y, &mut new);
+            is_card(&new)
         }
-        let begin = out.len();
-        Letters::finish(value, y, out);
-        if is_card(&out[begin..]) {
-            let first = out.split_off(begin);
-            walk(&self.others(), &first, is_card, out);
+    }
+
+    fn write(&self, value: &str, card: Option<CardDigits>, y: u128, out: &mut String) {
+        match card {
+            Some(card) => card.put(value, |new| Letters::finish(card.body(), y, new), out),
+            None => Letters::finish(value, y, out),
         }
     }
 

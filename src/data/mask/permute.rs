@@ -9,7 +9,7 @@ use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
 /// Rounds, as many as FF1 has.
 const ROUNDS: u8 = 10;
 /// Numbers that are permuted side by side: as many blocks as the widest processors encrypt at once.
-pub(crate) const LANES: usize = 64;
+const LANES: usize = 64;
 /// With more of them than this all lanes go, also the empty ones: blocks that are too few to fill the
 /// processor are encrypted one after the other.
 const LANES_FEW: usize = 8;
@@ -125,11 +125,6 @@ pub(crate) struct Job {
     pub(crate) tweak: u64,
     pub(crate) span: Span,
     pub(crate) x: u128,
-}
-
-impl Job {
-    /// Of no number.
-    pub(crate) const NONE: Job = Job { tweak: 0, span: Span { size: 1, a: 1, b: 1 }, x: 0 };
 }
 
 /// Permutations under one key, told apart by a tweak.

@@ -157,7 +157,7 @@ impl Mask for Watched {
         let begin = out.len();
         self.inner.mask(value, beside, out)?;
         if let Some(witness) = beside.witness {
-            witness.saw(self.kind, &mut std::iter::once((value, &out[begin..])));
+            witness.saw(self.kind, &[(value, &out[begin..])]);
         }
         Ok(())
     }
@@ -167,8 +167,8 @@ impl Mask for Watched {
         self.inner.mask_all(values, out)?;
         if let Some(witness) = values.first().and_then(|value| value.beside.witness) {
             let pairs = values.iter().zip(begin..);
-            let mut pairs = pairs.filter_map(|(value, n)| Some((value.text?, out.nth(n))));
-            witness.saw(self.kind, &mut pairs);
+            let pairs = pairs.filter_map(|(value, n)| Some((value.text?, out.nth(n))));
+            witness.saw(self.kind, &pairs.collect::<Vec<_>>());
         }
         Ok(())
     }

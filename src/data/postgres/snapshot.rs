@@ -5,7 +5,6 @@ use super::connect::{Link, connect, failed};
 use super::origin::{Origin, origin};
 use crate::base::Problem;
 use crate::data::catalog::Table;
-use bytes::BytesMut;
 use futures_util::TryStreamExt;
 use tokio_postgres::Config;
 
@@ -55,17 +54,17 @@ impl Snapshot {
             |e: tokio_postgres::Error| failed("reading the source broke off", &e).retryable();
         let rows = self.link.client.copy_out(&statement).await.map_err(broken)?;
         let mut rows = std::pin::pin!(rows);
-        let mut held = BytesMut::with_capacity(batch + batch / 4);
+        let room = || Vec::with_capacity(batch + batch / 4);
+        let mut held = room();
         while let Some(row) = rows.try_next().await.map_err(broken)? {
             held.extend_from_slice(&row);
             if held.len() >= batch && held.ends_with(b"\n") {
-                sink(held.to_vec()).await?;
-                held.clear();
+                sink(std::mem::replace(&mut held, room())).await?;
             }
         }
         match held.is_empty() {
             true => Ok(()),
-            false => sink(held.to_vec()).await,
+            false => sink(held).await,
         }
     }
 

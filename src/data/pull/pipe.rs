@@ -147,7 +147,8 @@ impl Filling {
             if all.len() > above {
                 all.sort_unstable();
                 all.dedup();
-                let bytes: Vec<u8> = all.iter().flat_map(|print| print.to_le_bytes()).collect();
+                let mut bytes = Vec::with_capacity(all.len() * size_of::<u64>());
+                all.iter().for_each(|print| bytes.extend_from_slice(&print.to_le_bytes()));
                 self.writer.bytes(kind, &bytes)?;
                 if kind == FrameKind::Source {
                     self.manifest.fingerprints += all.len() as u64;
