@@ -1,6 +1,6 @@
 //! Reads an archive: the manifest first, then the frames in their order, each after its checksum.
 
-use super::frame::{self, Frame, FrameKind, HEADER_BYTES};
+use super::frame::{self, Frame, FrameKind, HEADER_BYTES, Header};
 use super::manifest::Manifest;
 use super::{END, MAGIC, unreadable};
 use crate::base::Problem;
@@ -89,6 +89,26 @@ impl Reader {
         Ok(Some((frame, bytes)))
     }
 
+    /// The next frame of one of these kinds, unpacked; others are passed over unread, and the content as a
+    /// whole is not compared.
+    pub(crate) fn next_of(
+        &mut self,
+        kinds: &[FrameKind],
+    ) -> Result<Option<(FrameKind, Vec<u8>)>, Problem> {
+        let path = self.path.clone();
+        let wrong = |why: &dyn std::fmt::Display| unreadable(&path, why);
+        while self.at < self.end {
+            let header = head(&mut self.file).map_err(|e| wrong(&e))?;
+            self.at += HEADER_BYTES as u64 + u64::from(header.packed);
+            if kinds.contains(&header.frame.kind) {
+                let (frame, _) = rest(&mut self.file, header).map_err(|e| wrong(&e))?;
+                return Ok(Some((frame.kind, frame.unpack().map_err(|e| wrong(&e))?)));
+            }
+            self.file.seek_relative(i64::from(header.packed)).map_err(|e| wrong(&e))?;
+        }
+        Ok(None)
+    }
+
     /// Back to the first frame.
     pub(crate) fn rewind(&mut self) -> Result<(), Problem> {
         self.file.seek(SeekFrom::Start(8)).map_err(|e| unreadable(&self.path, e))?;
@@ -97,12 +117,23 @@ impl Reader {
     }
 }
 
+/// What an archive is that ends too early.
+const CUT: &str = "it ends in the middle of a frame";
+
 /// One frame, whose checksum was right.
 pub(super) fn one(file: &mut impl Read) -> Result<(Frame, [u8; 32]), &'static str> {
-    const CUT: &str = "it ends in the middle of a frame";
+    let header = head(file)?;
+    rest(file, header)
+}
+
+fn head(file: &mut impl Read) -> Result<Header, &'static str> {
     let mut bytes = [0; HEADER_BYTES];
     file.read_exact(&mut bytes).map_err(|_| CUT)?;
-    let header = frame::header(&bytes)?;
+    frame::header(&bytes)
+}
+
+/// The frame behind a header.
+fn rest(file: &mut impl Read, header: Header) -> Result<(Frame, [u8; 32]), &'static str> {
     let mut frame = header.frame;
     // Grows with what is there, so that a wrong size does not allocate.
     let read = file.take(u64::from(header.packed)).read_to_end(&mut frame.packed);

@@ -1,14 +1,16 @@
 //! Looks for fingerprints in texts: the whole value, its words, and up to six words in a row, so that an
 //! address inside a sentence, a name of two words and a card number in groups are found. Pure.
 
+use super::filter::Filter;
+use super::suspects::{Lists, Suspects, prints};
+use crate::base::Problem;
+use crate::data::archive::FrameKind;
 use crate::data::prints::{Prints, canonical};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Words that one value has at the most: an IBAN in groups of four.
 const WORDS_MAX: usize = 6;
-/// Bits of the sieve that turns most looks away.
-const SIEVE_BITS: usize = 1 << 24;
 /// Forms that are looked for at once.
 const SPANS_MAX: usize = 1024;
 /// Places that are reported.
@@ -17,7 +19,7 @@ const PLACES_MAX: usize = 200;
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// Fingerprints that were looked for.
+    /// Fingerprints that were looked for; one that lies in several batches counts with each.
     pub(crate) fingerprints: u64,
     /// Texts that were looked through.
     pub(crate) values: u64,
@@ -39,58 +41,15 @@ impl Report {
         self.looks += other.looks;
         self.coincidences += other.coincidences;
         self.file_bytes = self.file_bytes.max(other.file_bytes);
-        for (place, count) in other.hits {
-            *self.hits.entry(place).or_default() += count;
-        }
-    }
-}
-
-/// The fingerprints of one pass, as they are gathered.
-pub(crate) struct Gathering {
-    prints: Prints,
-    /// Only fingerprints of this share are looked for.
-    pass: (u64, u64),
-    source: Vec<u64>,
-    masked: Vec<u64>,
-}
-
-impl Gathering {
-    pub(crate) fn new(prints: Prints, pass: u64, passes: u64) -> Gathering {
-        Gathering { prints, pass: (pass, passes), source: Vec::new(), masked: Vec::new() }
+        other.hits.iter().for_each(|(place, count)| self.hit(place, *count));
     }
 
-    fn read(bytes: &[u8], (pass, passes): (u64, u64), all: &mut Vec<u64>) {
-        let prints = bytes
-            .chunks_exact(8)
-            .map(|c| u64::from_le_bytes([c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]]));
-        all.extend(prints.filter(|print| (print >> 32) % passes == pass));
-    }
-
-    /// Fingerprints to look for.
-    pub(crate) fn source(&mut self, bytes: &[u8]) {
-        Self::read(bytes, self.pass, &mut self.source);
-    }
-
-    /// Fingerprints of masked values, which are no leak where they are found.
-    pub(crate) fn masked(&mut self, bytes: &[u8]) {
-        Self::read(bytes, self.pass, &mut self.masked);
-    }
-
-    /// All fingerprints are here.
-    pub(crate) fn looker(self) -> Looker {
-        let Gathering { prints, pass, mut source, mut masked } = self;
-        for all in [&mut source, &mut masked] {
-            all.sort_unstable();
-            all.dedup();
-        }
-        let mut sieve = vec![0; SIEVE_BITS / 64];
-        for print in &source {
-            let bit = *print as usize % SIEVE_BITS;
-            sieve[bit / 64] |= 1 << (bit % 64);
-        }
-        let report = Report { fingerprints: source.len() as u64, ..Report::default() };
-        let known = Known { prints, is_first_pass: pass.0 == 0, source, masked, sieve };
-        Looker { report, ..Looker::of(Arc::new(known)) }
+    /// Notes hits.
+    pub(super) fn hit(&mut self, place: &str, count: u64) {
+        let known = self.hits.contains_key(place);
+        let room = self.hits.len() < PLACES_MAX;
+        let place = if known || room { place } else { "elsewhere" };
+        *self.hits.entry(place.to_owned()).or_default() += count;
     }
 }
 
@@ -98,15 +57,18 @@ impl Gathering {
 struct Known {
     prints: Prints,
     is_first_pass: bool,
-    source: Vec<u64>,
-    masked: Vec<u64>,
-    sieve: Vec<u64>,
+    filter: Filter,
+    lists: Box<dyn Lists>,
 }
 
 /// Looks, and notes what was found.
 pub(crate) struct Looker {
     known: Arc<Known>,
     report: Report,
+    /// What passed the filter.
+    suspects: Suspects,
+    /// Why what passed could not be settled.
+    broken: Option<Problem>,
     /// Canonical forms, and where in them those lie that are looked for.
     forms: Vec<u8>,
     spans: Vec<(usize, usize)>,
@@ -118,10 +80,34 @@ pub(crate) struct Looker {
 }
 
 impl Looker {
+    /// Looks for what is in `lists`: about `count` fingerprints, or of several passes the share of one.
+    pub(crate) fn new(
+        prints_by: Prints,
+        lists: Box<dyn Lists>,
+        count: u64,
+        (pass, passes): (u64, u64),
+    ) -> Result<Looker, Problem> {
+        let mut filter = Filter::new(count / passes);
+        let mut fingerprints = 0;
+        lists.each(&mut |kind, list| {
+            if kind == FrameKind::Source {
+                for print in prints(list).filter(|print| (print >> 32) % passes == pass) {
+                    filter.add(print);
+                    fingerprints += 1;
+                }
+            }
+        })?;
+        let known = Known { prints: prints_by, is_first_pass: pass == 0, filter, lists };
+        let report = Report { fingerprints, ..Report::default() };
+        Ok(Looker { report, ..Looker::of(Arc::new(known)) })
+    }
+
     fn of(known: Arc<Known>) -> Looker {
         Looker {
             known,
             report: Report::default(),
+            suspects: Suspects::default(),
+            broken: None,
             forms: Vec::new(),
             spans: Vec::new(),
             found: Vec::new(),
@@ -144,11 +130,26 @@ impl Looker {
         self.report.looks += looks;
         self.report.coincidences += coincidences;
         self.report.file_bytes += file_bytes;
-        hits.iter().for_each(|(place, count)| self.hits(place, *count));
+        hits.iter().for_each(|(place, count)| self.report.hit(place, *count));
+        self.broken = self.broken.take().or(other.broken);
+        if self.suspects.join(other.suspects) {
+            self.settle();
+        }
     }
 
-    pub(crate) fn finish(self) -> Report {
-        self.report
+    /// What was found.
+    pub(crate) fn finish(mut self) -> Result<Report, Problem> {
+        self.settle();
+        match self.broken {
+            Some(problem) => Err(problem),
+            None => Ok(self.report),
+        }
+    }
+
+    /// Has the lists say what passed the filter.
+    fn settle(&mut self) {
+        let settled = self.suspects.settle(&*self.known.lists, &mut self.report);
+        self.broken = self.broken.take().or(settled.err());
     }
 
     /// Bytes of data files that were looked through.
@@ -226,19 +227,14 @@ impl Looker {
         let spans = self.spans.drain(..).map(|(start, end)| &self.forms[start..end]);
         known.prints.each(spans, &mut found);
         self.report.looks += found.len() as u64;
-        for print in found.drain(..) {
-            let bit = print as usize % SIEVE_BITS;
-            if known.sieve[bit / 64] & (1 << (bit % 64)) == 0
-                || known.source.binary_search(&print).is_err()
-            {
-                continue;
-            }
-            match known.masked.binary_search(&print) {
-                Ok(_) => self.report.coincidences += 1,
-                Err(_) => self.hits(place, 1),
-            }
+        let mut full = false;
+        for print in found.drain(..).filter(|print| known.filter.may_hold(*print)) {
+            full |= self.suspects.add(print, place);
         }
         self.found = found;
+        if full {
+            self.settle();
+        }
     }
 
     /// An e-mail address that no mask made is somebody's, whether or not a rule knew of it.
@@ -256,17 +252,9 @@ impl Looker {
             self.joined.push_str(place);
             self.joined.push_str(" (an address that no mask made)");
             let place = std::mem::take(&mut self.joined);
-            self.hits(&place, 1);
+            self.report.hit(&place, 1);
             self.joined = place;
         }
-    }
-
-    /// Notes hits.
-    fn hits(&mut self, place: &str, count: u64) {
-        let known = self.report.hits.contains_key(place);
-        let room = self.report.hits.len() < PLACES_MAX;
-        let place = if known || room { place } else { "elsewhere" };
-        *self.report.hits.entry(place.to_owned()).or_default() += count;
     }
 }
 
@@ -301,16 +289,30 @@ mod tests {
     use super::*;
     use crate::data::mask::Key;
 
+    /// Fingerprints of the source.
+    struct Source(Vec<u8>);
+
+    impl Lists for Source {
+        fn each(&self, see: &mut dyn FnMut(FrameKind, &[u8])) -> Result<(), Problem> {
+            see(FrameKind::Source, &self.0);
+            Ok(())
+        }
+    }
+
     fn looker(values: &[&str]) -> Looker {
-        let prints = Prints::new(&Key::from_text("0123456789abcdef").expect("key"));
-        let mut gathering = Gathering::new(prints.clone(), 0, 1);
-        let mut canon = Vec::new();
+        let by = Prints::new(&Key::from_text("0123456789abcdef").expect("key"));
+        let (mut canon, mut list) = (Vec::new(), Vec::new());
         for value in values {
             canon.clear();
             canonical(value, &mut canon);
-            gathering.source(&prints.of(&canon).expect("long enough").to_le_bytes());
+            list.extend(by.of(&canon).expect("long enough").to_le_bytes());
         }
-        gathering.looker()
+        let count = values.len() as u64;
+        Looker::new(by, Box::new(Source(list)), count, (0, 1)).expect("read")
+    }
+
+    fn found(looker: Looker) -> Report {
+        looker.finish().expect("settled")
     }
 
     #[test]
@@ -327,12 +329,12 @@ mod tests {
         for (value, text) in cases {
             let mut looker = looker(&[value]);
             looker.look("here", text);
-            let report = looker.finish();
+            let report = found(looker);
             assert_eq!(report.hits.get("here"), Some(&1), "{value} in {text}: {report:?}");
         }
         let mut other = looker(&["anna.b@clinic.test"]);
         other.look("here", "nothing of anna or the clinic");
-        assert!(other.finish().hits.is_empty());
+        assert!(found(other).hits.is_empty());
     }
 
     proptest::proptest! {
@@ -351,7 +353,7 @@ mod tests {
             proptest::prop_assume!(form.len() >= 7);
             let mut looker = looker(&[&text[from..to]]);
             looker.look("here", &text);
-            proptest::prop_assert!(looker.finish().hits.contains_key("here"));
+            proptest::prop_assert!(found(looker).hits.contains_key("here"));
         }
     }
 
@@ -364,7 +366,7 @@ mod tests {
         }
         second.look("there", "anna.b@clinic.test");
         first.join(second);
-        let report = first.finish();
+        let report = found(first);
         let hits: Vec<_> = report.hits.iter().map(|(place, n)| (place.as_str(), *n)).collect();
         assert_eq!((hits.as_slice(), report.values), ([("here", 2), ("there", 1)].as_slice(), 3));
         assert_eq!(report.fingerprints, 1);
@@ -374,6 +376,6 @@ mod tests {
     fn an_address_is_told_though_no_rule_knew_it() {
         let mut looker = looker(&["some other value"]);
         looker.look("note", "write to jane@corp.io or to x@y.test");
-        assert_eq!(looker.finish().hits.len(), 1);
+        assert_eq!(found(looker).hits.len(), 1);
     }
 }

@@ -8,10 +8,12 @@ mod certificate;
 mod crew;
 mod database;
 mod files;
+mod filter;
 mod looker;
+mod suspects;
 
 pub(crate) use certificate::Certificate;
-pub(crate) use looker::{Gathering, Looker, Report};
+pub(crate) use looker::{Looker, Report};
 
 use super::archive::{Frame, FrameKind, Reader, SYNTHETIC, TableEntry, unreadable};
 use super::folder::{attached, prints_of};
@@ -20,12 +22,10 @@ use super::prints::Prints;
 use super::seed_services::files;
 use crate::base::Problem;
 use crew::{Crew, rows};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use suspects::Lists;
 use tokio_postgres::Config;
-
-/// Fingerprints that are looked for at a time; more are looked for in several passes.
-const PRINTS_AT_A_TIME: u64 = 12_000_000;
 
 /// Scans an archive, and a database when one is given.
 pub(crate) async fn verify(
@@ -35,16 +35,16 @@ pub(crate) async fn verify(
 ) -> Result<Certificate, Problem> {
     let mut reader = opened(path, key)?;
     let manifest = reader.manifest.clone();
-    let passes = manifest.fingerprints.div_ceil(PRINTS_AT_A_TIME).max(1);
+    let passes = manifest.fingerprints.div_ceil(filter::ROOM).max(1);
     let mut report = Report::default();
     for pass in 0..passes {
-        let mut looker = known(&mut reader, key, (pass, passes))?;
+        let mut looker = known(&reader, key, (pass, passes))?;
         archive(&mut reader, &mut looker)?;
         reader.rewind()?;
         if let Some(config) = database {
             database::scan(config, &mut looker).await?;
         }
-        report.add(looker.finish());
+        report.add(looker.finish()?);
     }
     let scanned = match database {
         Some(_) => LOADED,
@@ -68,12 +68,12 @@ const LOADED: &[&str] = &[
 
 /// Scans a folder that was masked: the names of its files, and what they hold.
 pub(crate) fn verify_folder(folder: &Path, key: &Key) -> Result<Certificate, Problem> {
-    let mut reader = opened(&prints_of(folder), key)?;
+    let reader = opened(&prints_of(folder), key)?;
     let manifest = reader.manifest.clone();
-    let passes = manifest.fingerprints.div_ceil(PRINTS_AT_A_TIME).max(1);
+    let passes = manifest.fingerprints.div_ceil(filter::ROOM).max(1);
     let mut report = Report::default();
     for pass in 0..passes {
-        let mut looker = known(&mut reader, key, (pass, passes))?;
+        let mut looker = known(&reader, key, (pass, passes))?;
         for (path, name) in files(folder)? {
             // A name is looked through by its steps too: they are what `uploads/anna@x.de/1.json` is made of.
             let place = format!("folder: the name of {name}");
@@ -90,7 +90,7 @@ pub(crate) fn verify_folder(folder: &Path, key: &Key) -> Result<Certificate, Pro
                 looker.look(&place, &text);
             }
         }
-        report.add(looker.finish());
+        report.add(looker.finish()?);
     }
     Ok(Certificate::new(&manifest, key, &["names", "contents"], report))
 }
@@ -107,18 +107,31 @@ fn opened(path: &Path, key: &Key) -> Result<Reader, Problem> {
     Ok(reader)
 }
 
-/// Reads the fingerprints of an archive, of one pass.
-fn known(reader: &mut Reader, key: &Key, (pass, passes): (u64, u64)) -> Result<Looker, Problem> {
-    let mut gathering = Gathering::new(Prints::new(key), pass, passes);
-    while let Some((frame, bytes)) = reader.next_bytes()? {
-        match frame.kind {
-            FrameKind::Source => gathering.source(&bytes),
-            FrameKind::Masked => gathering.masked(&bytes),
-            _ => {}
+/// The fingerprints of an archive.
+struct Archived {
+    path: PathBuf,
+    content_hash: String,
+}
+
+impl Lists for Archived {
+    fn each(&self, see: &mut dyn FnMut(FrameKind, &[u8])) -> Result<(), Problem> {
+        let mut reader = Reader::open(&self.path)?;
+        if reader.manifest.content_hash != self.content_hash {
+            let message = format!("{} was changed meanwhile", self.path.display());
+            return Err(Problem::failed("data-verify", message).retryable());
         }
+        while let Some((kind, bytes)) = reader.next_of(&[FrameKind::Source, FrameKind::Masked])? {
+            see(kind, &bytes);
+        }
+        Ok(())
     }
-    reader.rewind()?;
-    Ok(gathering.looker())
+}
+
+/// Looks for the fingerprints of an archive, of one pass.
+fn known(reader: &Reader, key: &Key, pass: (u64, u64)) -> Result<Looker, Problem> {
+    let (path, content_hash) = (reader.path.clone(), reader.manifest.content_hash.clone());
+    let lists = Box::new(Archived { path, content_hash });
+    Looker::new(Prints::new(key), lists, reader.manifest.fingerprints, pass)
 }
 
 /// Looks through every frame.
