@@ -21,6 +21,7 @@ pub use mistake::Mistake;
 pub use pattern::{Pattern, fits};
 pub use principal::{Principal, Principals, Who};
 
+use crate::base::Millis;
 use std::collections::BTreeMap;
 
 /// What a policy says to a request.
@@ -54,6 +55,17 @@ impl Keys {
     /// No values.
     pub fn new() -> Self {
         Keys::default()
+    }
+
+    /// Those that every request has, at the time `now`
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>).
+    pub fn of_request(now: Millis) -> Self {
+        Keys::new()
+            .with("aws:CurrentTime", now.iso8601())
+            .with("aws:EpochTime", now.seconds().to_string())
+            .with("aws:SourceIp", "127.0.0.1")
+            // Nothing leaves the machine, and policies that ask for TLS mean what AWS itself offers.
+            .with("aws:SecureTransport", "true")
     }
 
     /// With one more value of `name`.

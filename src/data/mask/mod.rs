@@ -5,6 +5,7 @@
 //! `preserved` are bijections, which property tests hold them to.
 
 mod command;
+mod divisor;
 mod ewkb;
 mod key;
 mod kind;

@@ -2,6 +2,7 @@
 //! AES as its round function, walked until the result is below the size again (the construction of FF1 in
 //! NIST SP 800-38G, with other encodings). Decision 008 says why not FF1 itself.
 
+use super::divisor::{Divisor, less};
 use super::key::Key;
 use aes::Aes128;
 use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
@@ -17,32 +18,6 @@ const LANES_FEW: usize = 8;
 const BLOCK_BYTES: usize = 16;
 /// The largest size: halves must fit into 64 bits.
 pub(crate) const SIZE_MAX: u128 = 1 << 122;
-
-/// A divisor by which much is divided: its inverse turns each division into multiplications.
-#[derive(Debug, Clone, Copy)]
-struct Divisor {
-    /// At the most 2^62, so that twice of it does not overflow.
-    by: u64,
-    inverse: u64,
-}
-
-impl Divisor {
-    /// By one.
-    const ONE: Divisor = Divisor { by: 1, inverse: u64::MAX };
-
-    fn new(by: u64) -> Divisor {
-        Divisor { by, inverse: u64::MAX / by }
-    }
-
-    /// How often it goes into `x`, and what remains.
-    #[allow(clippy::cast_possible_truncation, reason = "the upper half of a product")]
-    fn divide(self, x: u64) -> (u64, u64) {
-        // The inverse is less than one below 2^64 / by, so the quotient is right or one too small.
-        let quotient = ((u128::from(x) * u128::from(self.inverse)) >> 64) as u64;
-        let rest = x - quotient * self.by;
-        (quotient + u64::from(rest >= self.by), less(rest, self.by))
-    }
-}
 
 /// The halves of some numbers, and what they are permuted by.
 struct Lanes {
@@ -334,12 +309,6 @@ fn add(x: u64, y: u64, size: u64) -> u64 {
     less(x + y, size)
 }
 
-/// `x` without `size`, if that is no more than it. Without a branch: half of the time a processor would
-/// guess wrong.
-fn less(x: u64, size: u64) -> u64 {
-    x.min(x.wrapping_sub(size))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -398,15 +367,6 @@ mod tests {
     }
 
     proptest::proptest! {
-        #[test]
-        fn a_divisor_divides(x: u64, by in 1u64..=1 << 62, small in 1u64..5000) {
-            for by in [by, small, (x >> 2).max(1), 1 << 62] {
-                for x in [x, x / by * by, (x / by * by).saturating_sub(1), u64::MAX] {
-                    proptest::prop_assert_eq!(Divisor::new(by).divide(x), (x / by, x % by));
-                }
-            }
-        }
-
         #[test]
         fn a_block_is_the_bytes_of_a_text_and_zeros(text in proptest::collection::vec(proptest::num::u8::ANY, 0..70)) {
             for nth in 0..6 {

@@ -18,7 +18,7 @@ const BATCHES_WAITING: usize = 2;
 /// Threads at the most.
 const THREADS_MAX: usize = 8;
 /// Fingerprints that are sorted at a time.
-const PRINTS_MAX: usize = 1 << 20;
+const PRINTS_MAX: usize = 1 << 19;
 /// Batches of a file after which is noted how far it was read.
 const BATCHES_NOTED: u64 = 32;
 

@@ -65,12 +65,8 @@ impl Delegation<'_> {
 
     fn decide(&self, identity: &Identity) -> Decision {
         let who = Who::account(&self.caller.account);
-        let mut keys = Keys::new()
-            .with("aws:SourceIp", "127.0.0.1")
-            .with("aws:CurrentTime", self.now.iso8601())
-            .with("aws:EpochTime", self.now.0.div_euclid(1000).to_string())
-            .with("aws:SecureTransport", "true")
-            .with("ses:FeedbackAddress", self.draft.source.as_str());
+        let mut keys =
+            Keys::of_request(self.now).with("ses:FeedbackAddress", self.draft.source.as_str());
         self.draft.senders.iter().for_each(|sender| keys.add("ses:FromAddress", sender.as_str()));
         let draft = self.draft;
         let recipients = draft.to.iter().chain(&draft.cc).chain(&draft.bcc);

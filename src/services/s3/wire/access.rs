@@ -181,13 +181,7 @@ impl S3 {
 
     /// The condition keys of a request.
     pub(super) fn keys(&self, head: &Head) -> Keys {
-        let now = self.clock.now();
-        let mut keys = Keys::new()
-            .with("aws:CurrentTime", now.iso8601())
-            .with("aws:EpochTime", now.seconds().to_string())
-            .with("aws:SourceIp", "127.0.0.1")
-            // Nothing leaves the machine, and policies that ask for TLS mean what AWS itself offers.
-            .with("aws:SecureTransport", "true");
+        let mut keys = Keys::of_request(self.clock.now());
         match &head.subject {
             Some(subject) => {
                 subject.add_keys(&mut keys);

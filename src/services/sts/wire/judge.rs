@@ -65,14 +65,8 @@ impl Judge {
 
     /// The condition keys of every request of `subject`.
     pub fn keys(&self, subject: &Subject, caller: &Caller, user_agent: Option<&str>) -> Keys {
-        let now = self.sts.clock().now();
-        let mut keys = Keys::new()
-            .with("aws:CurrentTime", now.iso8601())
-            .with("aws:EpochTime", now.seconds().to_string())
-            .with("aws:SourceIp", "127.0.0.1")
-            // Nothing leaves the machine, and policies that ask for TLS mean what AWS itself offers.
-            .with("aws:SecureTransport", "true")
-            .with("aws:RequestedRegion", &caller.region);
+        let mut keys =
+            Keys::of_request(self.sts.clock().now()).with("aws:RequestedRegion", &caller.region);
         if let Some(agent) = user_agent {
             keys.add("aws:UserAgent", agent);
         }
