@@ -86,7 +86,13 @@ pub(crate) fn schema(
             }
         }
     };
-    Ok(Schema { before: section("pre-data")?, behind: section("post-data")? })
+    // Of one moment, if there is a snapshot; and a schema of many tables takes a while.
+    let (before, behind) = std::thread::scope(|scope| {
+        let behind = scope.spawn(|| section("post-data"));
+        (section("pre-data"), behind.join())
+    });
+    let behind = behind.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    Ok(Schema { before: before?, behind: behind? })
 }
 
 /// Points a program at the database, by variables: arguments can be seen by everybody.

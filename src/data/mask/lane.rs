@@ -52,7 +52,7 @@ impl<L: Lane> Mask for L {
             }));
         }
         self.permutation().forward_all(&mut jobs);
-        self.go_on(&all, &mut jobs);
+        go_on(self, &all, &mut jobs);
         let mut jobs = jobs.iter();
         for (value, read) in values.iter().zip(all) {
             match (value.text, read) {
@@ -72,22 +72,14 @@ impl<L: Lane> Mask for L {
 /// A value that was read.
 type Read<'v, L> = (&'v str, <L as Lane>::Read<'v>);
 
-/// What several values need beyond the first step.
-trait GoOn: Lane {
-    /// Permutes the numbers on that may not stay what they became.
-    fn go_on(&self, all: &[Option<Read<'_, Self>>], jobs: &mut [Job])
-    where
-        Self: Sized,
-    {
-        let on = |(value, read): &Read<'_, Self>, job: &Job| self.goes_on(value, read, job.x);
-        let mut left: Vec<_> = all.iter().flatten().zip(jobs).filter(|(r, j)| on(r, j)).collect();
-        while !left.is_empty() {
-            let mut again: Vec<Job> = left.iter().map(|(_, job)| **job).collect();
-            self.permutation().forward_all(&mut again);
-            left.iter_mut().zip(again).for_each(|((_, job), new)| **job = new);
-            left.retain(|(read, job)| on(read, job));
-        }
+/// Permutes the numbers on that may not stay what they became.
+fn go_on<L: Lane>(lane: &L, all: &[Option<Read<'_, L>>], jobs: &mut [Job]) {
+    let on = |(value, read): &Read<'_, L>, job: &Job| lane.goes_on(value, read, job.x);
+    let mut left: Vec<_> = all.iter().flatten().zip(jobs).filter(|(r, j)| on(r, j)).collect();
+    while !left.is_empty() {
+        let mut again: Vec<Job> = left.iter().map(|(_, job)| **job).collect();
+        lane.permutation().forward_all(&mut again);
+        left.iter_mut().zip(again).for_each(|((_, job), new)| **job = new);
+        left.retain(|(read, job)| on(read, job));
     }
 }
-
-impl<L: Lane> GoOn for L {}

@@ -204,6 +204,9 @@ impl Shape {
         #[allow(clippy::cast_possible_truncation, reason = "the lowest bits")]
         let at = hash as usize % SHAPES;
         SHAPES_AT_HAND.with_borrow_mut(|all| {
+            if all.is_empty() {
+                all.resize(SHAPES, None);
+            }
             if let Some(known) = all[at].filter(|shape| shape.places == (letters, count)) {
                 return Some(known);
             }
@@ -275,7 +278,7 @@ fn short_finish(text: &[u8], mut y: u64, out: &mut String) {
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
-    static SHAPES_AT_HAND: RefCell<[Option<Shape>; SHAPES]> = const { RefCell::new([None; SHAPES]) };
+    static SHAPES_AT_HAND: RefCell<Vec<Option<Shape>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Room that the next text uses again.
