@@ -4,7 +4,7 @@
 //! are there already (made by migrations, or loaded before), their rows are replaced and everything else
 //! stays; loading the same archive twice changes nothing.
 
-use super::archive::{FrameKind, Manifest, Reader, TableEntry};
+use super::archive::{Ahead, Frame, FrameKind, Manifest, Reader, TableEntry};
 use super::catalog::{Table, ident};
 use super::postgres::{Link, catalog, connect, failed};
 use crate::base::Problem;
@@ -39,41 +39,42 @@ pub(crate) async fn load(
     config: &Config,
     progress: &dyn Progress,
 ) -> Result<(Loaded, Manifest), Problem> {
-    let mut reader = Reader::open(path)?;
+    let reader = Reader::open(path)?;
+    let manifest = reader.manifest.clone();
     let link = connect(config).await?;
     let client = &link.client;
     let settings = "SET client_min_messages = 'warning'; SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD';
          SET IntervalStyle = 'postgres'; SET standard_conforming_strings = on; SET synchronous_commit = off; BEGIN";
     client.batch_execute(settings).await.map_err(|e| failed("cannot begin to load", &e))?;
     client.batch_execute(NOTE).await.map_err(|e| failed("cannot note what is loaded", &e))?;
-    let content = reader.manifest.content_hash.clone();
+    let content = manifest.content_hash.clone();
     let there = catalog(client).await?;
     let missing: Vec<&TableEntry> =
-        reader.manifest.tables.iter().filter(|t| there.table(&t.label()).is_none()).collect();
+        manifest.tables.iter().filter(|t| there.table(&t.label()).is_none()).collect();
     let known = "SELECT EXISTS (SELECT FROM devenv_seed.loaded WHERE content = $1)";
     let known = client.query_one(known, &[&content]).await;
     let known: bool = known.map_err(|e| failed("cannot see what is loaded", &e))?.get(0);
     if known && missing.is_empty() {
-        return Ok((Loaded::Already, reader.manifest.clone()));
+        return Ok((Loaded::Already, manifest));
     }
-    let fresh = missing.len() == reader.manifest.tables.len();
+    let fresh = missing.len() == manifest.tables.len();
     if !fresh {
-        fits(&reader.manifest, &missing, &there.tables)?;
-        empty(client, &reader.manifest).await?;
+        fits(&manifest, &missing, &there.tables)?;
+        empty(client, &manifest).await?;
     }
-    frames(&mut reader, client, fresh, progress).await?;
+    frames(Ahead::of(reader)?, (client, &manifest), fresh, progress).await?;
     if fresh {
         refresh(client).await?;
     }
-    sequences(client, &reader.manifest).await?;
+    sequences(client, &manifest).await?;
     let note = "INSERT INTO devenv_seed.loaded (content) VALUES ($1) ON CONFLICT DO NOTHING";
     client
         .execute(note, &[&content])
         .await
         .map_err(|e| failed("cannot note what is loaded", &e))?;
     client.batch_execute("COMMIT").await.map_err(|e| failed("cannot commit the load", &e))?;
-    analyse(&link, &reader.manifest).await?;
-    Ok((if fresh { Loaded::Whole } else { Loaded::Rows }, reader.manifest.clone()))
+    analyse(&link, &manifest).await?;
+    Ok((if fresh { Loaded::Whole } else { Loaded::Rows }, manifest))
 }
 
 /// Whether rows of the archive go into the tables that are there.
@@ -121,25 +122,25 @@ fn sql(entry: &TableEntry) -> String {
 
 /// Carries out the archive's frames in their order.
 async fn frames(
-    reader: &mut Reader,
-    client: &Client,
+    mut archive: Ahead,
+    (client, manifest): (&Client, &Manifest),
     fresh: bool,
     progress: &dyn Progress,
 ) -> Result<(), Problem> {
-    let mut pending = reader.next_bytes()?;
+    let mut pending = archive.next().await?;
     while let Some((frame, bytes)) = pending.take() {
         match frame.kind {
             FrameKind::Before | FrameKind::Behind if fresh => {
                 script(client, &bytes, frame.kind == FrameKind::Before).await?;
             }
             FrameKind::Rows => {
-                let entry = reader.manifest.tables[frame.table as usize].clone();
-                pending = rows(reader, client, &entry, frame.table, bytes, progress).await?;
+                let table = (frame.table, &manifest.tables[frame.table as usize]);
+                pending = rows(&mut archive, client, table, bytes, progress).await?;
                 continue;
             }
             _ => {}
         }
-        pending = reader.next_bytes()?;
+        pending = archive.next().await?;
     }
     Ok(())
 }
@@ -161,13 +162,12 @@ async fn script(client: &Client, bytes: &[u8], before: bool) -> Result<(), Probl
 
 /// Fills one table; returns the first frame that is not its.
 async fn rows(
-    reader: &mut Reader,
+    archive: &mut Ahead,
     client: &Client,
-    entry: &TableEntry,
-    number: u32,
+    (number, entry): (u32, &TableEntry),
     first: Vec<u8>,
     progress: &dyn Progress,
-) -> Result<Option<(super::archive::Frame, Vec<u8>)>, Problem> {
+) -> Result<Option<(Frame, Vec<u8>)>, Problem> {
     let label = entry.label();
     let wrong = |e: tokio_postgres::Error| failed(&format!("cannot fill {label}"), &e);
     let columns = entry.columns.iter().map(|c| ident(&c.name)).collect::<Vec<_>>().join(", ");
@@ -185,12 +185,10 @@ async fn rows(
             progress.advance(&label, piece.len() as u64);
             sink.send(piece).await.map_err(wrong)?;
         }
-        match reader.next_bytes()? {
+        match archive.next().await? {
             Some((frame, next)) if frame.kind == FrameKind::Rows && frame.table == number => {
                 bytes = Bytes::from(next);
             }
-            // Fingerprints lie between rows.
-            Some((frame, _)) if matches!(frame.kind, FrameKind::Source | FrameKind::Masked) => {}
             other => break other,
         }
     };

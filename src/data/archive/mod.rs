@@ -4,12 +4,14 @@
 //! Invariants: an archive has its name only when it is whole; a frame is handed out only after its
 //! checksum was right; sizes in a frame's header are bounded before anything is allocated.
 
+mod ahead;
 mod frame;
 mod kept;
 mod manifest;
 mod read;
 mod write;
 
+pub(crate) use ahead::Ahead;
 pub(crate) use frame::{Frame, FrameKind};
 pub(crate) use kept::{Kept, Stretch};
 #[cfg(test)]
