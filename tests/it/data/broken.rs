@@ -1,5 +1,5 @@
 //! Pulls that cannot end: the network is cut, the disk is full. Each fails cleanly, and nothing is left of it
-//! but rows that are masked (`resume` takes those up again).
+//! but rows that are masked (`resume` takes those up again). And archives that are damaged.
 
 use super::Bench;
 use std::io::{Read, Write};
@@ -26,6 +26,31 @@ pub(super) fn check(bench: &Bench) {
     full.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_devenv")]);
     full.args(["data", "pull", "--source", &bench.source, "--out", "f.devseed"]);
     failed(bench, "the disk is full", &full.output().unwrap(), "f.devseed", "cannot write");
+    damaged(bench);
+}
+
+/// Of an archive with a wrong byte, or without its end, nothing is loaded.
+fn damaged(bench: &Bench) {
+    // Another content than what is known already.
+    bench.sql("source", "update \"order\" set amount = amount % 1000 + 1");
+    let pull = ["data", "pull", "--source", &bench.source, "--out", "d.devseed"];
+    bench.project.devenv(&pull).success();
+    let whole = std::fs::read(bench.project.path().join("d.devseed")).unwrap();
+    let mut wrong = whole.clone();
+    wrong[whole.len() * 2 / 3] ^= 1;
+    let cut = whole[..whole.len() * 2 / 3].to_vec();
+    for (bytes, why) in [(wrong, "a frame's checksum is wrong"), (cut, "its end is missing")] {
+        std::fs::write(bench.project.path().join("bad.devseed"), bytes).unwrap();
+        let mut seed = bench.project.command(env!("CARGO_BIN_EXE_devenv"));
+        let output = seed.args(["seed", "--fresh", "bad.devseed"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(why), "{why}: {said}");
+        let tables = "select count(*) from pg_tables where schemaname = 'public'";
+        assert!(["0", "6"].contains(&&*bench.one("app", tables)), "{why}: a part was loaded");
+        if bench.one("app", tables) == "6" {
+            assert_eq!(bench.one("app", "select count(*) from users"), "300", "{why}");
+        }
+    }
 }
 
 fn failed(bench: &Bench, what: &str, output: &Output, archive: &str, why: &str) {
