@@ -56,9 +56,23 @@ impl Report {
 /// What is looked for.
 struct Known {
     prints: Prints,
-    is_first_pass: bool,
+    /// Which pass this is, of how many.
+    pass: (u64, u64),
     filter: Filter,
     lists: Box<dyn Lists>,
+}
+
+impl Known {
+    /// Whether a fingerprint may be one of those that are looked for in this pass.
+    fn may_hold(&self, print: u64) -> bool {
+        // The share last: few pass the filter.
+        self.filter.may_hold(print) && is_of(self.pass, print)
+    }
+}
+
+/// Whether a fingerprint is looked for in this pass.
+fn is_of((pass, passes): (u64, u64), print: u64) -> bool {
+    (print >> 32) % passes == pass
 }
 
 /// Looks, and notes what was found.
@@ -85,19 +99,19 @@ impl Looker {
         prints_by: Prints,
         lists: Box<dyn Lists>,
         count: u64,
-        (pass, passes): (u64, u64),
+        pass: (u64, u64),
     ) -> Result<Looker, Problem> {
-        let mut filter = Filter::new(count / passes);
+        let mut filter = Filter::new(count / pass.1);
         let mut fingerprints = 0;
         lists.each(&mut |kind, list| {
             if kind == FrameKind::Source {
-                for print in prints(list).filter(|print| (print >> 32) % passes == pass) {
+                for print in prints(list).filter(|print| is_of(pass, *print)) {
                     filter.add(print);
                     fingerprints += 1;
                 }
             }
         })?;
-        let known = Known { prints: prints_by, is_first_pass: pass == 0, filter, lists };
+        let known = Known { prints: prints_by, pass, filter, lists };
         let report = Report { fingerprints, ..Report::default() };
         Ok(Looker { report, ..Looker::of(Arc::new(known)) })
     }
@@ -160,7 +174,7 @@ impl Looker {
     /// Looks through a value, also for addresses that no rule knew of.
     pub(crate) fn look(&mut self, place: &str, text: &str) {
         self.report.values += 1;
-        self.through(place, text, self.known.is_first_pass);
+        self.through(place, text, self.known.pass.0 == 0);
     }
 
     /// Looks through bytes that may be anything.
@@ -228,7 +242,7 @@ impl Looker {
         known.prints.each(spans, &mut found);
         self.report.looks += found.len() as u64;
         let mut full = false;
-        for print in found.drain(..).filter(|print| known.filter.may_hold(*print)) {
+        for print in found.drain(..).filter(|print| known.may_hold(*print)) {
             full |= self.suspects.add(print, place);
         }
         self.found = found;
@@ -300,6 +314,10 @@ mod tests {
     }
 
     fn looker(values: &[&str]) -> Looker {
+        looker_of(values, (0, 1))
+    }
+
+    fn looker_of(values: &[&str], pass: (u64, u64)) -> Looker {
         let by = Prints::new(&Key::from_text("0123456789abcdef").expect("key"));
         let (mut canon, mut list) = (Vec::new(), Vec::new());
         for value in values {
@@ -308,7 +326,7 @@ mod tests {
             list.extend(by.of(&canon).expect("long enough").to_le_bytes());
         }
         let count = values.len() as u64;
-        Looker::new(by, Box::new(Source(list)), count, (0, 1)).expect("read")
+        Looker::new(by, Box::new(Source(list)), count, pass).expect("read")
     }
 
     fn found(looker: Looker) -> Report {
@@ -370,6 +388,22 @@ mod tests {
         let hits: Vec<_> = report.hits.iter().map(|(place, n)| (place.as_str(), *n)).collect();
         assert_eq!((hits.as_slice(), report.values), ([("here", 2), ("there", 1)].as_slice(), 3));
         assert_eq!(report.fingerprints, 1);
+    }
+
+    #[test]
+    fn of_several_passes_each_finds_its_share() {
+        let values: Vec<String> = (0..300).map(|n| format!("anna.{n}@clinic.test")).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let mut all = Report::default();
+        for pass in 0..3 {
+            let mut looker = looker_of(&values, (pass, 3));
+            values.iter().for_each(|value| looker.look("here", value));
+            let report = found(looker);
+            assert!((60..140).contains(&report.fingerprints), "{}", report.fingerprints);
+            assert_eq!(report.hits.get("here"), Some(&report.fingerprints));
+            all.add(report);
+        }
+        assert_eq!((all.fingerprints, all.hits.get("here")), (300, Some(&300)));
     }
 
     #[test]
