@@ -100,6 +100,23 @@ fn found(bench: &Bench) {
     assert_eq!(held, expected);
 }
 
+/// Fingerprints that somebody took out are missed: else nothing would be found.
+fn without_a_list(bench: &Bench) {
+    let at = bench.project.path().join("masked.prints");
+    let whole = std::fs::read(&at).unwrap();
+    // Behind the eight bytes that every archive begins with: its packed size, and its end.
+    let packed = u32::from_le_bytes(whole[8 + 13..8 + 17].try_into().unwrap());
+    let end = 8 + 49 + packed as usize;
+    let mut less = [&whole[..8], &whole[end..]].concat();
+    let place = less.len() - 16;
+    let manifest = u64::from_le_bytes(less[place..place + 8].try_into().unwrap());
+    less[place..place + 8].copy_from_slice(&(manifest - (end as u64 - 8)).to_le_bytes());
+    std::fs::write(&at, less).unwrap();
+    let run = bench.project.devenv(&["data", "verify", "masked"]).ends(1);
+    assert!(run.stderr.contains("frames are missing or were added"), "{}", run.stderr);
+    std::fs::write(&at, whole).unwrap();
+}
+
 /// A masked folder is looked through as an archive is: names of files, and what they hold.
 fn verified(bench: &Bench) {
     let project = &bench.project;
@@ -107,6 +124,7 @@ fn verified(bench: &Bench) {
     let certificate = project.devenv(&verify).success().json();
     assert_eq!(certificate["scanned"], json!(["names", "contents"]), "{certificate}");
     assert_eq!(certificate["fingerprints"], 4, "{certificate}");
+    without_a_list(bench);
     let jobs = project.read("masked/jobs.txt");
     project.write("masked/jobs.txt", &format!("{jobs}{{\"to\":\"{ADDRESS}\"}}\n"));
     project.write(&format!("masked/in/{ADDRESS}"), "{}");
