@@ -195,9 +195,8 @@ impl Permutation {
     /// A keyed hash: AES in CBC over the length and the bytes, which no other text continues.
     pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
         let mut state = self.block(beginning(bytes));
-        for nth in 0..bytes.len().div_ceil(BLOCK_BYTES) {
-            let mixed = u128::from_le_bytes(state) ^ block_of(bytes, nth);
-            state = self.block(mixed.to_le_bytes());
+        for nth in 0..blocks(bytes) {
+            state = self.block(mixed(state, bytes, nth));
         }
         low(&state)
     }
@@ -221,8 +220,9 @@ impl Permutation {
         }
     }
 
-    /// The hashes of as many texts as there are lanes, or fewer. All lanes go on until the longest is
-    /// through, which costs no more; each one's hash is taken when it is through itself.
+    /// The hashes of as many texts as there are lanes, or fewer. The lanes go on together as long as an
+    /// eighth of them has more, and each one's hash is taken when it is through; what is much longer goes on
+    /// alone, so that it does not have all others encrypted for nothing.
     fn hash_lanes<'l>(&self, lanes: &[&'l [u8]]) -> impl Iterator<Item = u64> + use<'l> {
         let (mut states, mut hashes) = ([Block::<Aes128>::default(); LANES], [0; LANES]);
         let count = if lanes.len() > LANES_FEW { LANES } else { lanes.len() };
@@ -230,25 +230,44 @@ impl Permutation {
             *state = beginning(text).into();
         }
         self.cipher.encrypt_blocks(&mut states[..count]);
-        let blocks = |text: &[u8]| text.len().div_ceil(BLOCK_BYTES);
-        let most = lanes.iter().map(|text| blocks(text)).max().unwrap_or(0);
-        for nth in 0..most {
+        let together = together(lanes);
+        for nth in 0..together {
             for ((state, text), hash) in states.iter_mut().zip(lanes).zip(&mut hashes) {
                 if nth == blocks(text) {
                     *hash = low(state);
                 }
-                let mixed = u128::from_le_bytes((*state).into()) ^ block_of(text, nth);
-                *state = mixed.to_le_bytes().into();
+                *state = mixed((*state).into(), text, nth).into();
             }
             self.cipher.encrypt_blocks(&mut states[..count]);
         }
-        for ((state, text), hash) in states.iter().zip(lanes).zip(&mut hashes) {
-            if blocks(text) == most {
+        for ((state, text), hash) in states.iter_mut().zip(lanes).zip(&mut hashes) {
+            for nth in together..blocks(text) {
+                *state = self.block(mixed((*state).into(), text, nth)).into();
+            }
+            if blocks(text) >= together {
                 *hash = low(state);
             }
         }
         hashes.into_iter().take(lanes.len())
     }
+}
+
+/// The blocks of a text.
+fn blocks(text: &[u8]) -> usize {
+    text.len().div_ceil(BLOCK_BYTES)
+}
+
+/// How many blocks the lanes go on together.
+fn together(lanes: &[&[u8]]) -> usize {
+    let mut all = [0; LANES];
+    for (count, text) in all.iter_mut().zip(lanes) {
+        *count = blocks(text);
+    }
+    let all = &mut all[..lanes.len()];
+    if all.is_empty() {
+        return 0;
+    }
+    *all.select_nth_unstable_by(lanes.len() / LANES_FEW, |one, other| other.cmp(one)).1
 }
 
 /// What a hash begins with.
@@ -259,6 +278,12 @@ fn beginning(bytes: &[u8]) -> [u8; BLOCK_BYTES] {
     // A round that the permutation does not have.
     state[BLOCK_BYTES - 1] = 0xff;
     state
+}
+
+/// What a state becomes with the block of a text.
+#[inline]
+fn mixed(state: [u8; BLOCK_BYTES], text: &[u8], nth: usize) -> [u8; BLOCK_BYTES] {
+    (u128::from_le_bytes(state) ^ block_of(text, nth)).to_le_bytes()
 }
 
 /// The block of a text with this number, with zeros behind its end.
@@ -363,6 +388,14 @@ mod tests {
             let mut all = Vec::new();
             p.hash_all(texts[..count].iter().map(Vec::as_slice), &mut all);
             assert_eq!(all, texts[..count].iter().map(|t| p.hash(t)).collect::<Vec<_>>());
+        }
+        // A few that are much longer than the others.
+        for long in [0, 1, 5, 12] {
+            let some: Vec<Vec<u8>> =
+                (0..70).map(|n| vec![7; if n % 9 < long { 999 } else { n }]).collect();
+            let mut all = Vec::new();
+            p.hash_all(some.iter().map(Vec::as_slice), &mut all);
+            assert_eq!(all, some.iter().map(|t| p.hash(t)).collect::<Vec<_>>());
         }
     }
 
