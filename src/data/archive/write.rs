@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// zstd's level: the fastest that still halves rows twice.
 const LEVEL: i32 = 1;
+/// The level for fingerprints, in which there is nothing to be found: they are keyed hashes.
+const LEVEL_PRINTS: i32 = -1;
 
 /// An archive that is being written.
 pub(crate) struct Writer {
@@ -57,7 +59,11 @@ pub(crate) fn pack(
     bytes: &[u8],
 ) -> Result<Frame, &'static str> {
     let unpacked = u32::try_from(bytes.len()).map_err(|_| "a batch is too large")?;
-    let packed = zstd::bulk::compress(bytes, LEVEL).map_err(|_| "a batch cannot be packed")?;
+    let level = match kind {
+        FrameKind::Source | FrameKind::Masked => LEVEL_PRINTS,
+        _ => LEVEL,
+    };
+    let packed = zstd::bulk::compress(bytes, level).map_err(|_| "a batch cannot be packed")?;
     Ok(Frame { kind, table, rows: u32::try_from(rows).unwrap_or(u32::MAX), unpacked, packed })
 }
 

@@ -1,17 +1,27 @@
 //! Connections to Postgres. No error holds a password, a statement or a row.
 
-use super::tls::Tls;
+use super::tap::{Tap, Tapped};
+use super::tls::{Tls, UnderTap};
 use crate::base::Problem;
+use rustix::net::sockopt;
 use std::time::Duration;
-use tokio_postgres::{Client, Config};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Connection};
 
 /// How long a server may take to let somebody in.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 
+/// Where Postgres listens when an address names no port.
+const POSTGRES_PORT: u16 = 5432;
+
 /// A connection and the task that drives it, which ends with it.
 pub(crate) struct Link {
     pub(crate) client: Client,
-    driver: tokio::task::JoinHandle<()>,
+    driver: JoinHandle<()>,
 }
 
 impl Drop for Link {
@@ -47,31 +57,84 @@ pub(crate) fn verified(config: &Config) -> bool {
 
 /// Enters a database.
 pub(crate) async fn connect(config: &Config) -> Result<Link, Problem> {
-    let verify = verified(config);
-    let tls = Tls::new(verify)
-        .map_err(|why| Problem::failed("data-source", format!("TLS cannot be used here: {why}")))?;
-    let (client, connection) = config.connect(tls).await.map_err(|error| {
-        let hosts: Vec<String> = config
-            .get_hosts()
-            .iter()
-            .map(|host| match host {
-                tokio_postgres::config::Host::Tcp(name) => name.clone(),
-                tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
-            })
-            .collect();
-        let at = hosts.join(", ");
-        Problem::failed(
-            "data-source",
-            format!("cannot enter the database at {at}: {}", words(&error)),
-        )
+    let entered = config.connect(tls(config)?).await;
+    let (client, connection) = entered.map_err(|e| not_entered(config, &e))?;
+    Ok(Link { client, driver: driven(connection) })
+}
+
+/// Enters a database of which much will be read: with a tap, if its address names one host.
+pub(super) async fn connect_tapped(config: &Config) -> Result<(Link, Option<Tap>), Problem> {
+    let Some((host, wire)) = wire(config).await else {
+        // Whatever is wrong with the wire is told by this.
+        return Ok((connect(config).await?, None));
+    };
+    let tap = Tap::default();
+    let wire = Tapped::new(wire, tap.clone());
+    let made = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls(config)?, &host);
+    let to_host = made.map_err(|why| no_tls(&why.to_string()))?;
+    let entered = config.connect_raw(wire, UnderTap(to_host)).await;
+    let (client, connection) = entered.map_err(|e| not_entered(config, &e))?;
+    tap.begin();
+    Ok((Link { client, driver: driven(connection) }, Some(tap)))
+}
+
+/// A wire to the one host that an address names, as tokio-postgres would make it; `None`: it names others,
+/// or the host cannot be reached.
+async fn wire(config: &Config) -> Option<(String, TcpStream)> {
+    let ([Host::Tcp(host)], []) = (config.get_hosts(), config.get_hostaddrs()) else { return None };
+    if config.get_target_session_attrs() != TargetSessionAttrs::Any {
+        return None;
+    }
+    let port = config.get_ports().first().copied().unwrap_or(POSTGRES_PORT);
+    let connected = TcpStream::connect((host.as_str(), port));
+    let wire = tokio::time::timeout(CONNECT_WAIT, connected).await.ok()?.ok()?;
+    wire.set_nodelay(true).ok()?;
+    if config.get_keepalives() {
+        sockopt::set_socket_keepalive(&wire, true).ok()?;
+        sockopt::set_tcp_keepidle(&wire, config.get_keepalives_idle()).ok()?;
+    }
+    if let Some(interval) = config.get_keepalives_interval() {
+        sockopt::set_tcp_keepintvl(&wire, interval).ok()?;
+    }
+    if let Some(retries) = config.get_keepalives_retries() {
+        sockopt::set_tcp_keepcnt(&wire, retries).ok()?;
+    }
+    if let Some(wait) = config.get_tcp_user_timeout() {
+        let millis = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+        sockopt::set_tcp_user_timeout(&wire, millis).ok()?;
+    }
+    Some((host.clone(), wire))
+}
+
+fn tls(config: &Config) -> Result<Tls, Problem> {
+    Tls::new(verified(config)).map_err(|why| no_tls(&why))
+}
+
+fn no_tls(why: &str) -> Problem {
+    Problem::failed("data-source", format!("TLS cannot be used here: {why}"))
+}
+
+/// Runs a connection; its end is seen by the client's next query.
+fn driven<S, T>(connection: Connection<S, T>) -> JoinHandle<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        let _ = connection.await;
+    })
+}
+
+fn not_entered(config: &Config, error: &tokio_postgres::Error) -> Problem {
+    let name = |host: &Host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    };
+    let at = config.get_hosts().iter().map(name).collect::<Vec<_>>().join(", ");
+    let message = format!("cannot enter the database at {at}: {}", words(error));
+    Problem::failed("data-source", message)
         .hint("is it there, and may this machine reach it? `?sslmode=` says how TLS is spoken: disable, prefer, require or verify-full")
         .retryable()
-    })?;
-    let driver = tokio::spawn(async move {
-        // Its end is seen by the client's next query.
-        let _ = connection.await;
-    });
-    Ok(Link { client, driver })
 }
 
 /// A failure in Postgres' own words. Its detail may quote a row, so only the message is told.

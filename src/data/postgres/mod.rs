@@ -4,6 +4,7 @@ mod catalog;
 mod connect;
 mod origin;
 mod snapshot;
+mod tap;
 mod tls;
 
 pub(crate) use catalog::catalog;

@@ -1,11 +1,12 @@
 //! One snapshot of a source: a read-only transaction in which everything is read, exported so that pg_dump
 //! reads the same.
 
-use super::connect::{Link, connect, failed};
+use super::connect::{Link, connect_tapped, failed};
 use super::origin::{Origin, origin};
+use super::tap::Tap;
 use crate::base::Problem;
 use crate::data::catalog::Table;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use tokio_postgres::Config;
 
 /// A sample of fewer rows is taken from the beginning of a table.
@@ -14,6 +15,8 @@ const SPREAD_ROWS_MIN: u64 = 500;
 /// A source, standing still.
 pub(crate) struct Snapshot {
     link: Link,
+    /// Takes rows off the wire as they come.
+    tap: Option<Tap>,
     /// Its name for other sessions.
     pub(crate) id: String,
     /// The database, and how far its log had come before the snapshot; `None`: it does not say.
@@ -23,7 +26,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Opens a source. Nothing that is done through it can write.
     pub(crate) async fn open(config: &Config) -> Result<Snapshot, Problem> {
-        let link = connect(config).await?;
+        let (link, tap) = connect_tapped(config).await?;
         let settings = "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';
              SET TimeZone = 'UTC'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET lock_timeout = '30s';
              SET statement_timeout = 0; SET search_path = 'pg_catalog'";
@@ -34,7 +37,7 @@ impl Snapshot {
         link.client.batch_execute(begin).await.map_err(wrong)?;
         let exported = link.client.query_one("SELECT pg_export_snapshot()", &[]).await;
         let id = exported.map_err(|e| failed("cannot export the snapshot", &e))?.get(0);
-        Ok(Snapshot { link, id, origin })
+        Ok(Snapshot { link, tap, id, origin })
     }
 
     /// Its session.
@@ -52,8 +55,15 @@ impl Snapshot {
         let statement = format!("COPY ({select}) TO STDOUT");
         let broken =
             |e: tokio_postgres::Error| failed("reading the source broke off", &e).retryable();
+        let taken = self.tap.as_ref().map(|tap| tap.take(batch));
         let rows = self.link.client.copy_out(&statement).await.map_err(broken)?;
         let mut rows = std::pin::pin!(rows);
+        if let Some(mut taken) = taken {
+            while let Some(batch) = taken.next().await {
+                sink(batch).await?;
+            }
+        }
+        // Without a tap they come here one by one; with one, how it ended.
         let room = || Vec::with_capacity(batch + batch / 4);
         let mut held = room();
         while let Some(row) = rows.try_next().await.map_err(broken)? {

@@ -2,6 +2,7 @@
 //! `verify-full` asks the system's certificates and the host's name too.
 //! <https://www.postgresql.org/docs/current/libpq-ssl.html>
 
+use super::tap::Tapped;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -109,6 +110,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for ToHos
     }
 }
 
+/// The same for a wire with a tap, which must see what was encrypted.
+pub(super) struct UnderTap(pub(super) ToHost);
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<Tapped<S>> for UnderTap {
+    type Stream = Tapped<Stream<S>>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Tapped<Stream<S>>>> + Send>>;
+
+    fn connect(self, stream: Tapped<S>) -> Self::Future {
+        Box::pin(stream.over(async move |wire| self.0.connect(wire).await))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Tapped<Stream<S>> {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
+}
+
 /// An encrypted stream.
 pub(super) struct Stream<S>(Box<Encrypted<S>>);
 
@@ -148,6 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
 
 #[cfg(test)]
 mod tests {
+    use crate::data::postgres::connect::connect_tapped;
     use crate::data::postgres::{config, connect};
     use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -192,6 +213,8 @@ mod tests {
             let config = config(&url).expect("address");
             let problem = connect(&config).await.err().expect("an error");
             assert!(!problem.message.contains("secret"), "{problem}");
+            let tapped = connect_tapped(&config).await.err().expect("an error");
+            assert_eq!(tapped.message, problem.message);
             problem.message
         };
         assert!(enter("require").await.contains("came through TLS"));

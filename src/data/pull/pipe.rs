@@ -145,7 +145,7 @@ impl Filling {
             [(FrameKind::Source, &mut self.source), (FrameKind::Masked, &mut self.masked)]
         {
             if all.len() > above {
-                all.sort_unstable();
+                radsort::sort(all);
                 all.dedup();
                 let mut bytes = Vec::with_capacity(all.len() * size_of::<u64>());
                 all.iter().for_each(|print| bytes.extend_from_slice(&print.to_le_bytes()));
