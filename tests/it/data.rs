@@ -2,6 +2,7 @@
 //! with the source and the target as two databases of its server.
 
 mod broken;
+mod encrypted;
 mod everywhere;
 mod files;
 mod fresh;
@@ -161,6 +162,7 @@ fn a_source_is_planned_pulled_and_loaded_without_a_trace_of_anybody() {
     proof(&bench);
     planted(&bench);
     broken_off(&bench);
+    encrypted::check(&bench);
     broken::check(&bench);
 }
 

@@ -58,13 +58,13 @@ pub(crate) fn verified(config: &Config) -> bool {
 /// Enters a database.
 pub(crate) async fn connect(config: &Config) -> Result<Link, Problem> {
     let entered = config.connect(tls(config)?).await;
-    let (client, connection) = entered.map_err(|e| not_entered(config, &e))?;
+    let (client, connection) = entered.map_err(|e| not_entered(config, &words(&e)))?;
     Ok(Link { client, driver: driven(connection) })
 }
 
 /// Enters a database of which much will be read: with a tap, if its address names one host.
 pub(super) async fn connect_tapped(config: &Config) -> Result<(Link, Option<Tap>), Problem> {
-    let Some((host, wire)) = wire(config).await else {
+    let Some((host, wire)) = wire(config).await? else {
         // Whatever is wrong with the wire is told by this.
         return Ok((connect(config).await?, None));
     };
@@ -73,37 +73,47 @@ pub(super) async fn connect_tapped(config: &Config) -> Result<(Link, Option<Tap>
     let made = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls(config)?, &host);
     let to_host = made.map_err(|why| no_tls(&why.to_string()))?;
     let entered = config.connect_raw(wire, UnderTap(to_host)).await;
-    let (client, connection) = entered.map_err(|e| not_entered(config, &e))?;
+    let (client, connection) = entered.map_err(|e| not_entered(config, &words(&e)))?;
     tap.begin();
     Ok((Link { client, driver: driven(connection) }, Some(tap)))
 }
 
 /// A wire to the one host that an address names, as tokio-postgres would make it; `None`: it names others,
-/// or the host cannot be reached.
-async fn wire(config: &Config) -> Option<(String, TcpStream)> {
-    let ([Host::Tcp(host)], []) = (config.get_hosts(), config.get_hostaddrs()) else { return None };
+/// or the host refuses.
+async fn wire(config: &Config) -> Result<Option<(String, TcpStream)>, Problem> {
+    let ([Host::Tcp(host)], []) = (config.get_hosts(), config.get_hostaddrs()) else {
+        return Ok(None);
+    };
     if config.get_target_session_attrs() != TargetSessionAttrs::Any {
-        return None;
+        return Ok(None);
     }
     let port = config.get_ports().first().copied().unwrap_or(POSTGRES_PORT);
     let connected = TcpStream::connect((host.as_str(), port));
-    let wire = tokio::time::timeout(CONNECT_WAIT, connected).await.ok()?.ok()?;
-    wire.set_nodelay(true).ok()?;
+    let Ok(connected) = tokio::time::timeout(CONNECT_WAIT, connected).await else {
+        // Nobody waits for it twice.
+        return Err(not_entered(config, "nobody answered in time"));
+    };
+    Ok(connected.ok().filter(|wire| set(config, wire).is_ok()).map(|wire| (host.clone(), wire)))
+}
+
+/// Sets what an address says of the wire.
+fn set(config: &Config, wire: &TcpStream) -> std::io::Result<()> {
+    wire.set_nodelay(true)?;
     if config.get_keepalives() {
-        sockopt::set_socket_keepalive(&wire, true).ok()?;
-        sockopt::set_tcp_keepidle(&wire, config.get_keepalives_idle()).ok()?;
+        sockopt::set_socket_keepalive(wire, true)?;
+        sockopt::set_tcp_keepidle(wire, config.get_keepalives_idle())?;
     }
     if let Some(interval) = config.get_keepalives_interval() {
-        sockopt::set_tcp_keepintvl(&wire, interval).ok()?;
+        sockopt::set_tcp_keepintvl(wire, interval)?;
     }
     if let Some(retries) = config.get_keepalives_retries() {
-        sockopt::set_tcp_keepcnt(&wire, retries).ok()?;
+        sockopt::set_tcp_keepcnt(wire, retries)?;
     }
     if let Some(wait) = config.get_tcp_user_timeout() {
         let millis = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
-        sockopt::set_tcp_user_timeout(&wire, millis).ok()?;
+        sockopt::set_tcp_user_timeout(wire, millis)?;
     }
-    Some((host.clone(), wire))
+    Ok(())
 }
 
 fn tls(config: &Config) -> Result<Tls, Problem> {
@@ -125,13 +135,13 @@ where
     })
 }
 
-fn not_entered(config: &Config, error: &tokio_postgres::Error) -> Problem {
+fn not_entered(config: &Config, why: &str) -> Problem {
     let name = |host: &Host| match host {
         Host::Tcp(name) => name.clone(),
         Host::Unix(path) => path.display().to_string(),
     };
     let at = config.get_hosts().iter().map(name).collect::<Vec<_>>().join(", ");
-    let message = format!("cannot enter the database at {at}: {}", words(error));
+    let message = format!("cannot enter the database at {at}: {why}");
     Problem::failed("data-source", message)
         .hint("is it there, and may this machine reach it? `?sslmode=` says how TLS is spoken: disable, prefer, require or verify-full")
         .retryable()
