@@ -6,8 +6,9 @@ use crate::base::Problem;
 use rustix::net::sockopt;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection};
@@ -88,12 +89,17 @@ async fn wire(config: &Config) -> Result<Option<(String, TcpStream)>, Problem> {
         return Ok(None);
     }
     let port = config.get_ports().first().copied().unwrap_or(POSTGRES_PORT);
-    let connected = TcpStream::connect((host.as_str(), port));
-    let Ok(connected) = tokio::time::timeout(CONNECT_WAIT, connected).await else {
-        // Nobody waits for it twice.
-        return Err(not_entered(config, "nobody answered in time"));
-    };
-    Ok(connected.ok().filter(|wire| set(config, wire).is_ok()).map(|wire| (host.clone(), wire)))
+    let Ok(addresses) = lookup_host((host.as_str(), port)).await else { return Ok(None) };
+    let mut late = false;
+    for address in addresses {
+        match timeout(CONNECT_WAIT, TcpStream::connect(address)).await {
+            Ok(Ok(wire)) => return Ok(set(config, &wire).ok().map(|()| (host.clone(), wire))),
+            Ok(Err(_)) => {}
+            Err(_) => late = true,
+        }
+    }
+    // Nobody waits for them twice.
+    if late { Err(not_entered(config, "nobody answered in time")) } else { Ok(None) }
 }
 
 /// Sets what an address says of the wire.

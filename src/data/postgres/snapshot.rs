@@ -62,8 +62,9 @@ impl Snapshot {
             while let Some(batch) = taken.next().await {
                 sink(batch).await?;
             }
+            // All of them went by: what is left is how it ended.
+            return rows.try_next().await.map(drop).map_err(broken);
         }
-        // Without a tap they come here one by one; with one, how it ended.
         let room = || Vec::with_capacity(batch + batch / 4);
         let mut held = room();
         while let Some(row) = rows.try_next().await.map_err(broken)? {
