@@ -33,6 +33,14 @@ pub(crate) struct Column {
     pub(crate) by_sql: Option<String>,
 }
 
+impl Column {
+    /// What is read instead of the column, if a rule says it in SQL.
+    pub(crate) fn computed(&self) -> Option<String> {
+        // On lines of its own: a comment at its end takes nothing with it.
+        self.by_sql.as_ref().map(|expression| format!("(\n{expression}\n)::{}", self.written))
+    }
+}
+
 /// A table with rows of its own: partitions belong to their root.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Table {
@@ -88,11 +96,7 @@ impl Table {
 
     /// What is read of [`Self::pulled`] in a statement.
     pub(crate) fn column_list(&self) -> String {
-        let read = |c: &Column| match &c.by_sql {
-            // On lines of its own: a comment at its end takes nothing with it.
-            Some(expression) => format!("(\n{expression}\n)::{}", c.written),
-            None => ident(&c.name),
-        };
+        let read = |c: &Column| c.computed().unwrap_or_else(|| ident(&c.name));
         self.pulled().map(read).collect::<Vec<_>>().join(", ")
     }
 

@@ -123,7 +123,9 @@ pub async fn pull_into(
 ) -> Result<Pulled, Problem> {
     let rules = read_rules(file)?;
     let source = Source::open(source, lend, progress).await?;
-    pull::pull(&source, &rules, &key.0, (out, resume), progress).await
+    let pull =
+        async |source: &Source| pull::pull(source, &rules, &key.0, (out, resume), progress).await;
+    source.judged(&rules, lend, pull).await
 }
 
 /// Compares an archive with its source, column by column.
@@ -152,7 +154,8 @@ pub async fn estimate(
     progress: &dyn Progress,
 ) -> Result<Vec<(String, u64, u64)>, Problem> {
     let rules = read_rules(file)?;
-    pull::estimate(&Source::open(source, lend, progress).await?, &rules).await
+    let source = Source::open(source, lend, progress).await?;
+    source.judged(&rules, lend, async |source| pull::estimate(source, &rules).await).await
 }
 
 /// Makes rows up into an archive. `source` is a database's address or a SQL file, the database of `server`
@@ -345,5 +348,7 @@ pub async fn preview(
 ) -> Result<Preview, Problem> {
     let rules = read_rules(file)?;
     let source = Source::open(source, lend, progress).await?;
-    explain::preview(&source, &rules, &key.0, wanted, show_source).await
+    let preview =
+        async |source: &Source| explain::preview(source, &rules, &key.0, wanted, show_source).await;
+    source.judged(&rules, lend, preview).await
 }

@@ -222,7 +222,7 @@ pub(crate) async fn ruled(source: &Source, rules: &Rules) -> Result<Catalog, Pro
     Ok(catalog)
 }
 
-/// Lets the source itself evaluate what rules say in SQL, after it has said that it can.
+/// Lets the source itself, or its judge, evaluate what rules say in SQL, after it has said that it can.
 pub(crate) async fn by_sql(
     source: &Source,
     rules: &Rules,
@@ -231,6 +231,7 @@ pub(crate) async fn by_sql(
     for table in &mut catalog.tables {
         let (label, sql) = (table.label(), table.sql());
         let Some(of_table) = rules.tables.get(&label).filter(|t| !t.skip) else { continue };
+        let described = table.clone();
         for column in &mut table.columns {
             let rule = of_table.columns.get(&column.name);
             let Some(rule) = rule.filter(|rule| rule.spec.kind == Kind::Sql) else { continue };
@@ -239,19 +240,25 @@ pub(crate) async fn by_sql(
                     format!("{}:{}: {label}.{} {why}", rules.file, rule.line, column.name);
                 Problem::new(Exit::Usage, "data-rules", message)
             };
-            let Source::Live(live) = source else {
-                return Err(wrong(
-                    "is masked by SQL, for which the source must be a database".into(),
-                ));
-            };
-            let expression = rule.spec.value.clone().unwrap_or_default();
+            column.by_sql = rule.spec.value.clone();
+            let computed = column.computed().unwrap_or_default();
             // No row is read: what Postgres says of it holds nobody's value.
-            let tried = format!("SELECT (\n{expression}\n)::{} FROM {sql} LIMIT 0", column.written);
-            let tried = live.snapshot.client().prepare(&tried).await;
-            tried.map_err(|e| {
-                wrong(failed("has an expression that the source refuses", &e).message)
-            })?;
-            column.by_sql = Some(expression);
+            match source {
+                Source::Live(live) => {
+                    let tried = format!("SELECT {computed} FROM {sql} LIMIT 0");
+                    let tried = live.snapshot.client().prepare(&tried).await;
+                    tried.map_err(|e| {
+                        wrong(failed("has an expression that the source refuses", &e).message)
+                    })?;
+                }
+                Source::Files(files) => {
+                    let reads = files.judge()?.reads(&described, &computed).await;
+                    let refused = |why| {
+                        format!("has an expression that cannot be evaluated over files: {why}")
+                    };
+                    reads.map_err(|why| wrong(refused(why)))?;
+                }
+            }
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ mod encrypted;
 mod everywhere;
 mod files;
 mod fresh;
+mod judged;
 mod own;
 mod profile;
 mod resume;

@@ -154,7 +154,7 @@ fn not_entered(config: &Config, why: &str) -> Problem {
 }
 
 /// A failure in Postgres' own words. Its detail may quote a row, so only the message is told.
-fn words(error: &tokio_postgres::Error) -> String {
+pub(crate) fn words(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(answer) => format!("{} ({})", answer.message(), answer.code().code()),
         None => {

@@ -8,6 +8,6 @@ mod tap;
 mod tls;
 
 pub(crate) use catalog::catalog;
-pub(crate) use connect::{Link, config, connect, failed, verified, version};
+pub(crate) use connect::{Link, config, connect, failed, verified, version, words};
 pub(crate) use origin::{LOG, Origin};
 pub(crate) use snapshot::Snapshot;

@@ -6,6 +6,7 @@
 //! a pull that broke off was taken up again (`proof` says what of it may stay, `journal` what there is).
 
 mod begun;
+mod files;
 mod journal;
 mod pipe;
 mod proof;
@@ -18,7 +19,7 @@ use super::plan::ruled;
 use super::postgres::{Snapshot, failed};
 use super::prints::{Prints, canonical, sequence_value};
 use super::rules::Rules;
-use super::source::{Files, Piece, Source};
+use super::source::Source;
 use super::subset::Subset;
 use super::tools::Schema;
 use crate::base::{Exit, Problem};
@@ -76,7 +77,7 @@ pub(crate) async fn pull(
             let mut way = Way { subset: subset.as_ref(), watch: &mut watch, there: &there };
             read(&live.snapshot, &catalog, &mut way, &mut pipe, progress).await
         }
-        Source::Files(files) => read_files(files, &catalog, &mut pipe, progress).await,
+        Source::Files(files) => files::read(files, &catalog, &mut pipe, progress).await,
     };
     let done = match (pipe.finish(), read) {
         // What a thread met is why the reader ended.
@@ -292,43 +293,4 @@ pub(crate) fn silent(label: &str, problem: Problem) -> Problem {
         "reading {label} broke off; what the source said is not shown, because expressions of its rules may have met a value that they cannot take"
     );
     Problem { message, ..problem }
-}
-
-/// Reads all rows of files into the pipe, in the order in which they come.
-async fn read_files(
-    files: &Files,
-    catalog: &Catalog,
-    pipe: &mut Pipe,
-    progress: &dyn Progress,
-) -> Result<Sequences, Problem> {
-    let mut sequences = Vec::new();
-    let mut shown: Option<(usize, String)> = None;
-    let sink = async |piece: Piece| {
-        let (table, bytes) = match piece {
-            Piece::Rows(table, bytes) => (table, bytes),
-            Piece::Sequence(name, value) => {
-                sequences.push((name, value));
-                return Ok(());
-            }
-        };
-        if shown.as_ref().is_none_or(|(number, _)| *number != table) {
-            let label = catalog.tables[table].label();
-            progress.begin(&label, &label, None);
-            if let Some((_, before)) = shown.replace((table, label)) {
-                progress.end(&before);
-            }
-        }
-        if let Some((_, label)) = &shown {
-            progress.advance(label, bytes.len() as u64);
-        }
-        match pipe.skips(table) {
-            true => Ok(()),
-            false => pipe.send(Work::Rows { table, bytes }).await,
-        }
-    };
-    let done = files.read(sink).await;
-    if let Some((_, label)) = &shown {
-        progress.end(label);
-    }
-    done.map(|()| sequences)
 }

@@ -240,6 +240,9 @@ pub(super) async fn open(
     Scratch::with(server, async |scratch| {
         scratch.run("the dump's schema", &sql).await?;
         let link = connect(&scratch.config).await?;
+        // As a database's own snapshot is asked, so that types have the same names.
+        let asked = link.client.batch_execute("SET search_path = 'pg_catalog'").await;
+        asked.map_err(|e| failed("cannot read the catalog", &e))?;
         let (server, major) = version(&link.client).await?;
         let catalog = catalog(&link.client).await?;
         let partitions = "SELECT n.nspname || '.' || c.relname, rn.nspname || '.' || r.relname
@@ -251,7 +254,7 @@ pub(super) async fn open(
         let roots = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         let lanes = Lanes::of(&catalog, &roots);
         let schema = tools::schema(&scratch.config, None, major, progress)?;
-        Ok(Files { catalog, schema, server, input: Input::Dump(dump, lanes) })
+        Ok(Files { catalog, schema, server, input: Input::Dump(dump, lanes), judge: None })
     })
     .await
 }

@@ -1,7 +1,9 @@
 //! Where rows come from: a Postgres database in one snapshot, a dump of one, CSV files. Each has a catalog, a
 //! schema, and rows in COPY's text format that pass through memory and lie nowhere.
 
+mod by_sql;
 mod dump;
+mod judge;
 mod tables;
 mod text;
 
@@ -9,13 +11,19 @@ use super::Server;
 use super::catalog::{Catalog, Table};
 use super::commands::server_config;
 use super::copy;
+use super::mask::Kind;
 use super::postgres::{Snapshot, catalog, config, version};
+use super::rules::Rules;
+use super::scratch::Scratch;
 use super::tools::{self, Schema};
 use crate::base::{Exit, Problem};
 use crate::runtime::Progress;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 use tokio_postgres::Config;
+
+pub(crate) use by_sql::BySql;
+pub(crate) use judge::Judge;
 
 /// Batches that wait to be taken.
 const BATCHES_WAITING: usize = 2;
@@ -42,6 +50,8 @@ pub(crate) struct Files {
     schema: Schema,
     server: String,
     input: Input,
+    /// Says what SQL makes of its rows, if the rules say something in SQL.
+    judge: Option<Judge>,
 }
 
 /// A database that stands still.
@@ -93,6 +103,28 @@ impl Source {
         }
     }
 
+    /// Does something with it; where rules say something of files in SQL, a judge stands by meanwhile.
+    pub(crate) async fn judged<T>(
+        mut self,
+        rules: &Rules,
+        lend: Lend<'_>,
+        what: impl AsyncFnOnce(&Source) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let before = match &self {
+            Source::Files(files) if files.asks(rules) => files.schema.before.clone(),
+            _ => return what(&self).await,
+        };
+        let server = server_config(&lend()?);
+        Scratch::with(&server, async |scratch| {
+            scratch.run("the schema of the files", &before).await?;
+            if let Source::Files(files) = &mut self {
+                files.judge = Some(Judge::open(scratch).await?);
+            }
+            what(&self).await
+        })
+        .await
+    }
+
     /// Its tables.
     pub(crate) async fn catalog(&self) -> Result<Catalog, Problem> {
         match self {
@@ -121,7 +153,11 @@ impl Source {
             Ok(())
         };
         files.read(sink).await?;
-        Ok(rows)
+        // As a database hands them out.
+        match files.by_sql(table).await? {
+            Some((judge, by_sql)) => by_sql.rows(judge, (0, &rows)).await,
+            None => Ok(rows),
+        }
     }
 
     /// Its schema, and the version of its server.
@@ -141,6 +177,30 @@ impl Source {
 }
 
 impl Files {
+    /// Whether rules say something of it in SQL.
+    fn asks(&self, rules: &Rules) -> bool {
+        let masks = |label: &String| {
+            let of_table = rules.tables.get(label).filter(|t| !t.skip);
+            of_table.is_some_and(|t| t.columns.values().any(|rule| rule.spec.kind == Kind::Sql))
+        };
+        self.catalog.tables.iter().any(|table| masks(&table.label()))
+    }
+
+    /// Who says what SQL makes of its rows.
+    pub(crate) fn judge(&self) -> Result<&Judge, Problem> {
+        let nobody = || Problem::failed("data-source", "nobody can say what SQL makes of its rows");
+        self.judge.as_ref().ok_or_else(nobody)
+    }
+
+    /// What rules say of columns of a table in SQL, and who evaluates it.
+    pub(crate) async fn by_sql(&self, table: &Table) -> Result<Option<(&Judge, BySql)>, Problem> {
+        if table.columns.iter().all(|c| c.by_sql.is_none()) {
+            return Ok(None);
+        }
+        let judge = self.judge()?;
+        Ok(BySql::of(judge, table).await?.map(|by_sql| (judge, by_sql)))
+    }
+
     /// Reads everything once, on a thread of its own; `sink` takes it piece by piece.
     pub(crate) async fn read(
         &self,

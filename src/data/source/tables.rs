@@ -143,7 +143,7 @@ pub(super) fn open(files: Vec<PathBuf>) -> Result<Files, Problem> {
     }
     let schema = Schema { before, behind: String::new() };
     let server = "CSV".to_owned();
-    Ok(Files { catalog, schema, server, input: Input::Tables(files) })
+    Ok(Files { catalog, schema, server, input: Input::Tables(files), judge: None })
 }
 
 /// Reads all rows; `sink` gets batches of them in COPY's text format.

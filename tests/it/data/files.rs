@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Makes a dump of the source, by a pg_dump on PATH or by the one that devenv fetched.
-fn dump(bench: &Bench, arguments: &[&str], to: &Path) {
+pub(super) fn dump(bench: &Bench, arguments: &[&str], to: &Path) {
     let clients = std::fs::read_dir(cache_dir().join("clients")).into_iter().flatten().flatten();
     let fetched = clients.map(|entry| entry.path().join("bin/pg_dump")).filter(|p| p.is_file());
     let mut programs = vec![PathBuf::from("pg_dump")];

@@ -12,7 +12,7 @@ const SOMEBODY: &str = r#"{ mask = "command", run = ["sh", "-c", 'while read -r 
 type Pull<'a> = dyn Fn(&str, &[(&str, &str)]) -> Run + 'a;
 
 /// The rules with other ones for some columns.
-fn with(rules: &str, changed: &[(&str, &str)]) -> String {
+pub(super) fn with(rules: &str, changed: &[(&str, &str)]) -> String {
     let line = |line: &str| {
         let rule =
             changed.iter().find(|(column, _)| line.starts_with(&format!("columns.{column} =")));
