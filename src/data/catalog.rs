@@ -64,6 +64,8 @@ pub(crate) struct Reference {
     pub(crate) from_columns: Vec<String>,
     pub(crate) to: String,
     pub(crate) to_columns: Vec<String>,
+    /// The operators by which it compares them, what is referred to on the left.
+    pub(crate) equal: Vec<String>,
 }
 
 /// All tables and what joins them.

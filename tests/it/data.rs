@@ -2,6 +2,7 @@
 //! with the source and the target as two databases of its server.
 
 mod broken;
+mod chosen;
 mod encrypted;
 mod everywhere;
 mod files;

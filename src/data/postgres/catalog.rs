@@ -191,7 +191,12 @@ async fn references(
         )
     };
     let query = format!(
-        "SELECT k.conrelid, {}, k.confrelid, {} FROM pg_constraint k
+        "SELECT k.conrelid, {}, k.confrelid, {},
+                ARRAY(SELECT format('OPERATOR(%I.%s)', n.nspname, o.oprname)
+                        FROM unnest(k.conpfeqop) WITH ORDINALITY u(oid, nth)
+                        JOIN pg_operator o ON o.oid = u.oid JOIN pg_namespace n ON n.oid = o.oprnamespace
+                       ORDER BY u.nth)
+           FROM pg_constraint k
           WHERE k.contype = 'f' AND k.conrelid = ANY ($1) AND k.confrelid = ANY ($1) ORDER BY k.conname",
         names("conrelid", "conkey"),
         names("confrelid", "confkey")
@@ -204,6 +209,7 @@ async fn references(
         from_columns: row.get(1),
         to: label(row.get(2)),
         to_columns: row.get(3),
+        equal: row.get(4),
     });
     Ok(all.collect())
 }

@@ -1,10 +1,11 @@
 //! The rows of files on their way into the pipe, in the order in which they come.
 
-use super::Sequences;
 use super::pipe::{Pipe, Work};
+use super::{BATCH_BYTES, Sequences};
 use crate::base::Problem;
 use crate::data::catalog::Catalog;
-use crate::data::source::{BySql, Files, Judge, Piece};
+use crate::data::source::{BySql, Files, Judge, Piece, Source};
+use crate::data::subset::Sieve;
 use crate::runtime::Progress;
 
 /// Shows of which table rows come.
@@ -35,7 +36,7 @@ impl Shown<'_> {
 }
 
 /// What rules say of a table in SQL, who evaluates it, and how many rows went there.
-struct Evaluated<'a> {
+pub(super) struct Evaluated<'a> {
     judge: &'a Judge,
     by_sql: BySql,
     rows: u64,
@@ -49,38 +50,87 @@ impl Evaluated<'_> {
     }
 }
 
-/// Reads all rows of files into the pipe.
-pub(super) async fn read(
+/// What is evaluated of each table; to be asked for before the first row is judged.
+pub(super) async fn evaluated<'a>(
+    source: &'a Source,
+    catalog: &Catalog,
+) -> Result<Vec<Option<Evaluated<'a>>>, Problem> {
+    let mut all = Vec::new();
+    for table in &catalog.tables {
+        let by_sql = match source {
+            Source::Live(_) => None,
+            Source::Files(files) => files.by_sql(table).await?,
+        };
+        all.push(by_sql.map(|(judge, by_sql)| Evaluated { judge, by_sql, rows: 0 }));
+    }
+    Ok(all)
+}
+
+/// The way of rows from the files into the pipe: some of them, as SQL makes them.
+struct Way<'a, 'p> {
+    evaluated: Vec<Option<Evaluated<'a>>>,
+    sieve: Option<Sieve<'a>>,
+    /// Rows that went through the sieve, of one table, until they are a batch.
+    held: (usize, Vec<u8>),
+    pipe: &'p mut Pipe,
+}
+
+impl Way<'_, '_> {
+    async fn take(&mut self, table: usize, bytes: Vec<u8>) -> Result<(), Problem> {
+        if self.sieve.is_none() {
+            return self.send(table, bytes).await;
+        }
+        if self.held.0 != table {
+            self.end().await?;
+            self.held.0 = table;
+        }
+        let Some(sieve) = &mut self.sieve else { return Ok(()) };
+        sieve.rows(table, &bytes, &mut self.held.1);
+        if self.held.1.len() >= BATCH_BYTES { self.end().await } else { Ok(()) }
+    }
+
+    /// Sends what is held.
+    async fn end(&mut self) -> Result<(), Problem> {
+        let (table, bytes) = (self.held.0, std::mem::take(&mut self.held.1));
+        if bytes.is_empty() { Ok(()) } else { self.send(table, bytes).await }
+    }
+
+    async fn send(&mut self, table: usize, mut bytes: Vec<u8>) -> Result<(), Problem> {
+        if self.pipe.skips(table) {
+            return Ok(());
+        }
+        if let Some(evaluated) = &mut self.evaluated[table] {
+            bytes = evaluated.rows(&bytes).await?;
+        }
+        self.pipe.send(Work::Rows { table, bytes }).await
+    }
+}
+
+/// Reads all rows of files into the pipe, or those that a sieve lets through.
+pub(super) async fn read<'a>(
     files: &Files,
     catalog: &Catalog,
+    (evaluated, sieve): (Vec<Option<Evaluated<'a>>>, Option<Sieve<'a>>),
     pipe: &mut Pipe,
     progress: &dyn Progress,
 ) -> Result<Sequences, Problem> {
-    let mut evaluated = Vec::new();
-    for table in &catalog.tables {
-        let by_sql = files.by_sql(table).await?;
-        evaluated.push(by_sql.map(|(judge, by_sql)| Evaluated { judge, by_sql, rows: 0 }));
-    }
     let mut sequences = Vec::new();
     let mut shown = Shown { catalog, progress, table: None };
-    let sink = async |piece: Piece| {
-        let (table, mut bytes) = match piece {
-            Piece::Rows(table, bytes) => (table, bytes),
-            Piece::Sequence(name, value) => {
-                sequences.push((name, value));
-                return Ok(());
-            }
-        };
-        shown.advance(table, bytes.len() as u64);
-        if pipe.skips(table) {
-            return Ok(());
+    let mut way = Way { evaluated, sieve, held: (0, Vec::new()), pipe };
+    let sink = async |piece: Piece| match piece {
+        Piece::Rows(table, bytes) => {
+            shown.advance(table, bytes.len() as u64);
+            way.take(table, bytes).await
         }
-        if let Some(evaluated) = &mut evaluated[table] {
-            bytes = evaluated.rows(&bytes).await?;
+        Piece::Sequence(name, value) => {
+            sequences.push((name, value));
+            Ok(())
         }
-        pipe.send(Work::Rows { table, bytes }).await
     };
     let done = files.read(sink).await;
     shown.end();
-    done.map(|()| sequences)
+    done?;
+    way.end().await?;
+    way.sieve.map_or(Ok(()), Sieve::end)?;
+    Ok(sequences)
 }

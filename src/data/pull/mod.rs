@@ -20,7 +20,7 @@ use super::postgres::{Snapshot, failed};
 use super::prints::{Prints, canonical, sequence_value};
 use super::rules::Rules;
 use super::source::Source;
-use super::subset::Subset;
+use super::subset::{Chosen, Places, Subset};
 use super::tools::Schema;
 use crate::base::{Exit, Problem};
 use crate::runtime::Progress;
@@ -58,7 +58,8 @@ pub(crate) async fn pull(
     progress: &dyn Progress,
 ) -> Result<Pulled, Problem> {
     let catalog = ruled(source, rules).await?;
-    let subset = subset(source, &catalog, rules).await?;
+    let evaluated = files::evaluated(source, &catalog).await?;
+    let subset = Subset::find(source, &catalog, rules).await?;
     let engines = engines(&catalog, rules, key)?;
     let (schema, server) = source.schema(progress).await?;
     let manifest = manifest(rules, key, &catalog, &schema, server);
@@ -74,10 +75,14 @@ pub(crate) async fn pull(
     let mut pipe = Pipe::start(shop, filling)?;
     let read = match source {
         Source::Live(live) => {
-            let mut way = Way { subset: subset.as_ref(), watch: &mut watch, there: &there };
+            let subset = subset.as_ref().and_then(Subset::places);
+            let mut way = Way { subset, watch: &mut watch, there: &there };
             read(&live.snapshot, &catalog, &mut way, &mut pipe, progress).await
         }
-        Source::Files(files) => files::read(files, &catalog, &mut pipe, progress).await,
+        Source::Files(files) => {
+            let sieve = subset.as_ref().and_then(Subset::chosen).map(Chosen::sieve);
+            files::read(files, &catalog, (evaluated, sieve), &mut pipe, progress).await
+        }
     };
     let done = match (pipe.finish(), read) {
         // What a thread met is why the reader ended.
@@ -153,37 +158,18 @@ fn broken_off(out: &Path, problem: Problem) -> Problem {
 /// Sequences that have come further than this tell how much there is at the source.
 const SEQUENCE_TELLS: i64 = 100;
 
-/// The rows that the rules ask for; `None`: all.
-async fn subset(
-    source: &Source,
-    catalog: &Catalog,
-    rules: &Rules,
-) -> Result<Option<Subset>, Problem> {
-    let Some(wanted) = &rules.subset else { return Ok(None) };
-    match source {
-        Source::Live(live) => Subset::find(&live.snapshot, catalog, rules, wanted).await.map(Some),
-        Source::Files(_) => {
-            let message = format!(
-                "{}:{}: a subset is taken of a database; a dump or CSV files are pulled whole",
-                rules.file, wanted.line
-            );
-            Err(Problem::new(Exit::Usage, "data-subset", message))
-        }
-    }
-}
-
 /// How many rows a pull would bring, by table, and how many there are as far as the server knows.
 pub(crate) async fn estimate(
     source: &Source,
     rules: &Rules,
 ) -> Result<Vec<(String, u64, u64)>, Problem> {
     let catalog = ruled(source, rules).await?;
-    let subset = subset(source, &catalog, rules).await?;
+    let subset = Subset::find(source, &catalog, rules).await?;
     let of = |(nth, table): (usize, &Table)| {
         let skipped = rules.tables.get(&table.label()).is_some_and(|t| t.skip);
         let all = if skipped { 0 } else { table.rows };
-        let rows = subset.as_ref().map_or(all, |subset| subset.count(nth));
-        (table.label(), rows, table.rows)
+        let (rows, there) = subset.as_ref().map_or((all, None), |subset| subset.count(nth));
+        (table.label(), rows, there.unwrap_or(table.rows))
     };
     Ok(catalog.tables.iter().enumerate().map(of).collect())
 }
@@ -241,7 +227,7 @@ fn stopped(rules: &Rules, stop: &Stop) -> Problem {
 
 /// What is read of a database, and what is noted of it.
 struct Way<'a, 'w> {
-    subset: Option<&'a Subset>,
+    subset: Option<&'a Places>,
     watch: &'a mut Option<Watch<'w>>,
     /// Tables that are whole already.
     there: &'a BTreeSet<usize>,

@@ -24,6 +24,8 @@ pub(crate) struct SubsetRules {
 /// Rows to begin with.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Root {
+    /// Where it stands in the file.
+    pub(crate) line: usize,
     pub(crate) table: String,
     /// A condition in SQL.
     pub(crate) filter: Option<String>,
@@ -35,10 +37,19 @@ pub(crate) struct Root {
 /// A key that is kept by the application: `from` refers to `to`, both `schema.table.column`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct VirtualKey {
+    /// Where it stands in the file.
+    pub(crate) line: usize,
     pub(crate) from: String,
     pub(crate) to: String,
     /// A condition on the rows that refer, in SQL: for columns that refer to several tables.
     pub(crate) when: Option<String>,
+}
+
+impl Root {
+    /// Whether Postgres must say which rows it means.
+    pub(crate) fn says_sql(&self) -> bool {
+        self.filter.is_some() || self.percent.is_some() || self.rows.is_some()
+    }
 }
 
 impl Reader<'_> {
@@ -87,7 +98,7 @@ impl Reader<'_> {
 
     fn root(&mut self, written: &Spanned<DeValue<'_>>) -> Option<Root> {
         let at = written.span().start;
-        let mut root = Root::default();
+        let mut root = Root { line: self.line(at), ..Root::default() };
         let DeValue::Table(members) = written.get_ref() else {
             self.mistake(
                 at,
@@ -126,7 +137,7 @@ impl Reader<'_> {
 
     fn key(&mut self, written: &Spanned<DeValue<'_>>) -> Option<VirtualKey> {
         let at = written.span().start;
-        let mut found = VirtualKey::default();
+        let mut found = VirtualKey { line: self.line(at), ..VirtualKey::default() };
         let DeValue::Table(members) = written.get_ref() else {
             self.mistake(at, "a key is { from = \"public.notes.owner_id\", to = \"public.users.id\", when = \"…\" }");
             return None;

@@ -39,10 +39,8 @@ pub(crate) const ROW_NUMBER: &str = "\"devenv row\"";
 pub(crate) enum Answer {
     /// Any value, as COPY writes it.
     Text,
-    #[expect(dead_code, reason = "only subsets ask for it")]
     /// A truth; what is not known is none.
     Truth,
-    #[expect(dead_code, reason = "only subsets ask for it")]
     /// A number of 64 bits.
     Number,
 }

@@ -15,6 +15,7 @@ use super::mask::Kind;
 use super::postgres::{Snapshot, catalog, config, version};
 use super::rules::Rules;
 use super::scratch::Scratch;
+use super::subset;
 use super::tools::{self, Schema};
 use crate::base::{Exit, Problem};
 use crate::runtime::Progress;
@@ -23,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::Config;
 
 pub(crate) use by_sql::BySql;
-pub(crate) use judge::Judge;
+pub(crate) use judge::{Answer, Judge, Question, ROW_NUMBER};
 
 /// Batches that wait to be taken.
 const BATCHES_WAITING: usize = 2;
@@ -184,6 +185,7 @@ impl Files {
             of_table.is_some_and(|t| t.columns.values().any(|rule| rule.spec.kind == Kind::Sql))
         };
         self.catalog.tables.iter().any(|table| masks(&table.label()))
+            || subset::asks(&self.catalog, rules)
     }
 
     /// Who says what SQL makes of its rows.

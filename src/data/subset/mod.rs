@@ -1,18 +1,30 @@
 //! A part of a source in which every foreign key still holds: from some rows on, downwards to what refers to
 //! them (as many as `children` says), and upwards from every row to all that it refers to.
 //!
-//! Rows are known by their place in their table (`ctid`), which stands still in a snapshot; nothing is
-//! written at the source. Invariant: rows that were reached upwards bring no further rows that refer to
-//! them, so the whole does not grow into everything.
+//! Of a database, rows are known by their place in their table (`ctid`), which stands still in a snapshot, and
+//! nothing is written at the source; of files by their number, and what is noted of them are hashes. Invariant:
+//! rows that were reached upwards bring no further rows that refer to them, so the whole does not grow into
+//! everything.
 
+mod closure;
+mod files;
+mod keys;
+mod notes;
 mod walk;
 
-use super::catalog::{Catalog, Reference, Table};
+use super::catalog::{Catalog, Reference, Table, ident};
 use super::postgres::Snapshot;
-use super::rules::{Rules, SubsetRules, VirtualKey};
+use super::rules::{Root, Rules, SubsetRules, VirtualKey};
+use super::source::Source;
 use crate::base::{Exit, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use files::{Chosen, Sieve};
+
+/// Rows of a subset at the most: which they are is kept in memory.
+const ROWS_MAX: usize = 10_000_000;
+/// Shares of a table are counted in so many parts.
+const PARTS: u32 = 1_000_000;
 /// Places in one statement.
 const PLACES_AT_A_TIME: usize = 2_000;
 
@@ -42,48 +54,198 @@ struct Edge {
     to_columns: Vec<String>,
     /// A condition on the rows that refer.
     when: Option<String>,
+    /// The operators by which columns are compared; `=` where there are none.
+    equal: Vec<String>,
     /// Columns of unlike types are compared as texts.
     as_text: bool,
+    /// Where the rules declare it, or the subset.
+    line: usize,
 }
 
 /// The rows of one table, by the partition in which they lie.
 type Rows = BTreeMap<String, BTreeSet<Place>>;
 
+/// What the rules ask for, in numbers of the catalog's tables.
+struct Wish<'a> {
+    catalog: &'a Catalog,
+    rules: &'a Rules,
+    wanted: &'a SubsetRules,
+    edges: Vec<Edge>,
+    roots: Vec<(usize, &'a Root)>,
+    whole: Vec<usize>,
+}
+
+impl<'a> Wish<'a> {
+    fn of(
+        catalog: &'a Catalog,
+        rules: &'a Rules,
+        wanted: &'a SubsetRules,
+    ) -> Result<Wish<'a>, Problem> {
+        let (edges, roots, whole) = (Vec::new(), Vec::new(), Vec::new());
+        let mut wish = Wish { catalog, rules, wanted, edges, roots, whole };
+        for root in &wanted.roots {
+            wish.roots.push((wish.numbered(&root.table, root.line)?, root));
+        }
+        for label in &wanted.whole {
+            wish.whole.push(wish.numbered(label, wanted.line)?);
+        }
+        wish.edges = wish.edges()?;
+        Ok(wish)
+    }
+
+    fn wrong(&self, line: usize, message: &str) -> Problem {
+        let message = format!("{}:{line}: {message}", self.rules.file);
+        Problem::new(Exit::Usage, "data-rules", message)
+    }
+
+    fn numbered(&self, label: &str, line: usize) -> Result<usize, Problem> {
+        let found = self.catalog.tables.iter().position(|t| t.label() == label);
+        found.ok_or_else(|| self.wrong(line, &format!("the source has no table {label}")))
+    }
+
+    /// All keys: the database's own, and those that the rules declare.
+    fn edges(&self) -> Result<Vec<Edge>, Problem> {
+        let number = |label: &str| self.catalog.tables.iter().position(|t| t.label() == label);
+        let own = self.catalog.references.iter().filter_map(|r: &Reference| {
+            Some(Edge {
+                from: number(&r.from)?,
+                from_columns: r.from_columns.clone(),
+                to: number(&r.to)?,
+                to_columns: r.to_columns.clone(),
+                equal: r.equal.clone(),
+                when: None,
+                as_text: false,
+                line: self.wanted.line,
+            })
+        });
+        let mut edges: Vec<Edge> = own.collect();
+        for key in &self.wanted.keys {
+            let missing = |name| self.wrong(key.line, &format!("the source has no column {name}"));
+            edges.push(declared(self.catalog, key).map_err(missing)?);
+        }
+        Ok(edges)
+    }
+}
+
+/// A condition of the rules, on lines of its own: a comment at its end takes nothing with it.
+fn condition(sql: &str) -> String {
+    format!("(\n{sql}\n)")
+}
+
+/// What picks the same rows each time, from all over a table; without a primary key by their `place`.
+fn hash(table: &Table, place: &str) -> String {
+    let key: Vec<String> = match table.primary.is_empty() {
+        true => vec![format!("{place}::text")],
+        false => table.primary.iter().map(|c| format!("{}::text", ident(c))).collect(),
+    };
+    format!("hashtextextended(concat_ws('|', {}), 0)", key.join(", "))
+}
+
+/// What rows fulfil that a root means, but for how many.
+fn conditions(root: &Root, hash: &str) -> Vec<String> {
+    let mut conditions: Vec<String> = root.filter.as_deref().map(condition).into_iter().collect();
+    if let Some(percent) = root.percent {
+        #[allow(clippy::cast_possible_truncation, reason = "at most all parts")]
+        let parts = (percent / 100.0 * f64::from(PARTS)) as i64;
+        conditions.push(format!("abs({hash} % {PARTS}) < {parts}"));
+    }
+    conditions
+}
+
+fn too_many() -> Problem {
+    let message = format!("the subset has more than {ROWS_MAX} rows");
+    Problem::new(Exit::Usage, "data-subset", message).hint("narrow its roots, or lower `children`")
+}
+
+/// Whether only Postgres can say which rows of files a subset has.
+pub(crate) fn asks(catalog: &Catalog, rules: &Rules) -> bool {
+    let Some(wanted) = &rules.subset else { return false };
+    let sql =
+        wanted.roots.iter().any(Root::says_sql) || wanted.keys.iter().any(|k| k.when.is_some());
+    let keys = || {
+        let wish = Wish::of(catalog, rules, wanted).ok()?;
+        Some(wish.edges.iter().any(|edge| keys::judged(&catalog.tables, edge)))
+    };
+    sql || keys().unwrap_or(false)
+}
+
 /// The rows that are pulled.
-pub(crate) struct Subset {
-    rows: Vec<Rows>,
+pub(crate) enum Subset {
+    /// Of a database.
+    Places(Places),
+    /// Of files.
+    Chosen(Chosen),
 }
 
 impl Subset {
-    /// Finds the rows of a snapshot that the rules ask for.
+    /// Finds the rows that the rules ask for; `None`: all.
     pub(crate) async fn find(
-        snapshot: &Snapshot,
+        source: &Source,
         catalog: &Catalog,
         rules: &Rules,
-        wanted: &SubsetRules,
-    ) -> Result<Subset, Problem> {
-        let edges = edges(catalog, rules, wanted)?;
-        let skipped = |label: &str| rules.tables.get(label).is_some_and(|t| t.skip);
-        let mut walk = walk::Walk::new(snapshot, catalog, &edges, wanted.children);
-        for root in &wanted.roots {
-            let table = numbered(catalog, rules, wanted, &root.table)?;
-            walk.root(table, root).await?;
-        }
-        for whole in &wanted.whole {
-            let table = numbered(catalog, rules, wanted, whole)?;
-            walk.whole(table).await?;
-        }
-        let mut rows = walk.finish().await?;
-        for (table, rows) in catalog.tables.iter().zip(&mut rows) {
-            if skipped(&table.label()) {
-                rows.clear();
+    ) -> Result<Option<Subset>, Problem> {
+        let Some(wanted) = &rules.subset else { return Ok(None) };
+        let wish = Wish::of(catalog, rules, wanted)?;
+        let mut found = match source {
+            Source::Live(live) => Subset::Places(Places::find(&live.snapshot, &wish).await?),
+            Source::Files(files) => Subset::Chosen(Chosen::find(files, &wish).await?),
+        };
+        for (number, table) in catalog.tables.iter().enumerate() {
+            if rules.tables.get(&table.label()).is_some_and(|t| t.skip) {
+                match &mut found {
+                    Subset::Places(places) => places.rows[number].clear(),
+                    Subset::Chosen(chosen) => chosen.clear(number),
+                }
             }
         }
-        Ok(Subset { rows })
+        Ok(Some(found))
+    }
+
+    /// Those of a database.
+    pub(crate) fn places(&self) -> Option<&Places> {
+        match self {
+            Subset::Places(places) => Some(places),
+            Subset::Chosen(_) => None,
+        }
+    }
+
+    /// Those of files.
+    pub(crate) fn chosen(&self) -> Option<&Chosen> {
+        match self {
+            Subset::Places(_) => None,
+            Subset::Chosen(chosen) => Some(chosen),
+        }
+    }
+
+    /// How many rows of a table, and how many there are, as far as that is known.
+    pub(crate) fn count(&self, table: usize) -> (u64, Option<u64>) {
+        match self {
+            Subset::Places(places) => (places.count(table), None),
+            Subset::Chosen(chosen) => (chosen.count(table), Some(chosen.there(table))),
+        }
+    }
+}
+
+/// The rows of a database that are pulled.
+pub(crate) struct Places {
+    rows: Vec<Rows>,
+}
+
+impl Places {
+    async fn find(snapshot: &Snapshot, wish: &Wish<'_>) -> Result<Places, Problem> {
+        let children = wish.wanted.children;
+        let mut walk = walk::Walk::new(snapshot, wish.catalog, &wish.edges, children);
+        for (table, root) in &wish.roots {
+            walk.root(*table, root).await?;
+        }
+        for table in &wish.whole {
+            walk.whole(*table).await?;
+        }
+        Ok(Places { rows: walk.finish().await? })
     }
 
     /// How many rows of a table.
-    pub(crate) fn count(&self, table: usize) -> u64 {
+    fn count(&self, table: usize) -> u64 {
         self.rows[table].values().map(|places| places.len() as u64).sum()
     }
 
@@ -106,45 +268,6 @@ impl Subset {
     }
 }
 
-fn wrong(rules: &Rules, wanted: &SubsetRules, message: &str) -> Problem {
-    let message = format!("{}:{}: {message}", rules.file, wanted.line);
-    Problem::new(Exit::Usage, "data-rules", message)
-}
-
-fn numbered(
-    catalog: &Catalog,
-    rules: &Rules,
-    wanted: &SubsetRules,
-    label: &str,
-) -> Result<usize, Problem> {
-    let found = catalog.tables.iter().position(|t| t.label() == label);
-    found.ok_or_else(|| wrong(rules, wanted, &format!("the source has no table {label}")))
-}
-
-/// All keys: the database's own, and those that the rules declare.
-fn edges(catalog: &Catalog, rules: &Rules, wanted: &SubsetRules) -> Result<Vec<Edge>, Problem> {
-    let number = |label: &str| catalog.tables.iter().position(|t| t.label() == label);
-    let own = catalog.references.iter().filter_map(|r: &Reference| {
-        Some(Edge {
-            from: number(&r.from)?,
-            from_columns: r.from_columns.clone(),
-            to: number(&r.to)?,
-            to_columns: r.to_columns.clone(),
-            when: None,
-            as_text: false,
-        })
-    });
-    let mut edges: Vec<Edge> = own.collect();
-    for key in &wanted.keys {
-        edges.push(
-            declared(catalog, key).map_err(|name| {
-                wrong(rules, wanted, &format!("the source has no column {name}"))
-            })?,
-        );
-    }
-    Ok(edges)
-}
-
 fn declared(catalog: &Catalog, key: &VirtualKey) -> Result<Edge, String> {
     let find = |written: &str| {
         let (label, column) = written.rsplit_once('.').ok_or_else(|| written.to_owned())?;
@@ -160,8 +283,10 @@ fn declared(catalog: &Catalog, key: &VirtualKey) -> Result<Edge, String> {
         from_columns: vec![from_column.name.clone()],
         to,
         to_columns: vec![to_column.name.clone()],
+        equal: Vec::new(),
         when: key.when.clone(),
         as_text: from_column.kind.category != to_column.kind.category,
+        line: key.line,
     })
 }
 

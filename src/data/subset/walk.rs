@@ -1,16 +1,11 @@
 //! The way from row to row: rounds of statements, each for many rows of one table and one key.
 
-use super::{Edge, PLACES_AT_A_TIME, Place, Rows};
-use crate::base::{Exit, Problem};
+use super::{Edge, PLACES_AT_A_TIME, Place, ROWS_MAX, Rows, condition, conditions, hash, too_many};
+use crate::base::Problem;
 use crate::data::catalog::{Catalog, Table, ident};
 use crate::data::postgres::{Snapshot, failed};
 use crate::data::rules::Root;
 use std::collections::{BTreeMap, HashMap};
-
-/// Rows of a subset at the most: their places are kept in memory.
-const ROWS_MAX: usize = 10_000_000;
-/// Shares of a table are counted in so many parts.
-const PARTS: u32 = 1_000_000;
 
 /// Rows on whose account others are still looked for, by partition.
 type Frontier = BTreeMap<String, Vec<Place>>;
@@ -69,19 +64,8 @@ impl<'a> Walk<'a> {
     /// Begins with rows of a table.
     pub(super) async fn root(&mut self, table: usize, root: &Root) -> Result<(), Problem> {
         let described = &self.catalog.tables[table];
-        let mut conditions = Vec::new();
-        conditions.extend(root.filter.as_ref().map(|sql| format!("({sql})")));
-        let key: Vec<String> = match described.primary.is_empty() {
-            true => vec!["ctid::text".to_owned()],
-            false => described.primary.iter().map(|c| format!("{}::text", ident(c))).collect(),
-        };
-        // The same rows each time, from all over the table.
-        let hash = format!("hashtextextended(concat_ws('|', {}), 0)", key.join(", "));
-        if let Some(percent) = root.percent {
-            #[allow(clippy::cast_possible_truncation, reason = "at most all parts")]
-            let parts = (percent / 100.0 * f64::from(PARTS)) as i64;
-            conditions.push(format!("abs({hash} % {PARTS}) < {parts}"));
-        }
+        let hash = hash(described, "ctid");
+        let conditions = conditions(root, &hash);
         let mut select =
             format!("SELECT tableoid::regclass::text, ctid::text FROM {}", from(described));
         if !conditions.is_empty() {
@@ -121,11 +105,7 @@ impl<'a> Walk<'a> {
             }
         }
         match self.count > ROWS_MAX {
-            true => {
-                let message = format!("the subset has more than {ROWS_MAX} rows");
-                Err(Problem::new(Exit::Usage, "data-subset", message)
-                    .hint("narrow its roots, or lower `children`"))
-            }
+            true => Err(too_many()),
             false => Ok(()),
         }
     }
@@ -195,7 +175,8 @@ impl<'a> Walk<'a> {
 
     /// The rows that rows of `partition` refer to.
     fn referred(&self, edge: &Edge, partition: &str) -> String {
-        let when = edge.when.as_ref().map(|sql| format!(" AND ({sql})")).unwrap_or_default();
+        let when = edge.when.as_ref().map(|sql| format!(" AND {}", condition(sql)));
+        let when = when.unwrap_or_default();
         format!(
             "SELECT DISTINCT t.tableoid::regclass::text, t.ctid::text
                FROM (SELECT * FROM ONLY {partition} WHERE ctid = ANY ($1::text[]::tid[]){when}) f
@@ -207,7 +188,8 @@ impl<'a> Walk<'a> {
 
     /// The rows that refer to rows of `partition`, some for each.
     fn referring(&self, edge: &Edge, partition: &str) -> String {
-        let when = edge.when.as_ref().map(|sql| format!(" AND ({sql})")).unwrap_or_default();
+        let when = edge.when.as_ref().map(|sql| format!(" AND {}", condition(sql)));
+        let when = when.unwrap_or_default();
         let keys: Vec<String> = edge.to_columns.iter().map(|c| ident(c)).collect();
         format!(
             "SELECT c.part, c.place
@@ -226,7 +208,10 @@ impl<'a> Walk<'a> {
 /// The condition that a row refers to another.
 fn matched(edge: &Edge, to: &str, from: &str) -> String {
     let text = if edge.as_text { "::text" } else { "" };
-    let pairs = edge.from_columns.iter().zip(&edge.to_columns);
-    let equal = pairs.map(|(f, t)| format!("{to}.{}{text} = {from}.{}{text}", ident(t), ident(f)));
+    let pairs = edge.from_columns.iter().zip(&edge.to_columns).enumerate();
+    let equal = pairs.map(|(nth, (f, t))| {
+        let equal = edge.equal.get(nth).map_or("=", String::as_str);
+        format!("{to}.{}{text} {equal} {from}.{}{text}", ident(t), ident(f))
+    });
     equal.collect::<Vec<_>>().join(" AND ")
 }

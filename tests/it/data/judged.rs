@@ -85,11 +85,12 @@ fn sql_is_evaluated_over_files_and_nothing_of_them_is_kept() {
     masked(&bench, &sources);
     refused(&bench, &sources[1]);
     csv(&bench, elsewhere.path());
+    super::chosen::check(&bench, elsewhere.path());
     nothing_kept(&bench);
 }
 
 /// A pull of a source by the rules in a file.
-fn pull<'a>(source: &'a str, rules: &'a str, out: &'a str) -> [&'a str; 9] {
+pub(super) fn pull<'a>(source: &'a str, rules: &'a str, out: &'a str) -> [&'a str; 9] {
     ["data", "pull", "--source", source, "--rules", rules, "--out", out, "--json"]
 }
 

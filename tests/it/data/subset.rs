@@ -2,7 +2,7 @@
 
 use super::{Bench, no_trace};
 
-const SUBSET: &str = r#"
+pub(super) const SUBSET: &str = r#"
 [subset]
 roots = [{ table = "public.users", where = "id between 11 and 30" }]
 children = 2                                  # orders of a user
