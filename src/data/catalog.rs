@@ -29,7 +29,7 @@ pub(crate) struct Column {
     pub(crate) generated: bool,
     /// A `CHECK` of its table or domain names it.
     pub(crate) checked: bool,
-    /// The expression that the source evaluates instead of handing out the column.
+    /// The expression that is evaluated instead of handing out the column.
     pub(crate) by_sql: Option<String>,
 }
 

@@ -4,7 +4,7 @@ use super::Server;
 use super::explain;
 use super::load::load;
 use super::mask::Key;
-use super::plan::{checked, look, written};
+use super::plan::{by_sql, checked, look, written};
 use super::postgres::config;
 use super::pull;
 use super::rules::{self, Rules};
@@ -107,9 +107,14 @@ pub async fn check(
     progress: &dyn Progress,
 ) -> Result<usize, Problem> {
     let rules = read_rules(file)?;
-    let looked = look(&Source::open(source, lend, progress).await?).await?;
-    checked(&looked, &rules)?;
-    Ok(looked.catalog.tables.iter().map(|t| t.pulled().count()).sum())
+    let source = Source::open(source, lend, progress).await?;
+    let check = async |source: &Source| {
+        let mut looked = look(source).await?;
+        checked(&looked, &rules)?;
+        by_sql(source, &rules, &mut looked.catalog).await?;
+        Ok(looked.catalog.tables.iter().map(|t| t.pulled().count()).sum())
+    };
+    source.judged(&rules, lend, check).await
 }
 
 /// Pulls a source into an archive; with `resume`, what a pull that broke off brought stays as far as it is

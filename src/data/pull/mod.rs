@@ -59,7 +59,7 @@ pub(crate) async fn pull(
 ) -> Result<Pulled, Problem> {
     let catalog = ruled(source, rules).await?;
     let evaluated = files::evaluated(source, &catalog).await?;
-    let subset = Subset::find(source, &catalog, rules).await?;
+    let subset = subset(source, &catalog, rules, progress).await?;
     let engines = engines(&catalog, rules, key)?;
     let (schema, server) = source.schema(progress).await?;
     let manifest = manifest(rules, key, &catalog, &schema, server);
@@ -157,6 +157,23 @@ fn broken_off(out: &Path, problem: Problem) -> Problem {
 
 /// Sequences that have come further than this tell how much there is at the source.
 const SEQUENCE_TELLS: i64 = 100;
+
+/// The rows that the rules ask for; `None`: all.
+async fn subset(
+    source: &Source,
+    catalog: &Catalog,
+    rules: &Rules,
+    progress: &dyn Progress,
+) -> Result<Option<Subset>, Problem> {
+    const TASK: &str = "subset";
+    if rules.subset.is_none() {
+        return Ok(None);
+    }
+    progress.begin(TASK, "choosing rows", None);
+    let found = Subset::find(source, catalog, rules).await;
+    progress.end(TASK);
+    found
+}
 
 /// How many rows a pull would bring, by table, and how many there are as far as the server knows.
 pub(crate) async fn estimate(

@@ -52,7 +52,8 @@ fn form(column: &Column, as_text: bool) -> Option<Form> {
         // As texts they have other forms.
         "numeric" if !as_text => Some(Form::Number),
         "bool" if !as_text => Some(Form::Truth),
-        "date" if !as_text => Some(Form::Text),
+        // Some of these Postgres compares, but does not hash.
+        "date" | "name" | "bit" | "varbit" | "money" if !as_text => Some(Form::Text),
         _ => None,
     }
 }

@@ -84,6 +84,7 @@ fn sql_is_evaluated_over_files_and_nothing_of_them_is_kept() {
     let sources = [bench.source.clone(), at("plain.sql"), at("packed.dump")];
     masked(&bench, &sources);
     refused(&bench, &sources[1]);
+    sources[..2].iter().for_each(|source| checked(&bench, source));
     csv(&bench, elsewhere.path());
     super::chosen::check(&bench, elsewhere.path());
     nothing_kept(&bench);
@@ -167,6 +168,17 @@ fn refused(bench: &Bench, source: &str) {
         assert!(code == 1 || said.contains(&format!("no.toml:{}: ", line + 1)), "{sql}: {said}");
         no_trace("an error", said.as_bytes());
         assert!(!bench.project.path().join("no.devseed").exists());
+    }
+}
+
+/// What would stop a pull is told without one.
+fn checked(bench: &Bench, source: &str) {
+    let rules = bench.project.read("devenv.data.toml");
+    for (sql, code) in [("diagnose", 2), ("diagnosis", 0)] {
+        let rule = format!("{{ mask = \"sql\", value = \"{sql}\" }}");
+        bench.project.write("no.toml", &with(&rules, &[("diagnosis", &rule)]));
+        let check = ["data", "plan", "--check", "--source", source, "--out", "no.toml"];
+        bench.project.devenv(&check).ends(code);
     }
 }
 
