@@ -13,7 +13,7 @@ mod notes;
 mod walk;
 
 use super::catalog::{Catalog, Reference, Table, ident};
-use super::postgres::Snapshot;
+use super::postgres::{Snapshot, failed};
 use super::rules::{Root, Rules, SubsetRules, VirtualKey};
 use super::source::Source;
 use crate::base::{Exit, Problem};
@@ -233,8 +233,12 @@ pub(crate) struct Places {
 
 impl Places {
     async fn find(snapshot: &Snapshot, wish: &Wish<'_>) -> Result<Places, Problem> {
+        let mut edges = wish.edges.clone();
+        for edge in edges.iter_mut().filter(|edge| edge.equal.is_empty() && !edge.as_text) {
+            edge.equal.extend(equal(snapshot, wish.catalog, edge).await?);
+        }
         let children = wish.wanted.children;
-        let mut walk = walk::Walk::new(snapshot, wish.catalog, &wish.edges, children);
+        let mut walk = walk::Walk::new(snapshot, wish.catalog, &edges, children);
         for (table, root) in &wish.roots {
             walk.root(*table, root).await?;
         }
@@ -266,6 +270,37 @@ impl Places {
         }
         all
     }
+}
+
+/// The operator of a type of an extension, which `=` alone does not find in a snapshot; `None`: it does.
+async fn equal(
+    snapshot: &Snapshot,
+    catalog: &Catalog,
+    edge: &Edge,
+) -> Result<Option<String>, Problem> {
+    let column = |table: usize, names: &[String]| {
+        let found = catalog.tables[table].columns.iter().find(|c| names.contains(&c.name));
+        found.map(|c| (c.kind.clone(), c.name.clone()))
+    };
+    let from = column(edge.from, &edge.from_columns);
+    let Some((kind, name)) = column(edge.to, &edge.to_columns) else { return Ok(None) };
+    if from.is_none_or(|(other, _)| other.name != kind.name) {
+        return Ok(None);
+    }
+    let query = "WITH RECURSIVE below AS (
+             SELECT a.atttypid AS type FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attname = $2
+              UNION ALL SELECT t.typbasetype FROM below JOIN pg_type t ON t.oid = below.type WHERE t.typtype = 'd')
+         SELECT format('OPERATOR(%I.%s)', n.nspname, o.oprname)
+           FROM below JOIN pg_opclass c ON c.opcintype = below.type AND c.opcdefault
+           JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+           JOIN pg_amop a ON a.amopfamily = c.opcfamily AND a.amopstrategy = 3
+                AND a.amoplefttype = c.opcintype AND a.amoprighttype = c.opcintype
+           JOIN pg_operator o ON o.oid = a.amopopr
+           JOIN pg_namespace n ON n.oid = o.oprnamespace AND n.nspname <> 'pg_catalog'";
+    let table = catalog.tables[edge.to].sql();
+    let found = snapshot.client().query_opt(query, &[&table, &name]).await;
+    let found = found.map_err(|e| failed("cannot read how keys are compared", &e))?;
+    Ok(found.map(|row| row.get(0)))
 }
 
 fn declared(catalog: &Catalog, key: &VirtualKey) -> Result<Edge, String> {

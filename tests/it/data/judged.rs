@@ -61,12 +61,15 @@ fn files_below(dir: &Path, seen: &mut dyn FnMut(&Path, &[u8])) {
 /// Nothing of anybody lies in the data directory and the logs of the environment's server.
 pub(super) fn nothing_kept(bench: &Bench) {
     bench.sql("app", "checkpoint");
-    let mut count = 0;
+    let (mut count, mut told) = (0, false);
     files_below(&bench.project.path().join(".devenv"), &mut |path, bytes| {
         no_trace(&path.display().to_string(), bytes);
+        let statement = b"statement: CREATE DATABASE \"devenv_scratch_";
+        told |= memchr::memmem::find(bytes, statement).is_some();
         count += 1;
     });
     assert!(count > 900, "{count} files are no data directory");
+    assert!(told, "no log tells of the judges' databases");
     let left = "select count(*) from pg_database where datname like 'devenv_scratch%'";
     assert_eq!(bench.one("app", left), "0");
 }
@@ -76,6 +79,11 @@ fn sql_is_evaluated_over_files_and_nothing_of_them_is_kept() {
     let bench = Bench::new();
     bench.sql("source", &source_sql());
     bench.sql("source", "create function public.known(bigint) returns text stable language sql as 'select email::text from public.users where id = $1'");
+    // A server that would tell everything.
+    for setting in ["log_statement = 'all'", "log_min_duration_statement = 0"] {
+        bench.sql("app", &format!("alter system set {setting}"));
+    }
+    bench.sql("app", "select pg_reload_conf()");
     let elsewhere = tempfile::tempdir().unwrap();
     let at = |name: &str| elsewhere.path().join(name).to_string_lossy().into_owned();
     dump(&bench, &["--format=plain"], Path::new(&at("plain.sql")));
