@@ -14,12 +14,6 @@ pub(crate) fn split<'a>(line: &'a [u8], fields: &mut Vec<Field<'a>>) {
     places(line, |place| fields.push(place.map(|place| &line[place])));
 }
 
-/// The same of a line that is known to be text.
-pub(crate) fn split_text<'a>(line: &'a str, fields: &mut Vec<Option<&'a str>>) {
-    fields.clear();
-    places(line.as_bytes(), |place| fields.push(place.map(|place| &line[place])));
-}
-
 /// Where the fields of a line are.
 fn places(line: &[u8], mut found: impl FnMut(Option<Range<usize>>)) {
     let mut begin = 0;
@@ -68,6 +62,24 @@ pub(crate) fn is_plain(text: &str) -> bool {
     !text.bytes().fold(false, |found, b| found | matches!(b, b'\\' | 8..=13))
 }
 
+/// Bytes that are copied at once.
+const PIECE_BYTES: usize = 32;
+
+/// Appends a place of `text`. Most are short: to copy a known number of bytes takes a few instructions, any
+/// other number a call, so more are copied and taken back.
+pub(crate) fn append(text: &str, place: Range<usize>, out: &mut Vec<u8>) {
+    let text = text.as_bytes();
+    let piece = text.get(place.start..).and_then(<[u8]>::first_chunk::<PIECE_BYTES>);
+    match piece.filter(|_| place.len() <= PIECE_BYTES) {
+        Some(piece) => {
+            let end = out.len() + place.len();
+            out.extend_from_slice(piece);
+            out.truncate(end);
+        }
+        None => out.extend_from_slice(&text[place]),
+    }
+}
+
 /// Appends a text as a field.
 pub(crate) fn put(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
@@ -95,11 +107,6 @@ pub(crate) fn put(text: &str, out: &mut Vec<u8>) {
 /// The lines of a batch, which ends with the end of a line.
 pub(crate) fn lines(batch: &[u8]) -> impl Iterator<Item = &[u8]> {
     line_places(batch).map(|place| &batch[place])
-}
-
-/// The same of a batch that is known to be text.
-pub(crate) fn lines_of_text(batch: &str) -> impl Iterator<Item = &str> {
-    line_places(batch.as_bytes()).map(|place| &batch[place])
 }
 
 fn line_places(batch: &[u8]) -> impl Iterator<Item = Range<usize>> {

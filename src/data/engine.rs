@@ -3,11 +3,12 @@
 
 use super::catalog::{self, Table};
 use super::copy::{self, Field};
-use super::mask::{Beside, Kind, Mask, Masks, Refused, Texts, Value};
+use super::lines::Lines;
+use super::mask::{Beside, Besides, Kind, Mask, Masks, Refused, Texts};
 use super::prints::{Prints, Recorder};
 use super::rules::{ColumnRule, TableRules};
-use memchr::memchr;
 use std::borrow::Cow;
+use std::ops::Range;
 
 enum Action {
     Keep,
@@ -68,27 +69,8 @@ pub(crate) struct Masked {
     pub(crate) masked: Vec<u64>,
 }
 
-/// The fields of a row.
-#[derive(Clone, Default)]
-struct Row<'a> {
-    fields: Vec<Option<&'a str>>,
-    /// No field has a backslash.
-    plain: bool,
-}
-
-impl<'a> Row<'a> {
-    /// The text of a field.
-    fn text(&self, column: usize) -> Option<Cow<'a, str>> {
-        let field = self.fields[column]?;
-        Some(if self.plain { Cow::Borrowed(field) } else { copy::unescaped(field) })
-    }
-}
-
 /// Rows that are masked together: enough to fill what is done side by side, few enough to stay at hand.
 const ROWS: usize = 256;
-
-/// Some rows, at the most [`ROWS`].
-type Rows<'a> = [Row<'a>];
 
 /// What masks made, and whether nothing of it needs a backslash.
 #[derive(Default)]
@@ -98,18 +80,19 @@ struct Made {
 }
 
 impl Made {
-    fn put(&self, masked: Option<&str>, bytes: &mut Vec<u8>) {
-        match masked {
-            Some(masked) if self.plain => bytes.extend_from_slice(masked.as_bytes()),
-            Some(masked) => copy::put(masked, bytes),
+    /// Appends the text at this place, or a null.
+    fn put(&self, place: Option<Range<usize>>, bytes: &mut Vec<u8>) {
+        match place {
+            Some(place) if self.plain => copy::append(&self.texts.text, place, bytes),
+            Some(place) => copy::put(&self.texts.text[place], bytes),
             None => bytes.extend_from_slice(b"\\N"),
         }
     }
 }
 
-/// The texts of a column of some rows.
-fn texts<'a>(rows: &Rows<'a>, column: usize) -> Vec<Option<Cow<'a, str>>> {
-    rows.iter().map(|row| row.text(column)).collect()
+/// The texts of a column of the rows at hand.
+fn texts<'a>(rows: &Lines<'a>, column: usize) -> Vec<Option<Cow<'a, str>>> {
+    (0..rows.count()).map(|row| rows.value(row, column)).collect()
 }
 
 impl Engine {
@@ -157,28 +140,18 @@ impl Engine {
         let recorder = Recorder::new(prints);
         let text = str::from_utf8(batch).map_err(|_| self.not_text(batch))?;
         let mut bytes = Vec::with_capacity(batch.len() + batch.len() / 4);
-        let mut lines = copy::lines_of_text(text);
-        let mut some = vec![Row::default(); ROWS];
-        let mut made = Made::default();
-        let mut rows = 0;
+        let mut lines = Lines::of(text, self.columns.len());
+        let (mut made, mut rows) = (Made::default(), 0);
         loop {
-            let mut count = 0;
-            for (row, line) in some.iter_mut().zip(&mut lines) {
-                copy::split_text(line, &mut row.fields);
-                row.plain = memchr(b'\\', line.as_bytes()).is_none();
-                // A table without columns has empty lines.
-                if row.fields.len() != self.columns.len() && !self.columns.is_empty() {
-                    return Err(self.stop(None, "a row has another number of fields than columns"));
-                }
-                count += 1;
-            }
+            let uneven = |_| self.stop(None, "a row has another number of fields than columns");
+            let count = lines.next(ROWS).map_err(uneven)?;
             if count == 0 {
                 break;
             }
-            self.some(&some[..count], &recorder, &mut made.texts)?;
+            self.some(&lines, &recorder, &mut made.texts)?;
             made.plain = copy::is_plain(&made.texts.text);
-            for n in 0..count {
-                self.put((n, &some[..count]), &made, &mut bytes);
+            for row in 0..count {
+                self.put(row, &lines, text, &made, &mut bytes);
             }
             rows += count as u64;
         }
@@ -186,36 +159,35 @@ impl Engine {
         Ok(Masked { bytes, rows, source, masked })
     }
 
-    /// Masks some rows column by column: what several values of one need is done side by side.
-    fn some(&self, rows: &Rows<'_>, recorder: &Recorder<'_>, made: &mut Texts) -> Result<(), Stop> {
+    /// Masks the rows at hand column by column: what several values of one need is done side by side.
+    fn some(
+        &self,
+        rows: &Lines<'_>,
+        recorder: &Recorder<'_>,
+        made: &mut Texts,
+    ) -> Result<(), Stop> {
         made.clear();
-        let subjects = self.subject.map(|i| texts(rows, i));
-        let mut beside = vec![Beside { subject: None, witness: Some(recorder) }; rows.len()];
-        for (beside, subject) in beside.iter_mut().zip(subjects.iter().flatten()) {
-            beside.subject = subject.as_deref();
-        }
-        let plain = rows.iter().all(|row| row.plain);
+        let subjects = self.subject.map(|i| texts(rows, i)).unwrap_or_default();
+        let subjects: Vec<Option<&str>> = subjects.iter().map(Option::as_deref).collect();
+        let beside = Besides { subjects: &subjects, witness: Some(recorder) };
+        let plain = rows.all_plain();
         for (i, column) in self.columns.iter().enumerate() {
             match &column.action {
                 Action::Keep | Action::Null => {}
                 Action::Mask(mask) => {
                     let unescaped = if plain { Vec::new() } else { texts(rows, i) };
-                    let values = rows.iter().zip(&beside).enumerate();
-                    let values: Vec<Value<'_>> = values
-                        .map(|(n, (row, beside))| Value {
-                            text: if plain { row.fields[i] } else { unescaped[n].as_deref() },
-                            beside: *beside,
-                        })
-                        .collect();
-                    let masked = mask.mask_all(&values, made);
+                    let values: Vec<Option<&str>> = match plain {
+                        true => (0..rows.count()).map(|row| rows.field(row, i)).collect(),
+                        false => unescaped.iter().map(Option::as_deref).collect(),
+                    };
+                    let masked = mask.mask_all(&values, &beside, made);
                     masked.map_err(|refused| self.refused(column, refused))?;
                 }
                 Action::Of(from, mask) => {
-                    let values = texts(rows, *from);
-                    for ((row, value), beside) in rows.iter().zip(&values).zip(&beside) {
-                        if let (Some(_), Some(value)) = (row.fields[i], value) {
-                            let mask = mask.as_ref();
-                            self.made(column, *from, mask, value, beside, &mut made.text)?;
+                    for (row, value) in texts(rows, *from).iter().enumerate() {
+                        if let (Some(_), Some(value)) = (rows.field(row, i), value) {
+                            let (mask, beside) = (mask.as_ref(), beside.nth(row));
+                            self.made(column, *from, mask, value, &beside, &mut made.text)?;
                         }
                         made.end();
                     }
@@ -225,27 +197,28 @@ impl Engine {
         Ok(())
     }
 
-    /// Appends the row with the number `n` of `rows`, whose masked values are there.
-    fn put(&self, (n, rows): (usize, &Rows<'_>), made: &Made, bytes: &mut Vec<u8>) {
-        let mut nth = n;
-        for (i, (column, field)) in self.columns.iter().zip(&rows[n].fields).enumerate() {
+    /// Appends the row with this number, whose masked values are there.
+    fn put(&self, row: usize, rows: &Lines<'_>, text: &str, made: &Made, bytes: &mut Vec<u8>) {
+        let mut nth = row;
+        for (i, column) in self.columns.iter().enumerate() {
             if i > 0 {
                 bytes.push(b'\t');
             }
             let mut masked = || {
-                nth += rows.len();
-                made.texts.nth(nth - rows.len())
+                nth += rows.count();
+                made.texts.place(nth - rows.count())
             };
-            match (&column.action, field) {
-                (Action::Keep, Some(field)) => bytes.extend_from_slice(field.as_bytes()),
-                (Action::Keep | Action::Null, _) => bytes.extend_from_slice(b"\\N"),
-                (Action::Mask(_), field) => {
+            match &column.action {
+                Action::Keep => copy::append(text, rows.place(row, i..i + 1), bytes),
+                Action::Null => bytes.extend_from_slice(b"\\N"),
+                Action::Mask(_) => {
                     let masked = masked();
-                    made.put(field.map(|_| masked), bytes);
+                    made.put(rows.field(row, i).map(|_| masked), bytes);
                 }
-                (Action::Of(from, _), field) => {
+                Action::Of(from, _) => {
                     let masked = masked();
-                    made.put(field.and(rows[n].fields[*from]).map(|_| masked), bytes);
+                    let there = rows.field(row, i).and(rows.field(row, *from));
+                    made.put(there.map(|_| masked), bytes);
                 }
             }
         }

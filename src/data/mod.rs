@@ -18,6 +18,7 @@ mod facts;
 mod fidelity;
 mod folder;
 pub mod leftovers;
+mod lines;
 mod load;
 mod mask;
 mod masker;

@@ -5,6 +5,7 @@
 //! checksum was right; sizes in a frame's header are bounded before anything is allocated.
 
 mod ahead;
+mod early;
 mod frame;
 mod kept;
 mod manifest;

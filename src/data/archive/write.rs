@@ -1,6 +1,7 @@
 //! Writes an archive beside its name; it gets the name when it is whole. What never becomes whole is gone,
 //! or lies there to be taken up again, if somebody notes how far it came.
 
+use super::early::Early;
 use super::frame::{Frame, FrameKind};
 use super::kept::Stretch;
 use super::manifest::Manifest;
@@ -22,6 +23,7 @@ pub(crate) struct Writer {
     path: PathBuf,
     part: PathBuf,
     file: BufWriter<File>,
+    early: Early,
     at: u64,
     content: Sha256,
     /// Where the frames begin that no stretch has yet, and their checksums.
@@ -85,6 +87,7 @@ impl Writer {
             path: path.to_owned(),
             part: part_of(path),
             file: BufWriter::with_capacity(1 << 20, file),
+            early: Early::default(),
             at,
             content,
             begin: at,
@@ -117,7 +120,9 @@ impl Writer {
         self.content.update(checksum);
         self.stretch.update(checksum);
         self.put(&frame.header(&checksum))?;
-        self.put(&frame.packed)
+        self.put(&frame.packed)?;
+        self.early.wrote(self.file.get_ref(), frame.packed.len() as u64);
+        Ok(())
     }
 
     /// Appends bytes as a frame.
@@ -135,6 +140,7 @@ impl Writer {
         self.put(&place.to_le_bytes())?;
         self.put(END)?;
         self.file.flush().map_err(|e| unwritable(&self.part, &e))?;
+        self.early.finish().map_err(|e| unwritable(&self.part, &e))?;
         self.file.get_ref().sync_all().map_err(|e| unwritable(&self.part, &e))?;
         std::fs::rename(&self.part, &self.path).map_err(|e| unwritable(&self.path, &e))?;
         self.lost = false;

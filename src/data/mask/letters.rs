@@ -3,13 +3,11 @@
 //! regard to case: the letters of ASCII are permuted caseless and get their case back.
 
 use super::permute::{Job, Permutation, Span};
+use super::short::{self, SHORT_BYTES};
 use std::cell::RefCell;
 
 /// Above this the symbols of a chunk are permuted as one number.
 const CHUNK_MAX: u128 = 1 << 110;
-
-/// Longest text of ASCII that is permuted without room of its own.
-const SHORT_BYTES: usize = 64;
 
 /// A character's class: its characters are `radix` many from `base`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +70,7 @@ impl Letters<'_> {
 
     /// The one number that masking `text` permutes; `None`: there are several, or none.
     pub(crate) fn job(&self, text: &str) -> Option<Job> {
-        let short = self.short_job(text.as_bytes());
+        let short = short::job(self.tweak, text.as_bytes());
         if short.is_some() {
             return short;
         }
@@ -90,36 +88,19 @@ impl Letters<'_> {
         })
     }
 
-    /// The same for what most values are: few letters and digits of ASCII.
-    fn short_job(&self, text: &[u8]) -> Option<Job> {
-        let (mut x, mut letters, mut count) = (0u64, 0u32, 0u32);
-        for byte in text {
-            let (radix, base, letter) = match byte {
-                b'0'..=b'9' => (10, b'0', 0),
-                b'a'..=b'z' | b'A'..=b'Z' => (26, b'a', 1),
-                128.. => return None,
-                _ => continue,
-            };
-            // Setting this bit lowers a letter and leaves a digit as it is. More symbols than a number has
-            // are refused below.
-            x = x.wrapping_mul(radix).wrapping_add(u64::from((byte | 0x20) - base));
-            (letters, count) = (letters << 1 | letter, count + 1);
-        }
-        let shape = Shape::of(letters, count)?;
-        Some(Job { tweak: mix(self.tweak ^ shape.mixed, 1), span: shape.span, x: x.into() })
-    }
-
     /// Appends the masked text, whose job's number has become `y`.
-    pub(crate) fn finish(text: &str, y: u128, out: &mut String) {
+    pub(crate) fn finish(text: &str, y: u128, out: &mut Vec<u8>) {
         if let (true, Ok(y)) = (text.is_ascii(), u64::try_from(y))
             && text.len() <= SHORT_BYTES
         {
-            return short_finish(text.as_bytes(), y, out);
+            return short::finish(text.as_bytes(), y, out);
         }
         SCRATCH.with_borrow_mut(|Scratch { symbols, .. }| {
             read(text, symbols);
             write(symbols, y);
-            put(text, symbols, out);
+            let mut new = String::new();
+            put(text, symbols, &mut new);
+            out.extend_from_slice(new.as_bytes());
         });
     }
 
@@ -180,105 +161,8 @@ impl Letters<'_> {
     }
 }
 
-/// What texts have in common whose letters and digits stand in the same places.
-#[derive(Debug, Clone, Copy)]
-struct Shape {
-    /// Which of the symbols are letters, the last one lowest, and how many symbols there are.
-    places: (u32, u32),
-    mixed: u64,
-    span: Span,
-}
-
-/// Symbols at the most whose numbers are sure to fit into 64 bits, if they are digits.
-const SYMBOLS_MAX: u32 = 19;
-/// Shapes that a thread has at hand: a power of two.
-const SHAPES: usize = 256;
-
-impl Shape {
-    /// `None`: there is no symbol, or their numbers do not fit into 64 bits.
-    fn of(letters: u32, count: u32) -> Option<Shape> {
-        if !(1..=SYMBOLS_MAX).contains(&count) {
-            return None;
-        }
-        let hash = mix(letters.into(), count.into());
-        #[allow(clippy::cast_possible_truncation, reason = "the lowest bits")]
-        let at = hash as usize % SHAPES;
-        SHAPES_AT_HAND.with_borrow_mut(|all| {
-            if all.is_empty() {
-                all.resize(SHAPES, None);
-            }
-            if let Some(known) = all[at].filter(|shape| shape.places == (letters, count)) {
-                return Some(known);
-            }
-            all[at] = Some(Shape::new(letters, count)?);
-            all[at]
-        })
-    }
-
-    fn new(letters: u32, count: u32) -> Option<Shape> {
-        let (mut size, mut mixed) = (1u64, u64::from(count));
-        for nth in (0..count).rev() {
-            let (radix, base) = if letters >> nth & 1 == 1 { (26, b'a') } else { (10, b'0') };
-            size = size.checked_mul(radix)?;
-            mixed = mix(mixed, base.into());
-        }
-        Some(Shape { places: (letters, count), mixed, span: Span::new(size.into()) })
-    }
-}
-
-/// The last eight digits of a number.
-#[allow(clippy::cast_possible_truncation, reason = "of the remainder of a division by 10^8")]
-fn eight_digits(y: u64) -> [u8; 8] {
-    // Twice four, four times two, eight times one: side by side in one number.
-    let rest = y % 100_000_000;
-    let fours = (rest / 10_000) | ((rest % 10_000) << 32);
-    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
-    let twos = hundreds | ((fours - hundreds * 100) << 16);
-    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
-    let ones = tens | ((twos - tens * 10) << 8);
-    (ones | 0x3030_3030_3030_3030).to_le_bytes()
-}
-
-/// Appends as many digits of `y`.
-fn digits_finish(count: usize, y: u64, out: &mut String) {
-    let mut room = [b'0'; 24];
-    room[..8].copy_from_slice(&eight_digits(y / 10_000_000_000_000_000));
-    room[8..16].copy_from_slice(&eight_digits(y / 100_000_000));
-    room[16..].copy_from_slice(&eight_digits(y));
-    out.push_str(str::from_utf8(&room[room.len() - count..]).unwrap_or_default());
-}
-
-/// Appends a short text of ASCII with the digits of `y` in the places of its letters and digits.
-#[allow(clippy::cast_possible_truncation, reason = "remainders of small numbers")]
-fn short_finish(text: &[u8], mut y: u64, out: &mut String) {
-    let is_digits = text.iter().fold(true, |all, byte| all & byte.is_ascii_digit());
-    if is_digits && text.len() <= SYMBOLS_MAX as usize {
-        return digits_finish(text.len(), y, out);
-    }
-    let mut room = [0; SHORT_BYTES];
-    let new = &mut room[..text.len()];
-    for (new, old) in new.iter_mut().zip(text).rev() {
-        *new = match old {
-            b'0'..=b'9' => {
-                let digit = (y % 10) as u8;
-                y /= 10;
-                b'0' + digit
-            }
-            b'a'..=b'z' | b'A'..=b'Z' => {
-                let letter = (y % 26) as u8;
-                y /= 26;
-                // An upper-case letter lacks this bit.
-                (b'a' + letter) & (*old | !0x20)
-            }
-            other => *other,
-        };
-    }
-    out.push_str(str::from_utf8(new).unwrap_or_default());
-}
-
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
-    static SHAPES_AT_HAND: RefCell<Vec<Option<Shape>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Room that the next text uses again.
@@ -433,24 +317,13 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn digits_are_those_of_the_number(y: u64, few in 0..1_000_000u64) {
-            for y in [y % 10_000_000_000_000_000_000, few] {
-                for count in y.max(1).ilog10() as usize + 1..=19 {
-                    let mut out = String::new();
-                    digits_finish(count, y, &mut out);
-                    proptest::prop_assert_eq!(out, format!("{y:0count$}"));
-                }
-            }
-        }
-
-        #[test]
         fn a_short_text_has_the_job_that_its_chunk_has(text in "[a-zA-Z0-9 .-]{0,24}") {
             let p = Permutation::new(&Key::from_text("0123456789abcdef").expect("key"), "test");
             let letters = Letters { permutation: &p, tweak: 7 };
             let (mut symbols, mut chunks) = (Vec::new(), Vec::new());
             read(&text, &mut symbols);
             cut(&symbols, &mut chunks);
-            let Some(job) = letters.short_job(text.as_bytes()) else { return Ok(()) };
+            let Some(job) = short::job(7, text.as_bytes()) else { return Ok(()) };
             proptest::prop_assert_eq!(chunks.len(), 1);
             proptest::prop_assert_eq!(job.tweak, letters.tweak(&chunks[0], 0, 1));
             proptest::prop_assert_eq!(job.x, number(&symbols, &chunks[0]));

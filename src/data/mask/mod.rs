@@ -5,8 +5,10 @@
 //! `preserved` are bijections, which property tests hold them to.
 
 mod command;
+mod digits;
 mod divisor;
 mod ewkb;
+mod hashes;
 mod key;
 mod kind;
 mod lane;
@@ -20,6 +22,7 @@ mod paths;
 mod pattern;
 mod people;
 mod permute;
+mod short;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -27,14 +30,16 @@ mod texts;
 mod when;
 mod words;
 
+pub(crate) use digits::luhn_right;
+pub(crate) use hashes::{Padded, ROOM_BYTES, Room};
 pub(crate) use key::Key;
 pub(crate) use kind::{Certainty, Kind};
 pub(crate) use marked::hstore_document;
-pub(crate) use numbers::{iban_right, luhn_right};
+pub(crate) use numbers::iban_right;
 pub(crate) use paths::written as written_path;
 pub(crate) use permute::Permutation;
 pub(crate) use spec::{Masks, Spec};
-pub(crate) use texts::{Ends, Texts, Value};
+pub(crate) use texts::{Besides, Texts};
 pub(crate) use words::{Locale, Words};
 
 /// What stands in the same row, and who watches.
@@ -48,8 +53,11 @@ pub(crate) struct Beside<'a> {
 
 /// Remembers sensitive values, so that they can be looked for afterwards.
 pub(crate) trait Witness {
-    /// Of each pair the first became the second.
-    fn saw(&self, kind: Kind, all: &[(&str, &str)]);
+    /// A value became another.
+    fn saw(&self, kind: Kind, value: &str, made: &str);
+
+    /// Several values, of which some are null, became the texts from this one on.
+    fn saw_all(&self, kind: Kind, values: &[Option<&str>], made: (&Texts, usize));
 }
 
 /// Why a value cannot be masked: `is no date`. Never holds the value.
@@ -97,10 +105,15 @@ pub(crate) trait Mask: Send + Sync {
     }
 
     /// Appends what each of some values becomes, nothing for a null.
-    fn mask_all(&self, values: &[Value<'_>], out: &mut Texts) -> Result<(), Refused> {
-        for value in values {
-            if let Some(text) = value.text {
-                self.mask_or_say(text, &value.beside, &mut out.text)?;
+    fn mask_all(
+        &self,
+        values: &[Option<&str>],
+        beside: &Besides<'_>,
+        out: &mut Texts,
+    ) -> Result<(), Refused> {
+        for (nth, value) in values.iter().enumerate() {
+            if let Some(value) = value {
+                self.mask_or_say(value, &beside.nth(nth), &mut out.text)?;
             }
             out.end();
         }

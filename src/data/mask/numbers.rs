@@ -1,12 +1,12 @@
-//! Numbers: ids as a bijection within their number of digits, cards with a right Luhn digit, IBANs with
-//! right check digits, phones, and amounts that keep their distribution.
+//! Numbers: ids as a bijection within their number of digits, IBANs with right check digits, and amounts that
+//! keep their distribution.
 
 use super::lane::Lane;
 use super::letters::{Letters, mix, walk};
 use super::permute::{Job, Permutation, Span};
+use super::short::{SYMBOLS_MAX, put_digits};
 use super::{Beside, Mask, Reason};
-use smallvec::SmallVec;
-use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 /// Ranges that ids never leave: all numbers of as many digits, cut where an integer type of Postgres ends,
 /// so that a key and what refers to it agree whatever their types are.
@@ -22,6 +22,40 @@ fn range(magnitude: u128) -> (u128, u128) {
     (low, high)
 }
 
+/// Numbers of 64 bits have so many digits at the most.
+const DIGITS_MAX: usize = 20;
+
+/// Numbers that become each other.
+#[derive(Clone, Copy)]
+struct Known {
+    low: u128,
+    high: u128,
+    span: Span,
+    tweak: u64,
+}
+
+impl Known {
+    /// Those among which a number is.
+    #[allow(clippy::cast_possible_truncation, reason = "tells ranges apart nevertheless")]
+    fn new(magnitude: u128) -> Known {
+        let (low, high) = range(magnitude);
+        Known { low, high, span: Span::new(high - low + 1), tweak: mix(low as u64, high as u64) }
+    }
+
+    /// The same, of what is worked out once for all numbers of 64 bits.
+    fn of(number: u64) -> Known {
+        static ALL: OnceLock<[[Known; 2]; DIGITS_MAX]> = OnceLock::new();
+        let all = ALL.get_or_init(|| {
+            std::array::from_fn(|digits| {
+                let first = 10u128.pow(u32::try_from(digits).unwrap_or(0));
+                [Known::new(first), Known::new(first * 10 - 1)]
+            })
+        });
+        let [lower, upper] = all[number.checked_ilog10().unwrap_or(0) as usize];
+        if u128::from(number) <= lower.high { lower } else { upper }
+    }
+}
+
 /// Integer keys.
 pub(super) struct Id(pub(super) Permutation);
 
@@ -29,26 +63,29 @@ pub(super) struct Id(pub(super) Permutation);
 pub(super) struct Moving {
     negative: bool,
     low: u128,
+    digits: usize,
 }
 
 impl Id {
     /// `None`: zero, which stays.
     fn number(value: &str) -> Result<Option<(Moving, Job)>, Reason> {
         let digits = value.strip_prefix('-').unwrap_or(value);
-        let number: u128 = match digits.parse::<u64>() {
-            Ok(small) => small.into(),
-            Err(_) => digits.parse().map_err(|_| Reason("is no integer"))?,
+        let (number, known) = match digits.parse::<u64>() {
+            Ok(small) => (small.into(), Known::of(small)),
+            Err(_) => {
+                let large: u128 = digits.parse().map_err(|_| Reason("is no integer"))?;
+                if large >= 10u128.pow(35) {
+                    return Err(Reason("has more than 35 digits"));
+                }
+                (large, Known::new(large))
+            }
         };
         if number == 0 {
             return Ok(None);
         }
-        if number >= 10u128.pow(35) {
-            return Err(Reason("has more than 35 digits"));
-        }
-        let (low, high) = range(number);
-        let span = Span::new(high - low + 1);
-        let job = Job { tweak: mix(low as u64, high as u64), span, x: number - low };
-        Ok(Some((Moving { negative: digits.len() != value.len(), low }, job)))
+        let job = Job { tweak: known.tweak, span: known.span, x: number - known.low };
+        let digits = known.low.max(1).ilog10() as usize + 1;
+        Ok(Some((Moving { negative: value.starts_with('-'), low: known.low, digits }, job)))
     }
 }
 
@@ -63,15 +100,15 @@ impl Lane for Id {
         Self::number(value).ok()?
     }
 
-    fn write(&self, _: &str, Moving { negative, low }: Moving, y: u128, out: &mut String) {
+    fn write(&self, _: &str, moving: Moving, y: u128, out: &mut Vec<u8>) {
+        let Moving { negative, low, digits } = moving;
         if negative {
-            out.push('-');
+            out.push(b'-');
         }
-        // Writing to a string does not fail.
-        let _ = match u64::try_from(y + low) {
-            Ok(small) => write!(out, "{small}"),
-            Err(_) => write!(out, "{}", y + low),
-        };
+        match u64::try_from(y + low) {
+            Ok(small) if digits <= SYMBOLS_MAX => put_digits(digits, small, out),
+            _ => out.extend_from_slice((y + low).to_string().as_bytes()),
+        }
     }
 
     fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
@@ -81,265 +118,6 @@ impl Lane for Id {
         out.push_str(if value.starts_with('-') { "-0" } else { "0" });
         Ok(())
     }
-}
-
-/// Bytes of ASCII, few as a rule.
-type Few = SmallVec<[u8; FEW_BYTES]>;
-const FEW_BYTES: usize = 32;
-
-/// The digits of a value.
-fn digits(value: &str) -> Few {
-    let mut few = Few::new();
-    for chunk in value.as_bytes().chunks(FEW_BYTES) {
-        let (mut kept, mut count) = ([0; FEW_BYTES], 0);
-        for byte in chunk {
-            // Without a branch for each byte: what is no digit is written over.
-            kept[count % FEW_BYTES] = *byte;
-            count += usize::from(byte.is_ascii_digit());
-        }
-        few.extend_from_slice(&kept[..count]);
-    }
-    few
-}
-
-fn text(few: &[u8]) -> &str {
-    str::from_utf8(few).unwrap_or_default()
-}
-
-/// `shape` with its digits replaced by `new`, one after the other.
-fn pour(shape: &str, new: &[u8], out: &mut String) {
-    let mut new = new.iter();
-    let mut next = |old: &u8| match old.is_ascii_digit() {
-        true => *new.next().unwrap_or(old),
-        false => *old,
-    };
-    // Digits take the places of digits, so what was a text stays one.
-    let mut poured = Few::with_capacity(shape.len());
-    poured.extend(shape.as_bytes().iter().map(&mut next));
-    out.push_str(text(&poured));
-}
-
-/// Phone numbers: a country code stays, a leading 0 stays the only one.
-pub(super) struct Phone {
-    permutation: Permutation,
-    /// The tweaks of all country codes.
-    tweaks: Vec<u64>,
-}
-
-/// Digits of a country code.
-const COUNTRY_DIGITS: usize = 2;
-
-impl Phone {
-    pub(super) fn new(permutation: Permutation) -> Phone {
-        let tweak = |code: u8| permutation.hash(&[b'0' + code / 10, b'0' + code % 10]);
-        Phone { tweaks: (0..100).map(tweak).collect(), permutation }
-    }
-
-    /// What the digits that stay tweak the others by.
-    fn tweak(&self, dialled: &Dialled) -> u64 {
-        match &dialled.digits[..dialled.kept] {
-            [tens, ones] => self.tweaks[usize::from((tens - b'0') * 10 + (ones - b'0'))],
-            kept => self.permutation.hash(kept),
-        }
-    }
-}
-
-/// The digits of a number: those that stay, and those that move.
-pub(super) struct Dialled {
-    digits: Few,
-    kept: usize,
-    /// The first of those that move may become a 0.
-    free: bool,
-}
-
-impl Dialled {
-    /// `None`: a name or an extension stands beside the number.
-    fn read(value: &str) -> Option<Dialled> {
-        let has_letters = match value.is_ascii() {
-            true => value.bytes().fold(false, |any, b| any | b.is_ascii_alphabetic()),
-            false => value.chars().any(char::is_alphabetic),
-        };
-        if has_letters {
-            return None;
-        }
-        let digits = digits(value);
-        // What is kept tells the kinds apart, and no kind is left by the permutation of the rest.
-        let (kept, free) = match (value.trim_start().starts_with('+'), &digits[..]) {
-            (true, _) => (COUNTRY_DIGITS, true),
-            (_, [b'0', b'0', ..]) => (2 + COUNTRY_DIGITS, true),
-            (_, [b'0', ..]) => (1, false),
-            _ => (0, false),
-        };
-        Some(Dialled { kept: kept.min(digits.len()), digits, free })
-    }
-
-    fn tail(&self) -> &str {
-        text(&self.digits[self.kept..])
-    }
-
-    /// The tail as a number without a leading 0, and the least of as many digits.
-    fn number(&self) -> Option<(u128, u128)> {
-        let tail = self.tail();
-        if self.free || tail.len() > 34 {
-            return None;
-        }
-        let number = tail.parse::<u128>().ok().filter(|number| *number > 0)?;
-        Some((number, 10u128.pow(u32::try_from(tail.len() - 1).unwrap_or(0))))
-    }
-
-    /// The one number that is permuted, where it is one.
-    fn job(&self, permutation: &Permutation, tweak: u64) -> Option<Job> {
-        match self.number() {
-            Some((number, low)) => {
-                Some(Job { tweak, span: Span::new(9 * low), x: number.checked_sub(low)? })
-            }
-            None => Letters { permutation, tweak }.job(self.tail()),
-        }
-    }
-
-    fn put(&self, value: &str, y: u128, out: &mut String) {
-        let mut new = String::with_capacity(self.digits.len());
-        new.push_str(text(&self.digits[..self.kept]));
-        match self.number() {
-            Some((_, low)) => new.push_str(&(y + low).to_string()),
-            None => Letters::finish(self.tail(), y, &mut new),
-        }
-        pour(value, new.as_bytes(), out);
-    }
-}
-
-impl Lane for Phone {
-    type Read<'v> = Dialled;
-
-    fn permutation(&self) -> &Permutation {
-        &self.permutation
-    }
-
-    fn read(&self, value: &str) -> Option<(Dialled, Job)> {
-        let dialled = Dialled::read(value)?;
-        let job = dialled.job(&self.permutation, self.tweak(&dialled))?;
-        Some((dialled, job))
-    }
-
-    fn write(&self, value: &str, dialled: Dialled, y: u128, out: &mut String) {
-        dialled.put(value, y, out);
-    }
-
-    fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
-        let Some(dialled) = Dialled::read(value) else {
-            Letters { permutation: &self.permutation, tweak: 1 }.mask(value, out);
-            return Ok(());
-        };
-        let mut new = text(&dialled.digits[..dialled.kept]).to_owned();
-        let letters = Letters { permutation: &self.permutation, tweak: self.tweak(&dialled) };
-        letters.mask(dialled.tail(), &mut new);
-        pour(value, new.as_bytes(), out);
-        Ok(())
-    }
-}
-
-/// The digit that makes `digits` right by Luhn's formula.
-pub(crate) fn luhn(digits: &[u8]) -> u8 {
-    // What twice a digit adds.
-    const TWICE: [u32; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
-    let value = |b: &u8| u32::from(b.wrapping_sub(b'0')).min(9);
-    let mut pairs = digits.rchunks_exact(2);
-    let mut sum: u32 = pairs.by_ref().map(|p| TWICE[value(&p[1]) as usize] + value(&p[0])).sum();
-    sum += pairs.remainder().iter().map(|b| TWICE[value(b) as usize]).sum::<u32>();
-    u8::try_from((10 - sum % 10) % 10).unwrap_or(0)
-}
-
-/// Whether the last of `digits` is the one that Luhn's formula wants.
-pub(crate) fn luhn_right(digits: &[u8]) -> bool {
-    let check = digits.split_last();
-    check.is_some_and(|(check, body)| check.is_ascii_digit() && check - b'0' == luhn(body))
-}
-
-/// Card numbers: the issuer's first digit stays, a right check digit stays right.
-pub(super) struct Card(pub(super) Permutation);
-
-/// The digits of a card.
-pub(super) struct CardDigits(Few);
-
-impl CardDigits {
-    /// `None`: the value is no card.
-    fn read(value: &str) -> Option<CardDigits> {
-        let digits = digits(value);
-        (digits.len() >= 8 && luhn_right(&digits)).then_some(CardDigits(digits))
-    }
-
-    /// The digits between the issuer's and the check digit.
-    fn body(&self) -> &str {
-        text(&self.0[1..self.0.len() - 1])
-    }
-
-    /// What permutes them.
-    fn letters<'p>(&self, permutation: &'p Permutation) -> Letters<'p> {
-        Letters { permutation, tweak: u64::from(self.0[0]) }
-    }
-
-    /// Appends `value` with another body, which `put` appends.
-    fn put(&self, value: &str, put: impl FnOnce(&mut String), out: &mut String) {
-        let mut new = String::with_capacity(self.0.len());
-        new.push(char::from(self.0[0]));
-        put(&mut new);
-        new.push(char::from(b'0' + luhn(new.as_bytes())));
-        pour(value, new.as_bytes(), out);
-    }
-}
-
-impl Card {
-    /// What permutes the letters and digits of values that are no cards.
-    fn others(&self) -> Letters<'_> {
-        Letters { permutation: &self.0, tweak: 2 }
-    }
-}
-
-impl Lane for Card {
-    /// The card, if it is one.
-    type Read<'v> = Option<CardDigits>;
-
-    fn permutation(&self) -> &Permutation {
-        &self.0
-    }
-
-    fn read(&self, value: &str) -> Option<(Option<CardDigits>, Job)> {
-        let card = CardDigits::read(value);
-        let job = match &card {
-            Some(card) => card.letters(&self.0).job(card.body()),
-            None => self.others().job(value),
-        };
-        Some((card, job?))
-    }
-
-    fn goes_on(&self, value: &str, card: &Option<CardDigits>, y: u128) -> bool {
-        card.is_none() && {
-            let mut new = String::with_capacity(value.len());
-            Letters::finish(value, y, &mut new);
-            is_card(&new)
-        }
-    }
-
-    fn write(&self, value: &str, card: Option<CardDigits>, y: u128, out: &mut String) {
-        match card {
-            Some(card) => card.put(value, |new| Letters::finish(card.body(), y, new), out),
-            None => Letters::finish(value, y, out),
-        }
-    }
-
-    fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
-        match CardDigits::read(value) {
-            Some(card) => {
-                card.put(value, |new| card.letters(&self.0).mask(card.body(), new), out);
-            }
-            None => walk(&self.others(), value, is_card, out),
-        }
-        Ok(())
-    }
-}
-
-fn is_card(value: &str) -> bool {
-    CardDigits::read(value).is_some()
 }
 
 /// The check digits of an IBAN of this country and account (ISO 13616: 98 less the remainder by 97).

@@ -6,7 +6,7 @@ use super::lane::Lane;
 use super::letters::Letters;
 use super::permute::{Job, Permutation};
 use super::words::{Locale, Words};
-use super::{Beside, Mask, Reason, Refused, Texts, Value};
+use super::{Beside, Besides, Mask, Padded, Reason, Refused, Texts};
 use foldhash::fast::RandomState;
 use memchr::memrchr;
 use std::cell::RefCell;
@@ -129,10 +129,10 @@ impl Lane for Email {
         Some((local, job))
     }
 
-    fn write(&self, _: &str, Local { name, domain }: Local<'_>, y: u128, out: &mut String) {
+    fn write(&self, _: &str, Local { name, domain }: Local<'_>, y: u128, out: &mut Vec<u8>) {
         Letters::finish(name, y, out);
-        out.push('@');
-        out.push_str(&domain.masked);
+        out.push(b'@');
+        out.extend_from_slice(domain.masked.as_bytes());
     }
 
     fn alone(&self, value: &str, out: &mut String) -> Result<(), Reason> {
@@ -245,16 +245,22 @@ impl Mask for MadeUp {
         Ok(())
     }
 
-    fn mask_all(&self, values: &[Value<'_>], out: &mut Texts) -> Result<(), Refused> {
-        let mut known = Texts::default();
+    fn mask_all(
+        &self,
+        values: &[Option<&str>],
+        _: &Besides<'_>,
+        out: &mut Texts,
+    ) -> Result<(), Refused> {
+        let (mut all, mut known) = (Padded::default(), String::new());
         let mut hashes = Vec::with_capacity(values.len());
         for value in values {
-            Self::known(value.text.unwrap_or_default(), &mut known.text);
-            known.end();
+            known.clear();
+            Self::known(value.unwrap_or_default(), &mut known);
+            all.add(known.as_bytes());
         }
-        self.permutation.hash_all(known.all().map(str::as_bytes), &mut hashes);
+        self.permutation.hash_all(&all, &mut hashes);
         for (value, hash) in values.iter().zip(hashes) {
-            if let Some(text) = value.text {
+            if let Some(text) = value {
                 self.put(text, hash, &mut out.text);
             }
             out.end();

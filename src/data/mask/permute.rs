@@ -9,13 +9,15 @@ use aes::cipher::{Block, BlockCipherEncrypt, KeyInit};
 
 /// Rounds, as many as FF1 has.
 const ROUNDS: u8 = 10;
-/// Numbers that are permuted side by side: as many blocks as the widest processors encrypt at once.
-const LANES: usize = 64;
-/// With more of them than this all lanes go, also the empty ones: blocks that are too few to fill the
-/// processor are encrypted one after the other.
-const LANES_FEW: usize = 8;
+/// Numbers that are permuted side by side.
+pub(super) const LANES: usize = 128;
+/// As many blocks as the widest processors encrypt at once.
+const WIDE: usize = 64;
+/// With more of them than this empty lanes go too, until the processor is full: what does not fill it is
+/// encrypted one after the other.
+pub(super) const LANES_FEW: usize = 8;
 /// Bytes of a block of the cipher.
-const BLOCK_BYTES: usize = 16;
+pub(super) const BLOCK_BYTES: usize = 16;
 /// The largest size: halves must fit into 64 bits.
 pub(crate) const SIZE_MAX: u128 = 1 << 122;
 
@@ -126,10 +128,14 @@ impl Permutation {
         self.id
     }
 
-    fn block(&self, block: [u8; 16]) -> [u8; 16] {
+    pub(super) fn block(&self, block: [u8; 16]) -> [u8; 16] {
         let mut block = block.into();
         self.cipher.encrypt_block(&mut block);
         block.into()
+    }
+
+    pub(super) fn blocks(&self, blocks: &mut [Block<Aes128>]) {
+        self.cipher.encrypt_blocks(blocks);
     }
 
     fn round(&self, tweak: u64, round: u8, half: u64) -> u64 {
@@ -158,7 +164,7 @@ impl Permutation {
         for jobs in jobs.chunks_mut(LANES) {
             let mut lanes = Lanes::of(jobs);
             let mut blocks = [Block::<Aes128>::default(); LANES];
-            let count = if jobs.len() > LANES_FEW { LANES } else { jobs.len() };
+            let count = filled(jobs.len());
             for round in (0..ROUNDS).step_by(2) {
                 lanes.blocks(round, &lanes.right, &mut blocks);
                 self.cipher.encrypt_blocks(&mut blocks[..count]);
@@ -191,120 +197,11 @@ impl Permutation {
             }
         }
     }
-
-    /// A keyed hash: AES in CBC over the length and the bytes, which no other text continues.
-    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
-        let mut state = self.block(beginning(bytes));
-        for nth in 0..blocks(bytes) {
-            state = self.block(mixed(state, bytes, nth));
-        }
-        low(&state)
-    }
-
-    /// Appends the [`Self::hash`] of each of several texts, side by side.
-    pub(crate) fn hash_all<'t>(
-        &self,
-        mut texts: impl Iterator<Item = &'t [u8]>,
-        out: &mut Vec<u64>,
-    ) {
-        loop {
-            let (mut lanes, mut count) = ([[].as_slice(); LANES], 0);
-            for (lane, text) in lanes.iter_mut().zip(texts.by_ref()) {
-                *lane = text;
-                count += 1;
-            }
-            out.extend(self.hash_lanes(&lanes[..count]));
-            if count < LANES {
-                return;
-            }
-        }
-    }
-
-    /// The hashes of as many texts as there are lanes, or fewer. The lanes go on together as long as an
-    /// eighth of them has more, and each one's hash is taken when it is through; what is much longer goes on
-    /// alone, so that it does not have all others encrypted for nothing.
-    fn hash_lanes<'l>(&self, lanes: &[&'l [u8]]) -> impl Iterator<Item = u64> + use<'l> {
-        let (mut states, mut hashes) = ([Block::<Aes128>::default(); LANES], [0; LANES]);
-        let count = if lanes.len() > LANES_FEW { LANES } else { lanes.len() };
-        for (state, text) in states.iter_mut().zip(lanes) {
-            *state = beginning(text).into();
-        }
-        self.cipher.encrypt_blocks(&mut states[..count]);
-        let together = together(lanes);
-        for nth in 0..together {
-            for ((state, text), hash) in states.iter_mut().zip(lanes).zip(&mut hashes) {
-                if nth == blocks(text) {
-                    *hash = low(state);
-                }
-                *state = mixed((*state).into(), text, nth).into();
-            }
-            self.cipher.encrypt_blocks(&mut states[..count]);
-        }
-        for ((state, text), hash) in states.iter_mut().zip(lanes).zip(&mut hashes) {
-            for nth in together..blocks(text) {
-                *state = self.block(mixed((*state).into(), text, nth)).into();
-            }
-            if blocks(text) >= together {
-                *hash = low(state);
-            }
-        }
-        hashes.into_iter().take(lanes.len())
-    }
 }
 
-/// The blocks of a text.
-fn blocks(text: &[u8]) -> usize {
-    text.len().div_ceil(BLOCK_BYTES)
-}
-
-/// How many blocks the lanes go on together.
-fn together(lanes: &[&[u8]]) -> usize {
-    let mut all = [0; LANES];
-    for (count, text) in all.iter_mut().zip(lanes) {
-        *count = blocks(text);
-    }
-    let all = &mut all[..lanes.len()];
-    if all.is_empty() {
-        return 0;
-    }
-    *all.select_nth_unstable_by(lanes.len() / LANES_FEW, |one, other| other.cmp(one)).1
-}
-
-/// What a hash begins with.
-#[inline]
-fn beginning(bytes: &[u8]) -> [u8; BLOCK_BYTES] {
-    let mut state = [0; BLOCK_BYTES];
-    state[..8].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
-    // A round that the permutation does not have.
-    state[BLOCK_BYTES - 1] = 0xff;
-    state
-}
-
-/// What a state becomes with the block of a text.
-#[inline]
-fn mixed(state: [u8; BLOCK_BYTES], text: &[u8], nth: usize) -> [u8; BLOCK_BYTES] {
-    (u128::from_le_bytes(state) ^ block_of(text, nth)).to_le_bytes()
-}
-
-/// The block of a text with this number, with zeros behind its end.
-#[inline]
-fn block_of(text: &[u8], nth: usize) -> u128 {
-    let begin = nth * BLOCK_BYTES;
-    if let Some(whole) = text.get(begin..).and_then(<[u8]>::first_chunk) {
-        return u128::from_le_bytes(*whole);
-    }
-    let Some(rest) = text.len().checked_sub(begin).filter(|rest| *rest > 0) else { return 0 };
-    // The end of a text that is long enough is read with what is before it, which is shifted out.
-    if let Some(last) = text.last_chunk() {
-        return u128::from_le_bytes(*last) >> (8 * (BLOCK_BYTES - rest));
-    }
-    match (text.first_chunk(), text.last_chunk()) {
-        (Some(first), Some(last)) => {
-            let behind = u128::from(u64::from_le_bytes(*last)) << (8 * (rest - size_of::<u64>()));
-            u128::from(u64::from_le_bytes(*first)) | behind
-        }
-        _ => text.iter().rev().fold(0, |block, byte| block << 8 | u128::from(*byte)),
-    }
+/// How many lanes go when so many are taken.
+pub(super) fn filled(lanes: usize) -> usize {
+    if lanes > LANES_FEW { lanes.next_multiple_of(WIDE).min(LANES) } else { lanes }
 }
 
 /// The block of a round.
@@ -315,7 +212,7 @@ fn words(tweak: u64, round: u8, half: u64) -> [u8; 16] {
 }
 
 /// The first half of a block.
-fn low(block: &[u8]) -> u64 {
+pub(super) fn low(block: &[u8]) -> u64 {
     block.first_chunk().map_or(0, |half| u64::from_le_bytes(*half))
 }
 
@@ -377,37 +274,6 @@ mod tests {
             let one: Vec<u128> = jobs.iter().map(|j| p.forward(j.tweak, j.span, j.x)).collect();
             p.forward_all(&mut jobs);
             proptest::prop_assert_eq!(jobs.iter().map(|j| j.x).collect::<Vec<_>>(), one);
-        }
-    }
-
-    #[test]
-    fn hashes_side_by_side_are_as_one_by_one() {
-        let p = permutation();
-        let texts: Vec<Vec<u8>> = (0..200u8).map(|n| vec![n; usize::from(n) * 7 % 61]).collect();
-        for count in [0, 1, 7, 8, 9, 50, 64, 65, 200] {
-            let mut all = Vec::new();
-            p.hash_all(texts[..count].iter().map(Vec::as_slice), &mut all);
-            assert_eq!(all, texts[..count].iter().map(|t| p.hash(t)).collect::<Vec<_>>());
-        }
-        // A few that are much longer than the others.
-        for long in [0, 1, 5, 12] {
-            let some: Vec<Vec<u8>> =
-                (0..70).map(|n| vec![7; if n % 9 < long { 999 } else { n }]).collect();
-            let mut all = Vec::new();
-            p.hash_all(some.iter().map(Vec::as_slice), &mut all);
-            assert_eq!(all, some.iter().map(|t| p.hash(t)).collect::<Vec<_>>());
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn a_block_is_the_bytes_of_a_text_and_zeros(text in proptest::collection::vec(proptest::num::u8::ANY, 0..70)) {
-            for nth in 0..6 {
-                let mut block = [0; BLOCK_BYTES];
-                let rest = text.iter().skip(nth * BLOCK_BYTES);
-                block.iter_mut().zip(rest).for_each(|(new, byte)| *new = *byte);
-                proptest::prop_assert_eq!(block_of(&text, nth), u128::from_le_bytes(block));
-            }
         }
     }
 

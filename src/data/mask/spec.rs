@@ -10,8 +10,8 @@ use super::people::{Email, MadeUp, Part, Prose, Url};
 use super::permute::{Job, Permutation};
 use super::words::Locale;
 use super::{
-    Beside, Key, Mask, Reason, Refused, Texts, Value, ewkb, lexemes, marked, nested, net, numbers,
-    when,
+    Beside, Besides, Key, Mask, Reason, Refused, Texts, digits, ewkb, lexemes, marked, nested, net,
+    numbers, when,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -136,7 +136,7 @@ impl Lane for Text {
         Some(((), self.letters().job(value)?))
     }
 
-    fn write(&self, value: &str, (): (), y: u128, out: &mut String) {
+    fn write(&self, value: &str, (): (), y: u128, out: &mut Vec<u8>) {
         Letters::finish(value, y, out);
     }
 
@@ -157,18 +157,21 @@ impl Mask for Watched {
         let begin = out.len();
         self.inner.mask(value, beside, out)?;
         if let Some(witness) = beside.witness {
-            witness.saw(self.kind, &[(value, &out[begin..])]);
+            witness.saw(self.kind, value, &out[begin..]);
         }
         Ok(())
     }
 
-    fn mask_all(&self, values: &[Value<'_>], out: &mut Texts) -> Result<(), Refused> {
+    fn mask_all(
+        &self,
+        values: &[Option<&str>],
+        beside: &Besides<'_>,
+        out: &mut Texts,
+    ) -> Result<(), Refused> {
         let begin = out.count();
-        self.inner.mask_all(values, out)?;
-        if let Some(witness) = values.first().and_then(|value| value.beside.witness) {
-            let pairs = values.iter().zip(begin..);
-            let pairs = pairs.filter_map(|(value, n)| Some((value.text?, out.nth(n))));
-            witness.saw(self.kind, &pairs.collect::<Vec<_>>());
+        self.inner.mask_all(values, beside, out)?;
+        if let Some(witness) = beside.witness {
+            witness.saw_all(self.kind, values, (out, begin));
         }
         Ok(())
     }
@@ -207,8 +210,8 @@ impl Masks<'_> {
             Kind::Id => Box::new(numbers::Id(p)),
             Kind::Uuid => Box::new(net::Uuid(p)),
             Kind::Email => Box::new(Email { permutation: p, max: spec.max }),
-            Kind::Phone => Box::new(numbers::Phone::new(p)),
-            Kind::Card => Box::new(numbers::Card(p)),
+            Kind::Phone => Box::new(digits::Phone::new(p)),
+            Kind::Card => Box::new(digits::Card(p)),
             Kind::Iban => Box::new(numbers::Iban(p)),
             Kind::Text | Kind::Token => Box::new(Text(p)),
             Kind::Url => Box::new(Url(p)),

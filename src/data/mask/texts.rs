@@ -1,13 +1,22 @@
 //! Several values at once: what goes into a mask, and what comes of it.
 
-use super::Beside;
+use super::{Beside, Witness};
 use std::ops::Range;
 
-/// A value in its row; one without text is null.
+/// What stands in the same rows as several values, and who watches.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Value<'a> {
-    pub(crate) text: Option<&'a str>,
-    pub(crate) beside: Beside<'a>,
+pub(crate) struct Besides<'a> {
+    /// The values of the column that names the rows' subjects; empty: there is none.
+    pub(crate) subjects: &'a [Option<&'a str>],
+    pub(crate) witness: Option<&'a dyn Witness>,
+}
+
+impl<'a> Besides<'a> {
+    /// What stands beside one of them.
+    pub(crate) fn nth(&self, number: usize) -> Beside<'a> {
+        let subject = self.subjects.get(number).copied().flatten();
+        Beside { subject, witness: self.witness }
+    }
 }
 
 /// Where pieces end that lie one behind the other.
@@ -35,11 +44,6 @@ impl Ends {
         let begin = number.checked_sub(1).map_or(0, |before| self.0[before]);
         begin..self.0[number]
     }
-
-    /// Where each lies.
-    pub(crate) fn all(&self) -> impl Iterator<Item = Range<usize>> {
-        (0..self.count()).map(|number| self.nth(number))
-    }
 }
 
 /// Texts one behind the other.
@@ -61,18 +65,25 @@ impl Texts {
         self.ends.end(self.text.len());
     }
 
+    /// Appends several texts that lie one behind the other in `text`.
+    pub(crate) fn append(&mut self, text: &str, ends: &Ends) {
+        let begin = self.text.len();
+        self.text.push_str(text);
+        self.ends.0.extend(ends.0.iter().map(|end| begin + end));
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.ends.count()
     }
 
-    /// The one with this number, which is there.
-    pub(crate) fn nth(&self, number: usize) -> &str {
-        &self.text[self.ends.nth(number)]
+    /// Where the one with this number lies, which is there.
+    pub(crate) fn place(&self, number: usize) -> Range<usize> {
+        self.ends.nth(number)
     }
 
-    /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
-        self.ends.all().map(|piece| &self.text[piece])
+    /// The one with this number, which is there.
+    pub(crate) fn nth(&self, number: usize) -> &str {
+        &self.text[self.place(number)]
     }
 }
