@@ -28,6 +28,8 @@ struct Column {
 pub(crate) struct Engine {
     pub(crate) label: String,
     columns: Vec<Column>,
+    /// Columns that are put out together: kept ones that stand side by side, or one.
+    steps: Vec<Range<usize>>,
     subject: Option<usize>,
 }
 
@@ -132,7 +134,14 @@ impl Engine {
         }
         let subject = rules.subject.as_ref();
         let subject = subject.and_then(|s| columns.iter().position(|c| c.name == *s));
-        Ok(Engine { label, columns, subject })
+        let kept = |column: &Column| matches!(column.action, Action::Keep);
+        let side_by_side = columns.chunk_by(|one, next| kept(one) && kept(next));
+        let steps = side_by_side.scan(0, |begin, some| {
+            *begin += some.len();
+            Some(*begin - some.len()..*begin)
+        });
+        let steps = steps.collect();
+        Ok(Engine { label, columns, steps, subject })
     }
 
     /// Masks a batch of whole rows.
@@ -200,7 +209,8 @@ impl Engine {
     /// Appends the row with this number, whose masked values are there.
     fn put(&self, row: usize, rows: &Lines<'_>, text: &str, made: &Made, bytes: &mut Vec<u8>) {
         let mut nth = row;
-        for (i, column) in self.columns.iter().enumerate() {
+        for step in &self.steps {
+            let i = step.start;
             if i > 0 {
                 bytes.push(b'\t');
             }
@@ -208,8 +218,8 @@ impl Engine {
                 nth += rows.count();
                 made.texts.place(nth - rows.count())
             };
-            match &column.action {
-                Action::Keep => copy::append(text, rows.place(row, i..i + 1), bytes),
+            match &self.columns[i].action {
+                Action::Keep => copy::append(text, rows.place(row, step.clone()), bytes),
                 Action::Null => bytes.extend_from_slice(b"\\N"),
                 Action::Mask(_) => {
                     let masked = masked();

@@ -50,19 +50,13 @@ impl<'a> Lines<'a> {
         self.begin = self.ends.last().map_or(0, |end| end + 1);
         self.ends.clear();
         let all = self.text.as_bytes();
-        let count = ends(all, self.begin, rows, &mut self.ends);
-        if self.ends.len() != count * self.width {
-            return Err(Uneven);
-        }
+        let count = ends(all, (self.begin, rows), self.width, &mut self.ends).ok_or(Uneven)?;
         self.plain.clear();
-        for row in self.ends.chunks_exact(self.width) {
-            let (last, fields) = row.split_last().ok_or(Uneven)?;
-            if all[*last] != b'\n' || fields.iter().any(|end| all[*end] != b'\t') {
-                return Err(Uneven);
-            }
-            self.plain.push(*last < self.backslash);
-            if self.backslash < *last {
-                self.backslash = memchr(b'\\', &all[*last..]).map_or(usize::MAX, |at| last + at);
+        for row in 0..count {
+            let last = self.ends[(row + 1) * self.width - 1];
+            self.plain.push(last < self.backslash);
+            if self.backslash < last {
+                self.backslash = self.backslash_from(last);
             }
         }
         Ok(count)
@@ -98,8 +92,14 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Where fields of at the most `rows` rows end, from `begin` on; how many rows they are.
-fn ends(all: &[u8], begin: usize, rows: usize, ends: &mut Vec<usize>) -> usize {
+/// Where fields of at the most `rows` rows end, from `begin` on; how many rows they are, if each has as many
+/// fields.
+fn ends(
+    all: &[u8],
+    (begin, rows): (usize, usize),
+    width: usize,
+    ends: &mut Vec<usize>,
+) -> Option<usize> {
     let (mut at, mut count, mut empty) = (begin, 0, 0);
     while count < rows && at < all.len() {
         let (word, bytes) = word(&all[at..]);
@@ -108,7 +108,12 @@ fn ends(all: &[u8], begin: usize, rows: usize, ends: &mut Vec<usize>) -> usize {
         while found != 0 && count < rows {
             let end = at + found.trailing_zeros() as usize / 8;
             ends.push(end);
-            count += usize::from(all[end] == b'\n');
+            if all[end] == b'\n' {
+                count += 1;
+                if ends.len() != count * width {
+                    return None;
+                }
+            }
             found &= found - 1;
         }
         at += bytes;
@@ -117,7 +122,7 @@ fn ends(all: &[u8], begin: usize, rows: usize, ends: &mut Vec<usize>) -> usize {
             empty = 0;
         }
     }
-    count
+    (ends.len() == count * width).then_some(count)
 }
 
 /// The first bytes as a number, and how many they are.

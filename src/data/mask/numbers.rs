@@ -30,6 +30,7 @@ const DIGITS_MAX: usize = 20;
 struct Known {
     low: u128,
     high: u128,
+    digits: usize,
     span: Span,
     tweak: u64,
 }
@@ -39,7 +40,8 @@ impl Known {
     #[allow(clippy::cast_possible_truncation, reason = "tells ranges apart nevertheless")]
     fn new(magnitude: u128) -> Known {
         let (low, high) = range(magnitude);
-        Known { low, high, span: Span::new(high - low + 1), tweak: mix(low as u64, high as u64) }
+        let (span, digits) = (Span::new(high - low + 1), low.ilog10() as usize + 1);
+        Known { low, high, digits, span, tweak: mix(low as u64, high as u64) }
     }
 
     /// The same, of what is worked out once for all numbers of 64 bits.
@@ -84,8 +86,8 @@ impl Id {
             return Ok(None);
         }
         let job = Job { tweak: known.tweak, span: known.span, x: number - known.low };
-        let digits = known.low.max(1).ilog10() as usize + 1;
-        Ok(Some((Moving { negative: value.starts_with('-'), low: known.low, digits }, job)))
+        let negative = digits.len() != value.len();
+        Ok(Some((Moving { negative, low: known.low, digits: known.digits }, job)))
     }
 }
 
