@@ -1,13 +1,15 @@
-//! The programs of Postgres that are asked for a schema: the one on PATH if it is new enough for the
-//! source, else the fetched one.
+//! The programs of Postgres that are asked for a schema: one that was fetched before, or the one on PATH, if
+//! it is new enough for the source; else one that is fetched.
 
 use crate::base::Problem;
 use crate::data::postgres::verified;
 use crate::runtime::Progress;
 use crate::runtime::clients::{self, Client};
 use crate::runtime::dirs::user_cache_dir;
-use std::path::PathBuf;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
@@ -32,6 +34,13 @@ pub(crate) struct Schema {
     pub(crate) behind: String,
 }
 
+impl Schema {
+    /// SHA-256 over all of it.
+    pub(crate) fn hash(&self) -> String {
+        hex::encode(Sha256::digest(format!("{}{}", self.before, self.behind)))
+    }
+}
+
 /// A program for servers up to this major version.
 pub(crate) fn program(
     client: Client,
@@ -39,6 +48,11 @@ pub(crate) fn program(
     major: u32,
     progress: &dyn Progress,
 ) -> Result<PathBuf, Problem> {
+    let cache = user_cache_dir()?;
+    // One that was fetched needs not be asked for its version.
+    if let Some(fetched) = clients::at_hand(client, &cache, major) {
+        return Ok(fetched);
+    }
     let on_path = Command::new(name).arg("--version").env("LC_ALL", "C").output();
     if let Ok(output) = on_path {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -48,7 +62,7 @@ pub(crate) fn program(
             return Ok(PathBuf::from(name));
         }
     }
-    match clients::provide(client, &user_cache_dir()?, progress) {
+    match clients::provide(client, &cache, progress) {
         Some(found) => found,
         None => Err(Problem::in_the_way(
             "client-missing",
@@ -58,16 +72,45 @@ pub(crate) fn program(
     }
 }
 
-/// The schema of a database, as its snapshot sees it if there is one.
-pub(crate) fn schema(
+/// A schema that is asked for.
+pub(crate) enum Asked {
+    /// It is known already.
+    Known(Schema),
+    /// pg_dump is at work.
+    Dumped(JoinHandle<Result<Schema, Problem>>),
+}
+
+impl Asked {
+    /// Waits for it.
+    pub(crate) fn wait(self) -> Result<Schema, Problem> {
+        match self {
+            Asked::Known(schema) => Ok(schema),
+            Asked::Dumped(thread) => {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            }
+        }
+    }
+}
+
+/// Asks for the schema of a database, as its snapshot sees it if there is one.
+pub(crate) fn ask(
     config: &Config,
     snapshot: Option<&str>,
     major: u32,
     progress: &dyn Progress,
-) -> Result<Schema, Problem> {
+) -> Result<Asked, Problem> {
     let pg_dump = program(Client::PgDump, "pg_dump", major, progress)?;
+    let (config, snapshot) = (config.clone(), snapshot.map(str::to_owned));
+    let thread = std::thread::Builder::new().name("schema".to_owned());
+    let asked = thread.spawn(move || dumped(&pg_dump, &config, snapshot.as_deref()));
+    asked
+        .map(Asked::Dumped)
+        .map_err(|e| Problem::failed("threads", format!("cannot start a thread: {e}")))
+}
+
+fn dumped(pg_dump: &Path, config: &Config, snapshot: Option<&str>) -> Result<Schema, Problem> {
     let section = |name: &str| -> Result<String, Problem> {
-        let mut command = Command::new(&pg_dump);
+        let mut command = Command::new(pg_dump);
         command.args(SCHEMA).arg(format!("--section={name}"));
         command.args(snapshot.map(|id| format!("--snapshot={id}")));
         enter(&mut command, config);

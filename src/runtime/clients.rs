@@ -67,6 +67,18 @@ impl Client {
     }
 }
 
+/// The client's program, if it was fetched into `cache` before and is of this major version or a later one.
+pub fn at_hand(client: Client, cache: &Path, major: u32) -> Option<PathBuf> {
+    let pin = client.pin()?;
+    let new = pin.version.split('.').next()?.parse::<u32>().is_ok_and(|version| version >= major);
+    let program = home(client, pin, cache).join(client.program());
+    (new && program.is_file()).then_some(program)
+}
+
+fn home(client: Client, pin: &Pin, cache: &Path) -> PathBuf {
+    cache.join("clients").join(format!("{}-{}-{}", client.home(), pin.version, pin.short()))
+}
+
 /// The client's program, fetched if it is not in `cache` yet. `None`: it is not built for this machine.
 pub fn provide(
     client: Client,
@@ -83,7 +95,7 @@ fn installed(
     progress: &dyn Progress,
 ) -> Result<PathBuf, Problem> {
     let name = client.home();
-    let home = cache.join("clients").join(format!("{name}-{}-{}", pin.version, pin.short()));
+    let home = home(client, pin, cache);
     let program = home.join(client.program());
     if !program.is_file() {
         let _lock = Lock::take(cache, &format!("client-{name}"))?;

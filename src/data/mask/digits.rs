@@ -250,9 +250,11 @@ pub(crate) fn luhn(digits: &[u8]) -> u8 {
 
 /// The same for the digits of a number.
 fn luhn_of(number: u64) -> u64 {
-    let (low, high) = (number % power(16), number / power(16));
-    let eights = [high, low / power(8), low % power(8)];
-    let sum: u64 = eights.map(|eight| luhn_sum(short::eight_digits(eight))).into_iter().sum();
+    let (mut rest, mut sum) = (number, 0);
+    while rest > 0 {
+        sum += luhn_sum(short::eight_digits(rest));
+        rest /= power(8);
+    }
     (10 - sum % 10) % 10
 }
 

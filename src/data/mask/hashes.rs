@@ -6,6 +6,9 @@ use aes::cipher::Block;
 
 /// Bytes of a short text at the most.
 pub(crate) const ROOM_BYTES: usize = 64;
+/// Blocks that are told apart by their number when texts are hashed together: of longer ones the rest goes
+/// alone.
+const BLOCKS_COUNTED: usize = 1024;
 /// Room for a short text.
 pub(crate) type Room = [u8; ROOM_BYTES];
 
@@ -132,17 +135,23 @@ impl Permutation {
     }
 }
 
-/// How many blocks the lanes go on together.
+/// How many blocks the lanes go on together: as many as more than an eighth of them has.
 fn together(lanes: &[Lane<'_>]) -> usize {
-    let mut all = [0; LANES];
-    for (count, text) in all.iter_mut().zip(lanes) {
-        *count = text.blocks.len();
+    // How many lanes have so many blocks; the last stands for all that have more.
+    let (mut counts, mut most) = ([0u8; BLOCKS_COUNTED], 0);
+    for text in lanes {
+        let blocks = text.blocks.len().min(BLOCKS_COUNTED - 1);
+        counts[blocks] += 1;
+        most = most.max(blocks);
     }
-    let all = &mut all[..lanes.len()];
-    if all.is_empty() {
-        return 0;
+    let mut more = 0;
+    for (blocks, count) in counts[..=most].iter().enumerate().rev() {
+        more += usize::from(*count);
+        if more > lanes.len() / LANES_FEW {
+            return blocks;
+        }
     }
-    *all.select_nth_unstable_by(lanes.len() / LANES_FEW, |one, other| other.cmp(one)).1
+    0
 }
 
 /// What a hash of so many bytes begins with.

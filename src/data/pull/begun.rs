@@ -7,8 +7,9 @@ use crate::base::{Exit, Problem};
 use crate::data::archive::{FrameKind, Kept, Manifest, Writer};
 use crate::data::catalog::Catalog;
 use crate::data::source::Source;
+use crate::data::tools::Schema;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An archive that is begun, or taken up again.
 pub(super) struct Begun {
@@ -21,68 +22,95 @@ pub(super) struct Begun {
     pub(super) batches: Option<u64>,
 }
 
-/// Begins the archive, behind what an earlier pull left if it is to stay.
-pub(super) async fn begin(
-    source: &Source,
-    catalog: &Catalog,
-    watch: Option<&Watch<'_>>,
-    (out, resume): (&Path, bool),
-    mut manifest: Manifest,
-    before: &str,
-) -> Result<Begun, Problem> {
-    let origin = match (source, watch) {
+/// What an archive is begun with.
+pub(super) struct Beginning {
+    pub(super) out: PathBuf,
+    /// What the rows come from; `None`: nothing of them can be taken up again.
+    pub(super) origin: Option<Origin>,
+    pub(super) manifest: Manifest,
+    pub(super) schema: Schema,
+}
+
+/// What rows of a source come from.
+pub(super) fn origin(source: &Source, watch: Option<&Watch<'_>>) -> Option<Origin> {
+    match (source, watch) {
         (Source::Files(_), _) => Some(Origin::Files),
         (Source::Live(_), watch) => watch.map(|w| Origin::Database(w.origin.clone())),
-    };
-    let Some(head) = origin.map(|origin| Head::new(&manifest, origin)) else {
-        return unnoted(out, resume, manifest, before);
-    };
-    let noted = if resume { journal::read(out, &head)? } else { Vec::new() };
-    let noted = match watch {
-        Some(watch) => unchanged(watch, catalog, noted).await?,
-        None => noted,
-    };
-    let (mut writer, mut lines) = taken_up(out, noted)?;
-    if lines.is_empty() {
-        writer.bytes(FrameKind::Before, before.as_bytes())?;
-        lines.push(Line::Schema { stretch: writer.stretch()? });
     }
-    if lines.iter().any(Line::rows) {
-        writer.stays();
-    }
-    let journal = Journal::begin(out, &head, &lines)?;
-    let (mut there, mut resumed) = (BTreeSet::new(), 0);
-    let mut read = (0, String::new());
-    for line in &lines {
-        manifest.fingerprints += line.prints();
-        for (table, rows, bytes) in line.counts() {
-            if let Some(entry) = manifest.tables.get_mut(table) {
-                (entry.rows, entry.bytes) = (entry.rows + rows, entry.bytes + bytes);
+}
+
+impl Beginning {
+    /// Begins the archive behind what an earlier pull left of it, as far as that is to stay.
+    pub(super) async fn resume(
+        self,
+        catalog: &Catalog,
+        watch: Option<&Watch<'_>>,
+    ) -> Result<Begun, Problem> {
+        let Some(origin) = self.origin.clone() else {
+            if journal::kept(&self.out).is_none() {
+                return self.begin();
             }
-            resumed += rows;
-        }
-        match line {
-            Line::Schema { .. } => {}
-            Line::Table { table, .. } => _ = there.insert(*table),
-            Line::Batches { seen, chain, .. } => read = (*seen, chain.clone()),
-        }
+            let message = "the source does not say whether it is still what it was, or only a part of it is pulled";
+            return Err(Problem::new(Exit::Usage, "data-resume", message).hint(
+                "without --resume the pull begins anew, and takes the place of what is there",
+            ));
+        };
+        let noted = journal::read(&self.out, &Head::new(&self.manifest, origin))?;
+        let noted = match watch {
+            Some(watch) => unchanged(watch, catalog, noted).await?,
+            None => noted,
+        };
+        self.behind(noted)
     }
-    let batches = watch.is_none().then_some(read.0);
-    let filling = Filling::new(writer, manifest, batches.map(|_| read), Some(journal));
-    Ok(Begun { filling, there, resumed, batches })
+
+    /// Begins an empty archive.
+    pub(super) fn begin(self) -> Result<Begun, Problem> {
+        self.behind(Vec::new())
+    }
+
+    /// Begins the archive behind what was noted of it.
+    fn behind(self, noted: Vec<Line>) -> Result<Begun, Problem> {
+        let Beginning { out, origin, mut manifest, schema } = self;
+        let Some(origin) = origin else { return unnoted(&out, manifest, schema) };
+        let head = Head::new(&manifest, origin);
+        let (mut writer, mut lines) = taken_up(&out, noted)?;
+        if lines.is_empty() {
+            writer.bytes(FrameKind::Before, schema.before.as_bytes())?;
+            lines.push(Line::Schema { stretch: writer.stretch()? });
+        }
+        if lines.iter().any(Line::rows) {
+            writer.stays();
+        }
+        let journal = Journal::begin(&out, &head, &lines)?;
+        let (mut there, mut resumed) = (BTreeSet::new(), 0);
+        let mut read = (0, String::new());
+        for line in &lines {
+            manifest.fingerprints += line.prints();
+            for (table, rows, bytes) in line.counts() {
+                if let Some(entry) = manifest.tables.get_mut(table) {
+                    (entry.rows, entry.bytes) = (entry.rows + rows, entry.bytes + bytes);
+                }
+                resumed += rows;
+            }
+            match line {
+                Line::Schema { .. } => {}
+                Line::Table { table, .. } => _ = there.insert(*table),
+                Line::Batches { seen, chain, .. } => read = (*seen, chain.clone()),
+            }
+        }
+        let batches = head.of_files().then_some(read.0);
+        let there_are = batches.map(|_| read);
+        let filling = Filling::new(writer, manifest, schema.behind, there_are, Some(journal));
+        Ok(Begun { filling, there, resumed, batches })
+    }
 }
 
 /// Begins an archive of which nothing can be taken up again.
-fn unnoted(out: &Path, resume: bool, manifest: Manifest, before: &str) -> Result<Begun, Problem> {
-    if resume && journal::kept(out).is_some() {
-        let message = "the source does not say whether it is still what it was, or only a part of it is pulled";
-        return Err(Problem::new(Exit::Usage, "data-resume", message)
-            .hint("without --resume the pull begins anew, and takes the place of what is there"));
-    }
+fn unnoted(out: &Path, manifest: Manifest, schema: Schema) -> Result<Begun, Problem> {
     let mut writer = Writer::create(out)?;
     journal::forget(out);
-    writer.bytes(FrameKind::Before, before.as_bytes())?;
-    let filling = Filling::new(writer, manifest, None, None);
+    writer.bytes(FrameKind::Before, schema.before.as_bytes())?;
+    let filling = Filling::new(writer, manifest, schema.behind, None, None);
     Ok(Begun { filling, there: BTreeSet::new(), resumed: 0, batches: None })
 }
 

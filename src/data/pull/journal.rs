@@ -93,6 +93,11 @@ impl Line {
 }
 
 impl Head {
+    /// Whether the rows come from files.
+    pub(super) fn of_files(&self) -> bool {
+        self.origin == Origin::Files
+    }
+
     /// Of a pull by this key, these rules and this schema.
     pub(super) fn new(manifest: &Manifest, origin: Origin) -> Head {
         let tables = serde_json::to_vec(&manifest.tables).unwrap_or_default();

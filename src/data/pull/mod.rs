@@ -21,10 +21,9 @@ use super::prints::{Prints, canonical, sequence_value};
 use super::rules::Rules;
 use super::source::Source;
 use super::subset::{Chosen, Places, Subset};
-use super::tools::Schema;
 use crate::base::{Exit, Problem};
 use crate::runtime::Progress;
-use begun::{Begun, begin};
+use begun::{Beginning, origin};
 use pipe::{Ended, Filling, Pipe, Shop, Work};
 use proof::Watch;
 use sha2::{Digest, Sha256};
@@ -58,21 +57,38 @@ pub(crate) async fn pull(
     progress: &dyn Progress,
 ) -> Result<Pulled, Problem> {
     let catalog = ruled(source, rules).await?;
+    let (schema, server) = source.schema(progress).await?;
     let evaluated = files::evaluated(source, &catalog).await?;
     let subset = subset(source, &catalog, rules, progress).await?;
     let engines = engines(&catalog, rules, key)?;
-    let (schema, server) = source.schema(progress).await?;
-    let manifest = manifest(rules, key, &catalog, &schema, server);
+    let manifest = manifest(rules, key, &catalog, server);
     let mut watch = match source {
         // Which rows a part of it has hangs on those of other tables.
         Source::Live(live) if subset.is_none() => Watch::begin(&live.snapshot).await?,
         _ => None,
     };
-    let begun = begin(source, &catalog, watch.as_ref(), (out, resume), manifest, &schema.before);
-    let Begun { filling, there, resumed, batches } = begun.await?;
+    let (out_path, origin) = (out.to_owned(), origin(source, watch.as_ref()));
+    let beginning = move || -> Result<Beginning, Problem> {
+        let schema = schema.wait()?;
+        let manifest = Manifest { schema_hash: schema.hash(), ..manifest };
+        Ok(Beginning { out: out_path, origin, manifest, schema })
+    };
     let prints = Prints::new(key);
-    let shop = Shop { engines, prints: prints.clone(), there: batches };
-    let mut pipe = Pipe::start(shop, filling)?;
+    let shop = |there| Shop { engines, prints: prints.clone(), there };
+    let (mut pipe, there, resumed) = match resume {
+        // What is there already needs not be read.
+        true => {
+            let begun = beginning()?.resume(&catalog, watch.as_ref()).await?;
+            let filling = begun.filling;
+            (Pipe::start(shop(begun.batches), move || Ok(filling))?, begun.there, begun.resumed)
+        }
+        // The first rows are masked while pg_dump is at work.
+        false => {
+            let none = matches!(source, Source::Files(_)).then_some(0);
+            let filling = move || Ok(beginning()?.begin()?.filling);
+            (Pipe::start(shop(none), filling)?, BTreeSet::new(), 0)
+        }
+    };
     let read = match source {
         Source::Live(live) => {
             let subset = subset.as_ref().and_then(Subset::places);
@@ -93,9 +109,7 @@ pub(crate) async fn pull(
             return Err(stopped(rules, &stop));
         }
         (Err(Ended::Failed(problem)), _) | (Ok(_), Err(problem)) => Err(problem),
-        (Ok(filling), Ok(sequences)) => {
-            ended(filling, far(&sequences, &prints), schema.behind.as_bytes())
-        }
+        (Ok(filling), Ok(sequences)) => ended(filling, far(&sequences, &prints)),
     };
     let manifest = done.map_err(|problem| broken_off(out, problem))?;
     let rows = manifest.tables.iter().map(|t| t.rows).sum();
@@ -104,14 +118,8 @@ pub(crate) async fn pull(
     Ok(Pulled { tables: manifest.tables.len(), rows, resumed, bytes, fingerprints })
 }
 
-/// What the archive says of itself before there is a row in it.
-fn manifest(
-    rules: &Rules,
-    key: &Key,
-    catalog: &Catalog,
-    schema: &Schema,
-    server: String,
-) -> Manifest {
+/// What the archive says of itself before there is a row in it, but for its schema.
+fn manifest(rules: &Rules, key: &Key, catalog: &Catalog, server: String) -> Manifest {
     let tables = TableEntry::all(catalog, |table, column| {
         let rule = rules.tables.get(table).and_then(|t| t.columns.get(column));
         rule.map(|r| r.spec.kind.name().to_owned()).unwrap_or_default()
@@ -121,7 +129,7 @@ fn manifest(
         devenv: env!("CARGO_PKG_VERSION").to_owned(),
         key_id: key.id(),
         rules_hash: hex::encode(Sha256::digest(rules.text.as_bytes())),
-        schema_hash: hex::encode(Sha256::digest(format!("{}{}", schema.before, schema.behind))),
+        schema_hash: String::new(),
         server,
         tables,
         fingerprints: 0,
@@ -130,10 +138,10 @@ fn manifest(
 }
 
 /// Puts in what comes last.
-fn ended(mut filling: Filling, sequences: Vec<u64>, behind: &[u8]) -> Result<Manifest, Problem> {
+fn ended(mut filling: Filling, sequences: Vec<u64>) -> Result<Manifest, Problem> {
     filling.source = sequences;
     filling.prints(0)?;
-    filling.writer.bytes(FrameKind::Behind, behind)?;
+    filling.writer.bytes(FrameKind::Behind, filling.behind.as_bytes())?;
     filling.finish()
 }
 

@@ -1,4 +1,4 @@
-//! The threads between reader and archive: as many as there are cores mask and pack, one writes in the order
+//! The threads between reader and archive: about as many as there are cores mask and pack, one writes in the order
 //! of reading, and notes what is whole.
 
 use super::journal::{Journal, Line};
@@ -71,6 +71,8 @@ struct Batches {
 pub(super) struct Filling {
     pub(super) writer: Writer,
     pub(super) manifest: Manifest,
+    /// The schema's SQL that comes behind the rows.
+    pub(super) behind: String,
     pub(super) source: Vec<u64>,
     masked: Vec<u64>,
     /// Batches of files that are in the archive already, and what their hashes come to.
@@ -87,12 +89,14 @@ impl Filling {
     pub(super) fn new(
         writer: Writer,
         manifest: Manifest,
+        behind: String,
         there: Option<(u64, String)>,
         journal: Option<Journal>,
     ) -> Filling {
         Filling {
             writer,
             manifest,
+            behind,
             source: Vec::new(),
             masked: Vec::new(),
             there,
@@ -260,8 +264,14 @@ pub(super) enum Ended {
 }
 
 impl Pipe {
-    pub(super) fn start(shop: Shop, filling: Filling) -> Result<Pipe, Problem> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+    /// Starts the threads; what they fill may come while the first rows are masked.
+    pub(super) fn start(
+        shop: Shop,
+        filling: impl FnOnce() -> Result<Filling, Problem> + Send + 'static,
+    ) -> Result<Pipe, Problem> {
+        // One more than there are cores: now and then one has nothing at hand.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = (cores + 1).min(THREADS_MAX);
         let shop = Arc::new(shop);
         let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
         let failed =
@@ -276,7 +286,8 @@ impl Pipe {
             outputs.push(take);
         }
         let thread = std::thread::Builder::new().name("archive".to_owned());
-        let writer = thread.spawn(move || fill(filling, &outputs)).map_err(failed)?;
+        let filled = move || fill(filling().map_err(Ended::Failed)?, &outputs);
+        let writer = thread.spawn(filled).map_err(failed)?;
         Ok(Pipe { shop, inputs, sent: 0, batches: 0, writer })
     }
 

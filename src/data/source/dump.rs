@@ -253,7 +253,7 @@ pub(super) async fn open(
         let rows = rows.map_err(|e| failed("cannot read the partitions", &e))?;
         let roots = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         let lanes = Lanes::of(&catalog, &roots);
-        let schema = tools::schema(&scratch.config, None, major, progress)?;
+        let schema = tools::ask(&scratch.config, None, major, progress)?.wait()?;
         Ok(Files { catalog, schema, server, input: Input::Dump(dump, lanes), judge: None })
     })
     .await

@@ -16,7 +16,7 @@ use super::postgres::{Snapshot, catalog, config, version};
 use super::rules::Rules;
 use super::scratch::Scratch;
 use super::subset;
-use super::tools::{self, Schema};
+use super::tools::{self, Asked, Schema};
 use crate::base::{Exit, Problem};
 use crate::runtime::Progress;
 use std::path::{Path, PathBuf};
@@ -161,18 +161,15 @@ impl Source {
         }
     }
 
-    /// Its schema, and the version of its server.
-    pub(crate) async fn schema(
-        &self,
-        progress: &dyn Progress,
-    ) -> Result<(Schema, String), Problem> {
+    /// Asks for its schema; and the version of its server.
+    pub(crate) async fn schema(&self, progress: &dyn Progress) -> Result<(Asked, String), Problem> {
         match self {
             Source::Live(live) => {
                 let (server, major) = version(live.snapshot.client()).await?;
                 let id = Some(live.snapshot.id.as_str());
-                Ok((tools::schema(&live.config, id, major, progress)?, server))
+                Ok((tools::ask(&live.config, id, major, progress)?, server))
             }
-            Source::Files(files) => Ok((files.schema.clone(), files.server.clone())),
+            Source::Files(files) => Ok((Asked::Known(files.schema.clone()), files.server.clone())),
         }
     }
 }

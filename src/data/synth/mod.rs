@@ -107,12 +107,12 @@ async fn make(
         Origin::Script(sql) => scratch.run("the schema", sql).await?,
         Origin::Database(config) => {
             let (_, major) = version(&connect(config).await?.client).await?;
-            scratch.schema(&tools::schema(config, None, major, progress)?).await?;
+            scratch.schema(&tools::ask(config, None, major, progress)?.wait()?).await?;
         }
     }
     let link = connect(&scratch.config).await?;
     let (server, major) = version(&link.client).await?;
-    let schema = tools::schema(&scratch.config, None, major, progress)?;
+    let schema = tools::ask(&scratch.config, None, major, progress)?.wait()?;
     // What names nothing in a path of schemas is written with its schema.
     let path = "SET search_path = 'pg_catalog'; SET DateStyle = 'ISO, YMD'; SET TimeZone = 'UTC'";
     let failed = |e: tokio_postgres::Error| super::postgres::failed("cannot set the path", &e);
