@@ -24,7 +24,7 @@ use super::subset::{Chosen, Places, Subset};
 use crate::base::{Exit, Problem};
 use crate::runtime::Progress;
 use begun::{Beginning, origin};
-use pipe::{Ended, Filling, Pipe, Shop, Work};
+use pipe::{EARLY, Ended, Filling, Pipe, Shop, Work};
 use proof::Watch;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -108,6 +108,8 @@ pub(crate) async fn pull(
             let _ = std::fs::remove_file(part_of(out));
             return Err(stopped(rules, &stop));
         }
+        // A schema that cannot be read when the source is gone.
+        (Err(Ended::Failed(_)), Err(problem)) if problem.code != EARLY => Err(problem),
         (Err(Ended::Failed(problem)), _) | (Ok(_), Err(problem)) => Err(problem),
         (Ok(filling), Ok(sequences)) => ended(filling, far(&sequences, &prints)),
     };

@@ -22,6 +22,9 @@ const PRINTS_MAX: usize = 1 << 19;
 /// Batches of a file after which is noted how far it was read.
 const BATCHES_NOTED: u64 = 32;
 
+/// The code of a reader's failure whose reason the threads tell.
+pub(super) const EARLY: &str = "data-pull";
+
 /// What goes to a thread.
 pub(super) enum Work {
     /// Rows of a table.
@@ -301,7 +304,7 @@ impl Pipe {
         let rows = u64::from(matches!(work, Work::Rows { .. }));
         let input = &self.inputs[self.sent % self.inputs.len()];
         // The thread's own reason is told by `finish`.
-        let ended = |_| Problem::failed("data-pull", "masking ended early");
+        let ended = |_| Problem::failed(EARLY, "masking ended early");
         input.send((work, there)).await.map_err(ended)?;
         (self.sent, self.batches) = (self.sent + 1, self.batches + rows);
         Ok(())

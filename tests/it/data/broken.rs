@@ -7,6 +7,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Bytes that the server may send before the network is cut: more than a schema, less than all rows.
 const CUT_BYTES: u64 = 4_000_000;
@@ -78,31 +79,43 @@ pub(super) fn through_a_wire(source: &str, ending: Ending) -> String {
     let (head, tail) = source.split_once('@').unwrap();
     let (address, database) = tail.split_once('/').unwrap();
     let address = address.replace("localhost", "127.0.0.1");
-    let sent = Arc::new(AtomicU64::new(0));
+    let open = Arc::new(AtomicU64::new(0));
     std::thread::spawn(move || {
         for client in listener.incoming() {
             let (Ok(client), Ok(server)) = (client, TcpStream::connect(&address)) else { return };
             let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
             std::thread::spawn(move || carry(from, to, None, ending));
-            let sent = sent.clone();
-            std::thread::spawn(move || carry(server, client, Some(&sent), ending));
+            // Each session for itself: that of the rows is cut, when those of pg_dump have ended.
+            let open = open.clone();
+            open.fetch_add(1, Ordering::SeqCst);
+            std::thread::spawn(move || {
+                carry(server, client, Some(&open), ending);
+                open.fetch_sub(1, Ordering::SeqCst);
+            });
         }
     });
     format!("{head}@127.0.0.1:{own}/{database}")
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, count: Option<&AtomicU64>, ending: Ending) {
-    let mut buffer = [0; 16 * 1024];
+/// Carries what `from` sends; what a server sends breaks off, `open` sessions of which there are.
+fn carry(mut from: TcpStream, mut to: TcpStream, open: Option<&AtomicU64>, ending: Ending) {
+    let (mut buffer, mut sent) = ([0; 16 * 1024], 0);
     while let Ok(got @ 1..) = from.read(&mut buffer) {
-        let sent = count.map_or(0, |c| c.fetch_add(got as u64, Ordering::SeqCst));
-        if sent > CUT_BYTES && ending == Ending::Still {
-            loop {
-                std::thread::park();
+        if let Some(open) = open.filter(|_| sent > CUT_BYTES) {
+            while open.load(Ordering::SeqCst) > 1 {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            match ending {
+                Ending::Still => loop {
+                    std::thread::park();
+                },
+                Ending::Cut => break,
             }
         }
-        if sent > CUT_BYTES || to.write_all(&buffer[..got]).is_err() {
+        if to.write_all(&buffer[..got]).is_err() {
             break;
         }
+        sent += got as u64;
     }
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);
