@@ -49,7 +49,7 @@ pub(crate) fn program(
     progress: &dyn Progress,
 ) -> Result<PathBuf, Problem> {
     let cache = user_cache_dir()?;
-    // One that was fetched needs not be asked for its version.
+    // Which version that is needs not be asked, nor one on PATH, which may be a script before others.
     if let Some(fetched) = clients::at_hand(client, &cache, major) {
         return Ok(fetched);
     }

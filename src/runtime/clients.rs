@@ -67,12 +67,13 @@ impl Client {
     }
 }
 
-/// The client's program, if it was fetched into `cache` before and is of this major version or a later one.
+/// The client's program, if it was fetched into `cache` before, is of this major version or a later one, and
+/// runs here.
 pub fn at_hand(client: Client, cache: &Path, major: u32) -> Option<PathBuf> {
     let pin = client.pin()?;
     let new = pin.version.split('.').next()?.parse::<u32>().is_ok_and(|version| version >= major);
     let program = home(client, pin, cache).join(client.program());
-    (new && program.is_file()).then_some(program)
+    (new && program.is_file() && tried(&program).is_ok()).then_some(program)
 }
 
 fn home(client: Client, pin: &Pin, cache: &Path) -> PathBuf {
@@ -201,6 +202,22 @@ fn missing_library(said: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    /// One that does not run here does not stand before the one on PATH that its own hint asks for.
+    #[test]
+    fn a_fetched_program_is_at_hand_if_it_runs_and_is_new_enough() {
+        let cache = tempfile::tempdir().expect("temporary directory");
+        let Some(pin) = Client::PgDump.pin() else { return };
+        let program = home(Client::PgDump, pin, cache.path()).join(Client::PgDump.program());
+        assert_eq!(at_hand(Client::PgDump, cache.path(), 17), None);
+        fs::create_dir_all(program.parent().expect("directory")).expect("made");
+        for (script, found) in [("exit 127", None), ("exit 0", Some(&program))] {
+            fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("program");
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("mode");
+            assert_eq!(at_hand(Client::PgDump, cache.path(), 17).as_ref(), found);
+        }
+        assert_eq!(at_hand(Client::PgDump, cache.path(), 99), None);
+    }
 
     #[test]
     fn a_missing_library_is_named_with_its_package() {
