@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 /// Bytes after which the disk is told.
-const BYTES: u64 = 16 << 20;
+const BYTES: u64 = 8 << 20;
 
 /// A thread that waits for the disk, once there is something to wait for.
 #[derive(Default)]

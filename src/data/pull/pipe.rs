@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 const BATCHES_WAITING: usize = 2;
 /// Threads at the most.
 const THREADS_MAX: usize = 8;
-/// Fingerprints that are sorted at a time.
-const PRINTS_MAX: usize = 1 << 19;
+/// Fingerprints that are sorted at a time: few enough to stay near the processor, and to be soon done at the
+/// end.
+const PRINTS_MAX: usize = 1 << 17;
 /// Batches of a file after which is noted how far it was read.
 const BATCHES_NOTED: u64 = 32;
 
